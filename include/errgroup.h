@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERRGROUP_H
+#define ERRGROUP_H
+
+/*
+ * liberrgroup: groups of tasks, the first error wins, one wait returns it.
+ *
+ * Start with errgroup/group.h. Link with `pkg-config --cflags --libs errgroup`.
+ */
+
+#include <errgroup/base.h>
+#include <errgroup/ctx.h>
+#include <errgroup/error.h>
+#include <errgroup/group.h>
+#include <errgroup/panic.h>
+
+#endif

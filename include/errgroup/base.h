@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERRGROUP_BASE_H
+#define ERRGROUP_BASE_H
+
+/*
+ * What every liberrgroup header shares: versions, result codes and the clock.
+ *
+ * Results are 0 for success or a negative code. A code above -4096 is a negated errno; the library's own
+ * codes lie below, so that no errno can collide with one. Task results are the user's and travel unchanged.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define EG_BEGIN_DECLS extern "C" {
+#define EG_END_DECLS }
+#else
+#define EG_BEGIN_DECLS
+#define EG_END_DECLS
+#endif
+
+#if defined(__GNUC__)
+#define EG_PUBLIC __attribute__((visibility("default")))
+#define EG_MUST_CHECK __attribute__((warn_unused_result))
+#define EG_NORETURN __attribute__((noreturn))
+#define EG_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define EG_PUBLIC
+#define EG_MUST_CHECK
+#define EG_NORETURN
+#define EG_PRINTF(text, first)
+#endif
+
+#define EG_VERSION_MAJOR 0
+#define EG_VERSION_MINOR 1
+#define EG_VERSION_PATCH 0
+#define EG_VERSION_NUMBER (EG_VERSION_MAJOR * 10000 + EG_VERSION_MINOR * 100 + EG_VERSION_PATCH)
+
+#define EG_EPANIC (-4097)  /* a task panicked */
+#define EG_EEXITED (-4098) /* a task ended its thread with pthread_exit or was cancelled */
+
+EG_BEGIN_DECLS
+
+/*
+ * The version of the library in use, as EG_VERSION_NUMBER is of the headers, and as text ("0.1.0").
+ * Threads: any. Never fails.
+ */
+EG_PUBLIC int eg_version_number(void);
+EG_PUBLIC const char *eg_version_string(void);
+
+/*
+ * A short description of a result code: the library's own codes and negated errno values.
+ *
+ * Ownership: a constant string. Threads: any. Return: never NULL; "unknown code" for anything else.
+ */
+EG_PUBLIC const char *eg_strerror(int code);
+
+/*
+ * Now, in nanoseconds on CLOCK_MONOTONIC, the clock of every absolute time that the library takes.
+ * Threads: any, async-signal-safe. Never fails.
+ */
+EG_PUBLIC int64_t eg_clock_now_ns(void);
+
+EG_END_DECLS
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERRGROUP_ERROR_H
+#define ERRGROUP_ERROR_H
+
+/*
+ * An error: why a task failed, and where.
+ *
+ * An error is immutable and reference counted. It has a code, a message, possibly a cause, and, when it came
+ * from a task, the task's index, the worker's slot, the place that submitted the task and, after a panic, the
+ * backtrace of the panicking stack. Every function accepts NULL and treats it as "no error": code 0.
+ *
+ * Creating an error never fails. Without memory the result is an error that carries the code and the kind and
+ * nothing else.
+ */
+
+#include <stdio.h>
+
+#include <errgroup/base.h>
+
+EG_BEGIN_DECLS
+
+typedef struct eg_error eg_error;
+
+enum eg_error_kind {
+	EG_ERROR_NONE = 0, /* no error (the kind of NULL) */
+	EG_ERROR_RETURNED, /* a task returned non-zero, or the program created the error */
+	EG_ERROR_PANIC,    /* a task called eg_panic or eg_panic_with */
+	EG_ERROR_EXITED,   /* a task ended its thread: pthread_exit or thread cancellation */
+	EG_ERROR_SKIPPED   /* the task was accepted but never started: its group had been cancelled */
+};
+
+/*
+ * Where a task was submitted. eg_group_go and its relatives make one per call site; `id` is the library's and
+ * starts as 0.
+ */
+struct eg_site {
+	const char *file;
+	const char *function;
+	uint32_t line;
+	uint32_t id;
+};
+
+/*
+ * Creates an error with a code and a printf-style message, or with a cause as well.
+ *
+ * @code   any non-zero value; 0 is taken as -EINVAL, since an error that reports success would be lost
+ * @cause  the error underneath, or NULL
+ *
+ * Ownership: the caller owns one reference to the result; the cause gains a reference of its own. The message
+ * is copied, and cut at 64 KiB. Threads: any. Return: never NULL.
+ */
+EG_PUBLIC eg_error *eg_error_create(int code, const char *format, ...) EG_PRINTF(2, 3) EG_MUST_CHECK;
+EG_PUBLIC eg_error *eg_error_create_from(eg_error *cause, int code, const char *format, ...)
+	EG_PRINTF(3, 4) EG_MUST_CHECK;
+
+/*
+ * Takes or gives back a reference. eg_error_ref returns its argument.
+ * Threads: any. The last eg_error_unref frees the error and gives back its cause.
+ */
+EG_PUBLIC eg_error *eg_error_ref(eg_error *error);
+EG_PUBLIC void eg_error_unref(eg_error *error);
+
+/*
+ * What the error says. Strings and causes are borrowed: they live as long as the error.
+ *
+ *   code     the task's own result, or EG_EPANIC, EG_EEXITED, -ECANCELED; 0 for NULL
+ *   message  one line or more of text without a final newline; never NULL, "" for NULL
+ *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was given,
+ *            or why the group of a skipped task was cancelled
+ *   joined   a panic that a deferred call of the same task added later, or NULL
+ *
+ * Threads: any.
+ */
+EG_PUBLIC int eg_error_code(const eg_error *error);
+EG_PUBLIC enum eg_error_kind eg_error_kind(const eg_error *error);
+EG_PUBLIC const char *eg_error_message(const eg_error *error);
+EG_PUBLIC eg_error *eg_error_cause(const eg_error *error);
+EG_PUBLIC eg_error *eg_error_joined(const eg_error *error);
+
+/*
+ * Where the error comes from.
+ *
+ *   task_index   the task's position in the submission order of the thread that submitted it, from 0; -1 when
+ *                the error did not come from a task
+ *   worker_slot  the slot that ran the task, from 0, below the group's limit; -1 if it never ran
+ *   site         the file, function and line that submitted the task, or NULL when they are not known
+ *
+ * Threads: any. Ownership: the site lives as long as the process.
+ */
+EG_PUBLIC int64_t eg_error_task_index(const eg_error *error);
+EG_PUBLIC int eg_error_worker_slot(const eg_error *error);
+EG_PUBLIC const struct eg_site *eg_error_site(const eg_error *error);
+
+/*
+ * Writes the error for a reader: message, worker and task, backtrace with functions and lines, the site that
+ * created the task, then joined panics and causes. Names are looked up the first time an error is printed,
+ * which can take milliseconds; nothing is looked up when it is created.
+ *
+ * eg_error_print writes to a stream. eg_error_format writes to a buffer as snprintf does: at most `size`
+ * bytes with the final NUL, and returns the length of the whole text.
+ *
+ * Threads: any; printing is serialised. Return: eg_error_print 0, -EINVAL for a NULL stream, -EIO when the
+ * stream failed or memory ran out.
+ */
+EG_PUBLIC int eg_error_print(const eg_error *error, FILE *stream);
+EG_PUBLIC size_t eg_error_format(const eg_error *error, char *buffer, size_t size);
+
+/*
+ * Attaches a message to the running task's result and returns the code, so that a task fails in one line:
+ *
+ *     return eg_fail(-errno, "read %s", path);
+ *
+ * The message is used if the task returns that same code; if it returns another non-zero code, the message
+ * becomes that error's cause; if it returns 0, the message is dropped. Outside a task nothing is attached.
+ *
+ * Threads: any. Return: `code` as it was given, also when memory ran out.
+ */
+EG_PUBLIC int eg_fail(int code, const char *format, ...) EG_PRINTF(2, 3);
+
+EG_END_DECLS
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERRGROUP_GROUP_H
+#define ERRGROUP_GROUP_H
+
+/*
+ * A group: tasks that belong together, run by a bounded number of workers, waited for as one.
+ *
+ *     eg_group group = EG_GROUP_INIT;
+ *     eg_group_set_limit(&group, 4);
+ *     for (size_t i = 0; i < count; i++)
+ *             eg_group_go(&group, hash_file, &files[i]);
+ *     int err = eg_group_wait(&group);
+ *     if (err)
+ *             eg_error_print(eg_group_error(&group), stderr);
+ *     eg_group_destroy(&group);
+ *
+ * The first task that fails decides the group's result and cancels the group's context. Every accepted task
+ * runs exactly once or is reported as skipped.
+ *
+ * An all-zero group is valid: no limit, no context to cancel. A group must not be copied once used.
+ */
+
+#include <limits.h>
+
+#include <errgroup/base.h>
+#include <errgroup/ctx.h>
+#include <errgroup/error.h>
+
+EG_BEGIN_DECLS
+
+typedef struct eg_group {
+	struct eg_group_state *eg_state; /* private */
+	uint64_t eg_reserved[3];         /* private, zero */
+} eg_group;
+
+#define EG_GROUP_INIT {0}
+
+/* A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. */
+typedef int eg_task_fn(eg_ctx *ctx, void *arg);
+
+#define EG_LIMIT_NONE (-1)      /* any negative limit but EG_LIMIT_CPUS: every accepted task gets to run */
+#define EG_LIMIT_CPUS INT_MIN   /* as many as CPUs: affinity and cgroup quota, read when the limit is set */
+#define EG_BACKLOG_NONE (-1)    /* eg_group_go blocks until the task can start */
+
+enum eg_group_flags {
+	EG_GROUP_NO_CANCEL = 1 << 0,      /* tasks get the parent context as it is; the group cancels nothing */
+	EG_GROUP_SKIP_UNSTARTED = 1 << 1, /* once cancelled, tasks not yet started are skipped and reported */
+	EG_GROUP_NO_HELP = 1 << 2,        /* the thread in eg_group_wait runs no task */
+	EG_GROUP_ABORT_ON_PANIC = 1 << 3  /* a panic prints its error and aborts the process */
+};
+
+/* Options. Zero means default everywhere; fields are only ever added at the end. */
+struct eg_group_options {
+	size_t size;      /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
+	int limit;        /* tasks running at once; 0 or negative: no limit */
+	int backlog;      /* tasks accepted but not started before eg_group_go blocks; 0: unbounded */
+	unsigned collect; /* errors kept, in order of arrival; 0: 1 */
+	unsigned flags;   /* of enum eg_group_flags */
+};
+
+#define EG_GROUP_OPTIONS_INIT {sizeof(struct eg_group_options), 0, 0, 0, 0}
+
+/*
+ * Initialises a group whose tasks share a context derived from `parent` (NULL: background). The group cancels
+ * that context at the first error, with the error as the cause, or when a wait returns.
+ *
+ * @parent   gains a reference until the group is destroyed
+ * @options  NULL for the defaults
+ *
+ * Ownership: release with eg_group_destroy. Threads: one, before anyone else uses the group.
+ * Return: 0; -EINVAL for a NULL group, options of a wrong size, an unknown flag, or a negative backlog other
+ * than EG_BACKLOG_NONE; -ENOMEM. The group is untouched on failure.
+ */
+EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options) EG_MUST_CHECK;
+
+/*
+ * Sets how many tasks may run at once, a helping waiter included. Raising acts at once, lowering as running
+ * tasks end.
+ *
+ * Threads: any, also while tasks run. Return: 0; -EINVAL for a NULL group or limit 0; -ENOMEM when an all-zero
+ * group could not get its state; -ECANCELED when the group is being destroyed; -EOWNERDEAD in a forked child.
+ */
+EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
+
+/*
+ * Submits a task and returns without waiting for any task, unless the group has a backlog bound.
+ *
+ * Tasks of one submitting thread start in the order of submission. Legal from any thread and from inside tasks
+ * of the same group at any moment, also while others wait.
+ *
+ * Ownership: `arg` stays the caller's and must live until the task has ended. Ordering: what the submitter
+ * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group.
+ * Return: 0, the task is accepted; -EINVAL for a NULL group or fn; -ENOMEM, nothing accepted; -ECANCELED when
+ * the group is being destroyed or, while blocked on the backlog, its context was cancelled; -EOWNERDEAD in a
+ * forked child.
+ *
+ * eg_group_go and eg_group_go_copy are functions, and macros over the _at forms that record the call site.
+ */
+EG_PUBLIC int eg_group_go(eg_group *group, eg_task_fn *fn, void *arg);
+EG_PUBLIC int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site);
+
+/*
+ * Submits a task only if it can start at once: fewer tasks than the limit are accepted and unfinished. Always
+ * accepts without a limit.
+ *
+ * Return: as eg_group_go, and -EAGAIN, nothing accepted. Never blocks on the backlog.
+ */
+EG_PUBLIC int eg_group_try_go(eg_group *group, eg_task_fn *fn, void *arg) EG_MUST_CHECK;
+EG_PUBLIC int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site) EG_MUST_CHECK;
+
+/*
+ * Submits a task with a copy of its argument: `size` bytes at `bytes`, aligned for any type, given back when
+ * the task has ended. A loop variable needs no malloc.
+ *
+ * Return: as eg_group_go, and -EINVAL for NULL bytes with a size, -EOVERFLOW for a size beyond any object.
+ */
+EG_PUBLIC int eg_group_go_copy(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size);
+EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size,
+                                  struct eg_site *site);
+
+/*
+ * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
+ * context and returns the first error. The waiting thread runs tasks itself while a place under the limit is
+ * free, unless EG_GROUP_NO_HELP is set; from inside a task of another group that is how nesting never starves.
+ *
+ * Ordering: everything the tasks wrote is visible to the caller. The group and all arguments may be freed the
+ * instant it returns. Threads: any, several at once. Repeated waits return the same; the error stays until
+ * eg_group_reset, and tasks submitted after a wait are waited for by the next.
+ * Return: 0; the first failed task's result (EG_EPANIC for a panic, -ECANCELED for a skipped task); -EINVAL
+ * for NULL; -EDEADLK inside a task of this group; -EOWNERDEAD in a forked child.
+ */
+EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
+
+/*
+ * The same, giving up at an absolute time. The caller runs no task, so that none can keep it past the time,
+ * unless no worker thread could be had.
+ *
+ * @deadline_ns  as eg_clock_now_ns counts; in the past means: only look
+ * Return: as eg_group_wait, and -ETIMEDOUT with the group as it was.
+ */
+EG_PUBLIC int eg_group_wait_until(eg_group *group, int64_t deadline_ns) EG_MUST_CHECK;
+
+/*
+ * The first error, or NULL; and the errors kept. eg_group_errors stores up to `max` of them in arrival order
+ * and returns how many tasks have failed in all.
+ *
+ * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any.
+ */
+EG_PUBLIC eg_error *eg_group_error(const eg_group *group);
+EG_PUBLIC size_t eg_group_errors(const eg_group *group, size_t max, eg_error **ret_errors);
+
+/*
+ * The context that the group's tasks get: NULL, the background context, for an all-zero group.
+ * Ownership: borrowed, until eg_group_reset or eg_group_destroy.
+ */
+EG_PUBLIC eg_ctx *eg_group_ctx(const eg_group *group);
+
+/*
+ * Cancels the group's context with an error of that code as the cause. Not itself an error of the group. With
+ * EG_GROUP_SKIP_UNSTARTED the tasks not yet started are skipped, and reported as errors of kind
+ * EG_ERROR_SKIPPED; so does an all-zero group, which has no context, report nothing and run everything.
+ *
+ * @code  why; 0 means -ECANCELED
+ * Threads: any. Return: 0; -EINVAL for NULL or a group without a context of its own; -EALREADY;
+ * -EOWNERDEAD.
+ */
+EG_PUBLIC int eg_group_cancel(eg_group *group, int code);
+
+/*
+ * After a wait: forgets errors and cancellation and keeps the options, as if newly initialised.
+ *
+ * Threads: one; nobody may use the group meanwhile. Return: 0; -EINVAL for NULL; -EBUSY with tasks unfinished;
+ * -ENOMEM with the group unchanged; -EOWNERDEAD.
+ */
+EG_PUBLIC int eg_group_reset(eg_group *group);
+
+/*
+ * Cancels the context, skips the tasks not started, waits for the running ones and frees. NULL and all-zero
+ * groups are fine, and the group is all-zero afterwards. eg_group_destroyp is the same for a pointer, for
+ * __attribute__((cleanup)).
+ *
+ * Threads: one; nobody else may use the group afterwards. Return: 0; -EDEADLK inside a task of this group, with
+ * nothing done. In a forked child the group is only forgotten.
+ */
+EG_PUBLIC int eg_group_destroy(eg_group *group);
+EG_PUBLIC void eg_group_destroyp(eg_group *group);
+
+#if defined(__GNUC__) && !defined(EG_NO_SITES)
+#define EG_SITE()                                                                    \
+	(__extension__({                                                             \
+		static struct eg_site eg_site_here = {__FILE__, __func__, __LINE__, 0}; \
+		&eg_site_here;                                                       \
+	}))
+#define eg_group_go(group, fn, arg) eg_group_go_at((group), (fn), (arg), EG_SITE())
+#define eg_group_try_go(group, fn, arg) eg_group_try_go_at((group), (fn), (arg), EG_SITE())
+#define eg_group_go_copy(group, fn, bytes, size) \
+	eg_group_go_copy_at((group), (fn), (bytes), (size), EG_SITE())
+#endif
+
+EG_END_DECLS
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_ATOMIC_H
+#define EGI_ATOMIC_H
+
+/*
+ * Atomic operations with their ordering spelled in the name, over Concurrency Kit's ck_pr. The only file that
+ * includes ck_pr.h, so that a test build can put another atomics layer under the whole library.
+ *
+ *   _relaxed   no ordering
+ *   _acquire   later accesses stay after this load; pairs with a release
+ *   _release   earlier accesses stay before this store; pairs with an acquire
+ *   no suffix  read-modify-write, full order on both sides
+ *
+ * ck_pr's fences cost an instruction only where the architecture needs one; on x86 only the full fence does.
+ */
+
+#include <ck_pr.h>
+
+#include "base.h"
+
+#define EGI_ATOMIC_LOADS_STORES(name, type, ck)                                                \
+	static inline type egi_load_relaxed_##name(const type *from)                           \
+	{                                                                                      \
+		return ck_pr_load_##ck(from);                                                  \
+	}                                                                                      \
+	static inline type egi_load_acquire_##name(const type *from)                           \
+	{                                                                                      \
+		type value = ck_pr_load_##ck(from);                                            \
+		ck_pr_fence_acquire();                                                         \
+		return value;                                                                  \
+	}                                                                                      \
+	static inline void egi_store_relaxed_##name(type *to, type value)                      \
+	{                                                                                      \
+		ck_pr_store_##ck(to, value);                                                   \
+	}                                                                                      \
+	static inline void egi_store_release_##name(type *to, type value)                      \
+	{                                                                                      \
+		ck_pr_fence_release();                                                         \
+		ck_pr_store_##ck(to, value);                                                   \
+	}                                                                                      \
+	/* Stores `desired` if the value is *expected; otherwise *expected becomes the value. */ \
+	static inline bool egi_cas_##name(type *at, type *expected, type desired)              \
+	{                                                                                      \
+		type before;                                                                   \
+		bool done;                                                                     \
+		ck_pr_fence_release();                                                         \
+		done = ck_pr_cas_##ck##_value(at, *expected, desired, &before);                \
+		ck_pr_fence_acquire();                                                         \
+		if (!done)                                                                     \
+			*expected = before;                                                    \
+		return done;                                                                   \
+	}                                                                                      \
+	/* Adds and returns the value before. */                                               \
+	static inline type egi_add_##name(type *at, type delta)                                \
+	{                                                                                      \
+		type before;                                                                   \
+		ck_pr_fence_release();                                                         \
+		before = ck_pr_faa_##ck(at, delta);                                            \
+		ck_pr_fence_acquire();                                                         \
+		return before;                                                                 \
+	}
+
+EGI_ATOMIC_LOADS_STORES(u32, uint32_t, 32)
+EGI_ATOMIC_LOADS_STORES(u64, uint64_t, 64)
+
+/*
+ * Pointers. Macros, so that the pointer keeps its type.
+ */
+#define egi_load_relaxed_ptr(from) ((__typeof__(*(from)))ck_pr_load_ptr(from))
+#define egi_load_acquire_ptr(from)                                                    \
+	(__extension__({                                                              \
+		__typeof__(*(from)) egi_value = (__typeof__(*(from)))ck_pr_load_ptr(from); \
+		ck_pr_fence_acquire();                                                \
+		egi_value;                                                            \
+	}))
+#define egi_store_release_ptr(to, value)           \
+	do {                                       \
+		ck_pr_fence_release();             \
+		ck_pr_store_ptr((to), (value));    \
+	} while (0)
+#define egi_cas_ptr(at, expected, desired)                                         \
+	(__extension__({                                                           \
+		bool egi_done;                                                     \
+		ck_pr_fence_release();                                             \
+		egi_done = ck_pr_cas_ptr((at), (expected), (desired));             \
+		ck_pr_fence_acquire();                                             \
+		egi_done;                                                          \
+	}))
+
+static inline void egi_fence_full(void)
+{
+	ck_pr_fence_memory();
+}
+
+/* Inside a spin loop: tells the core that this thread is waiting. */
+static inline void egi_stall(void)
+{
+	ck_pr_stall();
+}
+
+#endif

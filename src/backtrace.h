@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_BACKTRACE_H
+#define EGI_BACKTRACE_H
+
+/*
+ * A backtrace: where a stack stood, as module, offset and build id of each frame.
+ *
+ * Capturing is cheap (a few microseconds) and looks up no names: symbolize.h does that later, if
+ * anyone asks. Addresses are turned into module and offset at once, so a backtrace stays true after the module was
+ * closed, and it never shows where anything lies in memory. It is one block from malloc, immutable once captured,
+ * and may be read by any number of threads.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "module.h"
+
+/* The innermost and the outermost frames that are kept; those in between are counted. */
+#define EGI_BACKTRACE_HEAD 48
+#define EGI_BACKTRACE_TAIL 16
+
+struct egi_backtrace;
+
+struct egi_backtrace_frame {
+	unsigned module; /* index for egi_backtrace_module, or EGI_BACKTRACE_NO_MODULE */
+	uint64_t offset; /* virtual address in the module's file, inside the calling instruction */
+};
+
+#define EGI_BACKTRACE_NO_MODULE (~0u) /* the address belongs to no module; its offset is 0 */
+
+/*
+ * Does the first call's share of the work: libgcc's unwinder and the program's path are made ready, which
+ * allocates. Call it once when the library starts; a capture without it does it by itself. Threads: any.
+ */
+void egi_backtrace_prime(void);
+
+/*
+ * Captures the calling thread's stack, innermost frame first, beginning with the caller of this function.
+ *
+ * @skip        leaves out so many of the innermost frames. Calls that the compiler inlined have no frame of their
+ *              own: a caller that counts on a number keeps its functions noinline.
+ * @stop_frame  an address inside the stack frame of the function at which to stop, as __builtin_frame_address(0)
+ *              or the address of one of its locals gives it: this function and all its callers are left out. NULL:
+ *              go to the end of the stack. It has to lie on the stack that the caller runs on.
+ *
+ * Memory is bounded however deep the stack is. A broken stack ends the trace early; it does not crash. errno is
+ * kept. Takes no lock but malloc's (and, without glibc 2.35, the loader's).
+ * Return: the backtrace, possibly with no frames; NULL without memory.
+ */
+struct egi_backtrace *egi_backtrace_capture(unsigned skip, const void *stop_frame);
+
+/* Frees a backtrace. NULL is fine. */
+void egi_backtrace_free(struct egi_backtrace *backtrace);
+
+/* The frames that were kept. NULL has none. */
+unsigned egi_backtrace_count(const struct egi_backtrace *backtrace);
+
+/*
+ * How many frames were left out between frame EGI_BACKTRACE_HEAD - 1 and frame EGI_BACKTRACE_HEAD; 0 when all were
+ * kept.
+ */
+uint64_t egi_backtrace_elided(const struct egi_backtrace *backtrace);
+
+/* One frame, from 0, the innermost, to below the count. */
+struct egi_backtrace_frame egi_backtrace_frame(const struct egi_backtrace *backtrace, unsigned index);
+
+/* The modules that the frames belong to. A path and a build id live as long as the backtrace. */
+unsigned egi_backtrace_module_count(const struct egi_backtrace *backtrace);
+struct egi_backtrace_module egi_backtrace_module(const struct egi_backtrace *backtrace, unsigned index);
+
+#endif

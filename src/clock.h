@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_CLOCK_H
+#define EGI_CLOCK_H
+
+/*
+ * Time on CLOCK_MONOTONIC, in nanoseconds; sums saturate, so that a deadline far away never becomes one past.
+ */
+
+#include <errgroup/base.h>
+#include <time.h>
+
+#include "base.h"
+
+#define EGI_MICROSECOND INT64_C(1000)
+#define EGI_MILLISECOND INT64_C(1000000)
+#define EGI_SECOND INT64_C(1000000000)
+#define EGI_FOREVER INT64_MAX
+
+static inline int64_t egi_clock_after(int64_t delay_ns)
+{
+	int64_t now = eg_clock_now_ns();
+
+	return delay_ns > EGI_FOREVER - now ? EGI_FOREVER : now + delay_ns;
+}
+
+/* The time as the kernel takes it; a time before the epoch becomes the epoch. */
+struct timespec egi_clock_timespec(int64_t time_ns);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "atomic.h"
+#include "backtrace.h"
+#include "verify.h"
+
+#define MESSAGE_MAX 65536
+
+struct eg_error {
+	uint32_t refs;
+	int code;
+	enum eg_error_kind kind;
+	struct egi_error_origin origin;
+	eg_error *cause;
+	eg_error *joined;
+	struct egi_backtrace *trace;
+	const char *message; /* `text`, or a constant */
+	char text[];
+};
+
+/*
+ * An error without memory: code << 32 | kind << 1 | 1. Real errors are aligned, so their lowest bit is clear.
+ */
+eg_error *egi_error_bare(enum eg_error_kind kind, int code)
+{
+	return (eg_error *)(uintptr_t)((uint64_t)(uint32_t)code << 32 | (uint64_t)kind << 1 | 1);
+}
+
+static bool error_is_bare(const eg_error *error)
+{
+	return ((uintptr_t)error & 1) != 0;
+}
+
+_Static_assert(sizeof(uintptr_t) == 8, "a bare error needs the code and the kind in one pointer");
+
+static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
+                            size_t text_size)
+{
+	eg_error *error = malloc(sizeof(*error) + text_size);
+
+	if (code == 0)
+		code = -EINVAL;
+	if (!error) {
+		eg_error_unref(cause);
+		egi_backtrace_free(trace);
+		return egi_error_bare(kind, code);
+	}
+	*error = (eg_error){1, code, kind, EGI_ERROR_NO_ORIGIN, cause, NULL, trace, error->text};
+	return error;
+}
+
+eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
+                               const char *message)
+{
+	size_t size = message ? strnlen(message, MESSAGE_MAX - 1) : 0;
+	eg_error *error = error_make(kind, code, cause, trace, message ? size + 1 : 0);
+
+	if (error_is_bare(error))
+		return error;
+	if (message) {
+		memcpy(error->text, message, size);
+		error->text[size] = '\0';
+	} else {
+		error->message = eg_strerror(error->code);
+	}
+	return error;
+}
+
+eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
+                         const char *prefix, const char *format, va_list args)
+{
+	size_t prefix_size = strlen(prefix), size;
+	eg_error *error;
+	va_list again;
+	int length;
+
+	va_copy(again, args);
+	length = format ? vsnprintf(NULL, 0, format, again) : -1;
+	va_end(again);
+	if (length < 0) {
+		/* The format, or an argument, was not to be printed: the code still is. */
+		return egi_error_make_plain(kind, code, cause, trace, NULL);
+	}
+	size = prefix_size + (size_t)length + 1;
+	if (size > MESSAGE_MAX)
+		size = MESSAGE_MAX;
+	error = error_make(kind, code, cause, trace, size);
+	if (error_is_bare(error))
+		return error;
+	memcpy(error->text, prefix, prefix_size);
+	vsnprintf(error->text + prefix_size, size - prefix_size, format, args);
+	return error;
+}
+
+eg_error *eg_error_create(int code, const char *format, ...)
+{
+	eg_error *error;
+	va_list args;
+
+	va_start(args, format);
+	error = egi_error_make(EG_ERROR_RETURNED, code, NULL, NULL, "", format, args);
+	va_end(args);
+	return error;
+}
+
+eg_error *eg_error_create_from(eg_error *cause, int code, const char *format, ...)
+{
+	eg_error *error;
+	va_list args;
+
+	va_start(args, format);
+	error = egi_error_make(EG_ERROR_RETURNED, code, eg_error_ref(cause), NULL, "", format, args);
+	va_end(args);
+	return error;
+}
+
+void egi_error_set_origin(eg_error *error, struct egi_error_origin origin)
+{
+	if (!error_is_bare(error))
+		error->origin = origin;
+}
+
+void egi_error_join(eg_error *error, eg_error *later)
+{
+	while (!error_is_bare(error) && error->joined)
+		error = error->joined;
+	if (error_is_bare(error))
+		eg_error_unref(later);
+	else
+		error->joined = later;
+}
+
+eg_error *eg_error_ref(eg_error *error)
+{
+	if (error && !error_is_bare(error))
+		egi_add_u32(&error->refs, 1);
+	return error;
+}
+
+/* Gives back one reference; true when it was the last, with the error's parts taken out of it. */
+static bool error_drop(eg_error *error, eg_error **ret_cause, eg_error **ret_joined)
+{
+	uint32_t refs;
+
+	if (!error || error_is_bare(error))
+		return false;
+	refs = egi_add_u32(&error->refs, UINT32_MAX);
+	EGI_VERIFY(refs != 0, "eg_error_unref of an error that is gone");
+	if (refs != 1)
+		return false;
+	*ret_cause = error->cause;
+	*ret_joined = error->joined;
+	egi_backtrace_free(error->trace);
+	free(error);
+	return true;
+}
+
+void eg_error_unref(eg_error *error)
+{
+	eg_error *cause, *joined;
+
+	/* Chains of causes are walked: a chain of any length must not need a stack of that depth. */
+	while (error_drop(error, &cause, &joined)) {
+		while (joined) {
+			eg_error *inner_cause = NULL, *next = NULL;
+
+			if (!error_drop(joined, &inner_cause, &next))
+				break;
+			/* A joined panic's cause is one that eg_panic_with was given. */
+			eg_error_unref(inner_cause);
+			joined = next;
+		}
+		error = cause;
+	}
+}
+
+int eg_error_code(const eg_error *error)
+{
+	if (!error)
+		return 0;
+	return error_is_bare(error) ? (int)(uint32_t)((uintptr_t)error >> 32) : error->code;
+}
+
+enum eg_error_kind eg_error_kind(const eg_error *error)
+{
+	if (!error)
+		return EG_ERROR_NONE;
+	return error_is_bare(error) ? (enum eg_error_kind)((uintptr_t)error >> 1 & 0xff) : error->kind;
+}
+
+const char *eg_error_message(const eg_error *error)
+{
+	if (!error)
+		return "";
+	return error_is_bare(error) ? eg_strerror(eg_error_code(error)) : error->message;
+}
+
+eg_error *eg_error_cause(const eg_error *error)
+{
+	return error && !error_is_bare(error) ? error->cause : NULL;
+}
+
+eg_error *eg_error_joined(const eg_error *error)
+{
+	return error && !error_is_bare(error) ? error->joined : NULL;
+}
+
+int64_t eg_error_task_index(const eg_error *error)
+{
+	return error && !error_is_bare(error) ? error->origin.task_index : -1;
+}
+
+int eg_error_worker_slot(const eg_error *error)
+{
+	return error && !error_is_bare(error) ? error->origin.worker_slot : -1;
+}
+
+const struct eg_site *eg_error_site(const eg_error *error)
+{
+	return error && !error_is_bare(error) ? error->origin.site : NULL;
+}
+
+const struct egi_backtrace *egi_error_trace(const eg_error *error)
+{
+	return error && !error_is_bare(error) ? error->trace : NULL;
+}
+
+const char *eg_strerror(int code)
+{
+	const char *text = NULL;
+
+	switch (code) {
+	case 0:
+		return "success";
+	case EG_EPANIC:
+		return "task panicked";
+	case EG_EEXITED:
+		return "task ended its thread";
+	default:
+		if (code < 0 && code > -4096)
+			text = strerrordesc_np(-code);
+		return text ? text : "unknown code";
+	}
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "failures.h"
+
+#include <stdlib.h>
+
+#include "atomic.h"
+
+void egi_failures_init(struct egi_failures *failures, unsigned collect)
+{
+	egi_mutex_init(&failures->lock);
+	failures->first = NULL;
+	failures->kept = NULL;
+	failures->total = 0;
+	failures->kept_count = failures->kept_room = 0;
+	failures->kept_max = collect ? collect : 1;
+}
+
+void egi_failures_finish(struct egi_failures *failures)
+{
+	eg_error_unref(failures->first);
+	for (size_t i = 1; i < failures->kept_count; i++)
+		eg_error_unref(failures->kept[i]);
+	free(failures->kept);
+	egi_mutex_finish(&failures->lock);
+}
+
+/* Under lock. */
+static bool kept_grow(struct egi_failures *failures)
+{
+	size_t room = failures->kept_room ? failures->kept_room * 2 : 8;
+	eg_error **kept = reallocarray(failures->kept, room, sizeof(eg_error *));
+
+	if (!kept)
+		return false;
+	failures->kept = kept;
+	failures->kept_room = room;
+	return true;
+}
+
+bool egi_failures_add(struct egi_failures *failures, eg_error *error)
+{
+	bool is_first, keep;
+
+	egi_mutex_lock(&failures->lock);
+	egi_add_u64(&failures->total, 1);
+	is_first = !failures->first;
+	keep = failures->kept_count < failures->kept_max;
+	if (keep && !is_first)
+		keep = failures->kept_count < failures->kept_room || kept_grow(failures);
+	if (keep && !is_first)
+		failures->kept[failures->kept_count] = error;
+	if (keep)
+		failures->kept_count++;
+	/* [F1] release: the error before the pointer; pairs with [F2] in the readers. */
+	if (is_first)
+		egi_store_release_ptr(&failures->first, error);
+	egi_mutex_unlock(&failures->lock);
+	if (!keep)
+		eg_error_unref(error);
+	return is_first;
+}
+
+bool egi_failures_wants(const struct egi_failures *failures)
+{
+	return egi_load_relaxed_u64(&failures->total) < failures->kept_max;
+}
+
+void egi_failures_count(struct egi_failures *failures, uint64_t count)
+{
+	egi_add_u64(&failures->total, count);
+}
+
+uint64_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors)
+{
+	uint64_t total;
+
+	egi_mutex_lock(&failures->lock);
+	total = failures->total;
+	for (size_t i = 0; i < failures->kept_count && i < max; i++)
+		ret_errors[i] = i == 0 ? failures->first : failures->kept[i];
+	egi_mutex_unlock(&failures->lock);
+	return total;
+}

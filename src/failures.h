@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_FAILURES_H
+#define EGI_FAILURES_H
+
+/*
+ * The errors of a group: the first by arrival, which never changes, the first few of all, and how many there
+ * were.
+ */
+
+#include "error.h"
+#include "thread.h"
+
+struct egi_failures {
+	eg_error *first; /* written once */
+	uint64_t total;
+	struct egi_mutex lock; /* for what follows */
+	eg_error **kept;       /* kept[0] is the first; NULL while only that one is kept */
+	size_t kept_count, kept_room;
+	unsigned kept_max;
+};
+
+void egi_failures_init(struct egi_failures *failures, unsigned collect);
+void egi_failures_finish(struct egi_failures *failures);
+
+/*
+ * Records an error, which it takes over. True if it is the first. Without memory to keep one that is not the
+ * first, it is still counted.
+ */
+bool egi_failures_add(struct egi_failures *failures, eg_error *error);
+
+/* Whether another error would be kept; if not, egi_failures_count is all that it needs. */
+bool egi_failures_wants(const struct egi_failures *failures);
+void egi_failures_count(struct egi_failures *failures, uint64_t count);
+
+/* Copies up to `max` of the errors kept, borrowed, and returns how many there were in all. */
+uint64_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors);
+
+#endif

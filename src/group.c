@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The group: its life from the outside. What happens inside lies below:
+ *
+ *   submit.c    accepting a task: fast path, backlog, try
+ *   worker.c    a thread with a place: claim, steal, run, leave
+ *   state.c     queues, slots, the gate, and when everything is done
+ *   crew.c      the process's threads and the board on which groups ask for them
+ *   queue.c     one submitter's pending tasks: ring and overflow
+ *   claim.c     what a worker has taken and not started, open to thieves
+ *   panic.c     recovery of a task that gives up
+ *
+ * A group lives through these states; the first use of an all-zero group makes its state:
+ *
+ *   zero --init, first use--> open --destroy--> closed --everything done--> zero
+ *                              ^ |
+ *                        reset +-+ wait: stays open, its context is over
+ */
+#include <errgroup/group.h>
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "site.h"
+#include "submit.h"
+#include "verify.h"
+#include "worker.h"
+
+#define KNOWN_FLAGS                                                                              \
+	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
+
+/* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
+#define WATCH_BEFORE_SLEEP (10 * EGI_MICROSECOND)
+
+static const struct eg_group_options default_options = EG_GROUP_OPTIONS_INIT;
+
+static struct eg_group_state *group_state(const eg_group *group)
+{
+	/* [P1] acquire: pairs with [P2], the publication of a state made by another thread. */
+	return egi_load_acquire_ptr(&group->eg_state);
+}
+
+/* Makes the state of an all-zero group on its first use. */
+static EGI_COLD int group_make(eg_group *group)
+{
+	struct eg_group_state *state = egi_state_create(&default_options);
+
+	if (!state)
+		return -ENOMEM;
+	/* [P2] full: the state before the pointer; pairs with [P1]. Another thread may have been faster. */
+	if (!egi_cas_ptr(&group->eg_state, NULL, state))
+		egi_state_abandon(state);
+	return 0;
+}
+
+/* Gives a group's state to work on, if the group is this process's. NULL for an all-zero group. */
+static int group_find(const eg_group *group, struct eg_group_state **ret_state)
+{
+	struct eg_group_state *state;
+
+	if (!group)
+		return -EINVAL;
+	state = group_state(group);
+	if (state && state->fork_count != egi_thread_fork_count)
+		return -EOWNERDEAD;
+	*ret_state = state;
+	return 0;
+}
+
+/* The same, making the state if there is none. */
+static int group_open(eg_group *group, struct eg_group_state **ret_state)
+{
+	int err = group_find(group, ret_state);
+
+	if (err || *ret_state)
+		return err;
+	err = group_make(group);
+	return err ? err : group_find(group, ret_state);
+}
+
+static int resolve_limit(int limit)
+{
+	return limit == EG_LIMIT_CPUS ? egi_thread_cpus() : limit;
+}
+
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+	while (size > 0)
+		if (bytes[--size] != 0)
+			return false;
+	return true;
+}
+
+/* Options may come from a newer header: fields unknown here are refused unless they say "default". */
+static int check_options(const struct eg_group_options *options)
+{
+	const unsigned char *bytes = (const unsigned char *)options;
+
+	if (options->size < sizeof(*options) || options->size > 4096)
+		return -EINVAL;
+	if (!is_zero(bytes + sizeof(*options), options->size - sizeof(*options)))
+		return -EINVAL;
+	if ((options->flags & ~(unsigned)KNOWN_FLAGS) != 0 || options->backlog < EG_BACKLOG_NONE)
+		return -EINVAL;
+	return 0;
+}
+
+static void context_is_cancelled(void *state)
+{
+	egi_state_halt(state);
+}
+
+/* Gives the state the context for its tasks: the parent itself, or one derived from it. */
+static int state_make_ctx(struct eg_group_state *state)
+{
+	eg_ctx *ctx = state->parent;
+	int err;
+
+	state->owns_ctx = (state->flags & EG_GROUP_NO_CANCEL) == 0;
+	if (state->owns_ctx) {
+		err = eg_ctx_with_cancel(state->parent, &ctx);
+		if (err)
+			return err;
+	}
+	state->ctx = ctx;
+	state->watch = (struct egi_ctx_watch){.fn = context_is_cancelled, .arg = state};
+	if (ctx)
+		egi_ctx_watch(ctx, &state->watch);
+	return 0;
+}
+
+int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options)
+{
+	struct eg_group_options chosen = default_options;
+	struct eg_group_state *state;
+	int err;
+
+	if (!group)
+		return -EINVAL;
+	if (options) {
+		err = check_options(options);
+		if (err)
+			return err;
+		chosen = *options;
+	}
+	chosen.limit = resolve_limit(chosen.limit);
+	state = egi_state_create(&chosen);
+	if (!state)
+		return -ENOMEM;
+	state->is_initialised = true;
+	state->parent = eg_ctx_ref(parent);
+	err = state_make_ctx(state);
+	if (err) {
+		state->owns_ctx = false;
+		egi_state_abandon(state);
+		return err;
+	}
+	memset(group, 0, sizeof(*group));
+	egi_store_release_ptr(&group->eg_state, state);
+	return 0;
+}
+
+int eg_group_set_limit(eg_group *group, int limit)
+{
+	struct eg_group_state *state;
+	uint64_t gate, next;
+	int err;
+
+	if (limit == 0)
+		return -EINVAL;
+	err = group_open(group, &state);
+	if (err)
+		return err;
+	if (egi_load_acquire_u32(&state->closed))
+		return -ECANCELED;
+	limit = resolve_limit(limit);
+	gate = egi_load_relaxed_u64(&state->gate);
+	do {
+		next = gate & ~(EGI_GATE_MAX * EGI_GATE_LIMIT_ONE);
+		next |= egi_gate_limit_of(limit) * EGI_GATE_LIMIT_ONE;
+	} while (!egi_cas_u64(&state->gate, &gate, next));
+	if (egi_gate_running(next) > egi_gate_limit(next))
+		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
+	else if (egi_gate_has_room(next) && egi_state_has_left_over(state))
+		egi_state_call(state, false); /* a submitter may have found the group full just before */
+	egi_fence_full();                     /* [E2]: the limit before the look at sleepers */
+	egi_event_notify(&state->room);
+	return 0;
+}
+
+static int submit(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site, enum egi_submit_mode mode)
+{
+	struct eg_group_state *state;
+	struct egi_task task;
+	int err;
+
+	if (EGI_UNLIKELY(!group || !fn))
+		return -EINVAL;
+	state = group_state(group);
+	if (EGI_UNLIKELY(!state || state->fork_count != egi_thread_fork_count)) {
+		err = group_open(group, &state);
+		if (err)
+			return err;
+	}
+	task = egi_task_make(fn, arg, egi_site_number(site));
+	return egi_submit(state, &task, mode);
+}
+
+/* Submits a boxed task; the box is freed if it is not accepted. */
+static EGI_COLD int submit_boxed(eg_group *group, eg_task_fn *fn, void *arg, const void *bytes, size_t size,
+                                 struct eg_site *site, enum egi_submit_mode mode)
+{
+	void *box;
+	int err = egi_box_make(fn, arg, bytes, size, &box);
+
+	if (err)
+		return err;
+	err = submit(group, egi_box_run, box, site, mode);
+	if (err)
+		egi_box_free(box);
+	return err;
+}
+
+int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
+{
+	if (EGI_UNLIKELY(!egi_task_fits(fn)))
+		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_GO);
+	return submit(group, fn, arg, site, EGI_SUBMIT_GO);
+}
+
+int(eg_group_go)(eg_group *group, eg_task_fn *fn, void *arg)
+{
+	return eg_group_go_at(group, fn, arg, NULL);
+}
+
+int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
+{
+	if (EGI_UNLIKELY(!egi_task_fits(fn)))
+		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_TRY);
+	return submit(group, fn, arg, site, EGI_SUBMIT_TRY);
+}
+
+int(eg_group_try_go)(eg_group *group, eg_task_fn *fn, void *arg)
+{
+	return eg_group_try_go_at(group, fn, arg, NULL);
+}
+
+int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size, struct eg_site *site)
+{
+	if (!group || !fn || (!bytes && size > 0))
+		return -EINVAL;
+	return submit_boxed(group, fn, NULL, bytes ? bytes : "", size, site, EGI_SUBMIT_GO);
+}
+
+int(eg_group_go_copy)(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size)
+{
+	return eg_group_go_copy_at(group, fn, bytes, size, NULL);
+}
+
+/* Nothing to do, but something runs: often it ends before a sleep would have begun. */
+static bool watch_until_done(struct eg_group_state *state)
+{
+	int64_t end;
+
+	if (!egi_crew_has_cpus())
+		return false;
+	end = egi_clock_after(WATCH_BEFORE_SLEEP);
+	do {
+		for (int i = 0; i < 32; i++)
+			egi_stall();
+		if (egi_state_unfinished(state) == 0)
+			return true;
+	} while (!egi_state_has_tasks(state) && eg_clock_now_ns() < end);
+	return false;
+}
+
+/*
+ * Waits as a holder until everything is done. `placed` says whether the caller starts with a place; without
+ * `helps` it takes one only when no thread can be had. Returns 0, -ETIMEDOUT or -EOWNERDEAD; the caller is still a
+ * holder, and has no place.
+ */
+static int state_wait(struct eg_group_state *state, bool placed, bool helps, int64_t deadline_ns)
+{
+	for (;;) {
+		uint32_t key;
+		bool in_time = true;
+
+		if (placed) {
+			enum egi_worker_end end = egi_worker_run(state);
+
+			if (end == EGI_WORKER_FORKED)
+				return -EOWNERDEAD;
+			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) && egi_state_has_left_over(state))
+				egi_state_call(state, false);
+			egi_state_notify_if_done(state);
+		}
+		if (egi_state_unfinished(state) == 0 || (placed && watch_until_done(state)))
+			return 0;
+		egi_event_prepare(&state->finished, &key);
+		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) && egi_state_take_place(state);
+		if (!placed && egi_state_unfinished(state) != 0)
+			in_time = egi_event_wait(&state->finished, key, deadline_ns);
+		egi_event_finish(&state->finished);
+		if (!in_time && egi_state_unfinished(state) != 0)
+			return -ETIMEDOUT;
+	}
+}
+
+/* The round is over: so is the context, unless it is someone else's. */
+static void state_finish_ctx(struct eg_group_state *state)
+{
+	if (!state->owns_ctx || eg_ctx_err(state->ctx) != 0)
+		return;
+	egi_store_release_u32(&state->over, 1);
+	eg_ctx_cancel(state->ctx, NULL);
+}
+
+static int group_wait(eg_group *group, bool helps, int64_t deadline_ns)
+{
+	struct eg_group_state *state;
+	bool placed;
+	int err = group_find(group, &state);
+
+	if (err || !state)
+		return err;
+	if (egi_recovery_is_inside(state))
+		return -EDEADLK;
+	helps = helps && (state->flags & EG_GROUP_NO_HELP) == 0;
+	egi_state_hold(state, helps, &placed);
+	err = state_wait(state, placed, helps, deadline_ns);
+	if (err == -EOWNERDEAD)
+		return err;
+	if (err == 0) {
+		state_finish_ctx(state);
+		/* [F2] acquire: pairs with [F1]. */
+		err = eg_error_code(egi_load_acquire_ptr(&state->failures.first));
+	}
+	egi_state_release(state);
+	return err;
+}
+
+int eg_group_wait(eg_group *group)
+{
+	return group_wait(group, true, EGI_FOREVER);
+}
+
+int eg_group_wait_until(eg_group *group, int64_t deadline_ns)
+{
+	return group_wait(group, false, deadline_ns);
+}
+
+eg_error *eg_group_error(const eg_group *group)
+{
+	struct eg_group_state *state = group ? group_state(group) : NULL;
+
+	return state ? egi_load_acquire_ptr(&state->failures.first) : NULL;
+}
+
+size_t eg_group_errors(const eg_group *group, size_t max, eg_error **ret_errors)
+{
+	struct eg_group_state *state;
+
+	if (group_find(group, &state) || !state)
+		return 0;
+	return egi_failures_list(&state->failures, ret_errors ? max : 0, ret_errors);
+}
+
+eg_ctx *eg_group_ctx(const eg_group *group)
+{
+	struct eg_group_state *state = group ? group_state(group) : NULL;
+
+	return state ? state->ctx : NULL;
+}
+
+int eg_group_cancel(eg_group *group, int code)
+{
+	struct eg_group_state *state;
+	eg_error *cause;
+	int err = group_find(group, &state);
+
+	if (err)
+		return err;
+	if (!state || !state->owns_ctx)
+		return -EINVAL;
+	cause = egi_error_make_plain(EG_ERROR_RETURNED, code ? code : -ECANCELED, NULL, NULL, NULL);
+	err = eg_ctx_cancel(state->ctx, cause);
+	eg_error_unref(cause);
+	return err;
+}
+
+int eg_group_reset(eg_group *group)
+{
+	struct eg_group_state *state;
+	eg_ctx *ctx;
+	int err = group_find(group, &state);
+
+	if (err || !state)
+		return err;
+	if (egi_state_unfinished(state) != 0)
+		return -EBUSY;
+	ctx = state->ctx;
+	if (ctx)
+		egi_ctx_unwatch(ctx, &state->watch);
+	egi_state_reset(state);
+	if (!state->is_initialised)
+		return 0;
+	err = state_make_ctx(state);
+	if (err) {
+		egi_ctx_watch(ctx, &state->watch);
+		return err;
+	}
+	if (state->owns_ctx)
+		eg_ctx_unref(ctx);
+	return 0;
+}
+
+int eg_group_destroy(eg_group *group)
+{
+	struct eg_group_state *state;
+	bool placed;
+	int err;
+
+	if (!group)
+		return 0;
+	err = group_find(group, &state);
+	if (!err && state) {
+		if (egi_recovery_is_inside(state))
+			return -EDEADLK;
+		egi_store_release_u32(&state->closed, 1);
+		egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
+		if (state->owns_ctx)
+			eg_ctx_cancel(state->ctx, NULL);
+		egi_event_notify(&state->room);
+		egi_state_hold(state, true, &placed);
+		err = state_wait(state, placed, true, EGI_FOREVER);
+		if (err != -EOWNERDEAD) {
+			if (state->ctx)
+				egi_ctx_unwatch(state->ctx, &state->watch);
+			egi_state_release(state);
+			egi_state_abandon(state);
+		}
+	}
+	memset(group, 0, sizeof(*group));
+	return 0;
+}
+
+void eg_group_destroyp(eg_group *group)
+{
+	eg_group_destroy(group);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library as a whole: its version, and what happens when the process loads it, forks and exits.
+ */
+#include <errgroup/base.h>
+#include <pthread.h>
+
+#include "backtrace.h"
+#include "crew.h"
+#include "ctx.h"
+#include "fence.h"
+#include "panic.h"
+#include "site.h"
+#include "symbolize.h"
+#include "thread.h"
+#include "verify.h"
+
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+int eg_version_number(void)
+{
+	return EG_VERSION_NUMBER;
+}
+
+const char *eg_version_string(void)
+{
+	return VERSION_TEXT(EG_VERSION_MAJOR, EG_VERSION_MINOR, EG_VERSION_PATCH);
+}
+
+/*
+ * Every lock that outlives a group is held across fork, outermost first, so that the child inherits none that is
+ * held by a thread it does not have. Groups are dead in the child, and so are their locks.
+ */
+static void fork_prepares(void)
+{
+	egi_crew_lock();
+	egi_ctx_lock_all();
+	egi_site_lock();
+	egi_symbolize_lock();
+}
+
+static void fork_unlocks(void)
+{
+	egi_symbolize_unlock();
+	egi_site_unlock();
+	egi_ctx_unlock_all();
+	egi_crew_unlock();
+}
+
+static void fork_enters_child(void)
+{
+	egi_thread_fork_count++;
+	egi_recovery_mark_all();
+	egi_crew_start_child();
+	egi_fence_start();
+	fork_unlocks();
+}
+
+static void __attribute__((constructor)) library_loads(void)
+{
+	egi_fence_start();
+	egi_thread_start();
+	egi_crew_start();
+	egi_backtrace_prime();
+	EGI_VERIFY(pthread_atfork(fork_prepares, fork_unlocks, fork_enters_child) == 0, "no memory for fork handlers");
+}
+
+static void __attribute__((destructor)) library_ends(void)
+{
+	egi_crew_stop();
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Loaded modules: see module.h.
+ *
+ * The build id is read from the module's notes in memory. They stay mapped meanwhile, since a module on a running
+ * stack cannot be unloaded without that stack crashing anyway.
+ */
+
+#include "module.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <link.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "elf_file.h"
+
+#define HAVE_DL_FIND_OBJECT 0
+#if defined(__GLIBC__) && !defined(EGI_NO_DL_FIND_OBJECT)
+#if __GLIBC_PREREQ(2, 35)
+#undef HAVE_DL_FIND_OBJECT
+#define HAVE_DL_FIND_OBJECT 1
+#endif
+#endif
+
+/* The program's path, written once under program_once. */
+static pthread_once_t program_once = PTHREAD_ONCE_INIT;
+static char program_path[PATH_MAX];
+
+static void program_path_read(void)
+{
+	ssize_t length = readlink("/proc/self/exe", program_path, sizeof(program_path) - 1);
+
+	program_path[length > 0 ? length : 0] = '\0';
+}
+
+void egi_module_prime(void)
+{
+	pthread_once(&program_once, program_path_read);
+}
+
+static void module_find_build_id(struct egi_module_view *module, const ElfW(Phdr) * segments, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uintptr_t notes = module->base + segments[i].p_vaddr;
+		size_t size = segments[i].p_memsz;
+
+		if (segments[i].p_type != PT_NOTE || notes < module->start || notes > module->end ||
+		    size > module->end - notes)
+			continue;
+		module->shown.build_id = egi_elf_find_build_id(
+		    (const unsigned char *)notes, size, segments[i].p_align, &module->shown.build_id_size);
+		if (module->shown.build_id != NULL)
+			return;
+	}
+	module->shown.build_id_size = 0;
+}
+
+static void module_set_path(struct egi_module_view *module, const char *name)
+{
+	module->shown.program = name == NULL || name[0] == '\0';
+	module->shown.path = module->shown.program ? program_path : name;
+}
+
+#if HAVE_DL_FIND_OBJECT
+
+/* A few nanoseconds, no lock. The loader maps the ELF header first, so that the segments are found through it. */
+bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module)
+{
+	struct egi_module_view module = {0};
+	struct dl_find_object object;
+	const ElfW(Ehdr) * header;
+
+	if (_dl_find_object((void *)address, &object) != 0)
+		return false;
+	module.start = (uintptr_t)object.dlfo_map_start;
+	module.end = (uintptr_t)object.dlfo_map_end;
+	module.base = object.dlfo_link_map->l_addr;
+	module_set_path(&module, object.dlfo_link_map->l_name);
+
+	header = object.dlfo_map_start;
+	if (module.end - module.start > sizeof(*header) && memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 &&
+	    header->e_phentsize == sizeof(ElfW(Phdr)) && header->e_phoff < module.end - module.start &&
+	    header->e_phnum <= (module.end - module.start - header->e_phoff) / sizeof(ElfW(Phdr)))
+		module_find_build_id(&module, (const ElfW(Phdr) *)(module.start + header->e_phoff),
+				     header->e_phnum);
+	*ret_module = module;
+	return true;
+}
+
+#else
+
+struct module_search {
+	uintptr_t address;
+	struct egi_module_view module;
+};
+
+static int module_search_visit(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct module_search *search = arg;
+	struct egi_module_view module = {.base = info->dlpi_addr, .start = UINTPTR_MAX};
+	bool is_inside = false;
+
+	(void)size;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+		uintptr_t end = start + segment->p_memsz;
+
+		if (segment->p_type != PT_LOAD)
+			continue;
+		is_inside |= search->address >= start && search->address < end;
+		module.start = start < module.start ? start : module.start;
+		module.end = end > module.end ? end : module.end;
+	}
+	if (!is_inside)
+		return 0;
+	module_set_path(&module, info->dlpi_name);
+	module_find_build_id(&module, info->dlpi_phdr, info->dlpi_phnum);
+	search->module = module;
+	return 1;
+}
+
+/* Takes the loader's lock. */
+bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module)
+{
+	struct module_search search = {.address = address};
+
+	if (dl_iterate_phdr(module_search_visit, &search) == 0)
+		return false;
+	*ret_module = search.module;
+	return true;
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_MODULE_H
+#define EGI_MODULE_H
+
+/*
+ * The loaded module (the program or a shared object) that an address belongs to, found without a lock where the C
+ * library can (glibc 2.35), and under the loader's lock elsewhere.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A module as a backtrace shows it. */
+struct egi_backtrace_module {
+	const char *path; /* never NULL; "" when the program's own path is not known */
+	bool program;     /* the program itself, which /proc/self/exe reaches even when it was deleted */
+	const unsigned char *build_id;
+	size_t build_id_size; /* 0: none */
+};
+
+/* Pointers in `shown` lead into the module and the loader's records: copy what is to outlast the module. */
+struct egi_module_view {
+	uintptr_t start;
+	uintptr_t end;
+	uintptr_t base; /* what to take off an address to get the file's virtual address */
+	struct egi_backtrace_module shown;
+};
+
+/* Learns the program's path; to be called before egi_module_find, any number of times. */
+void egi_module_prime(void);
+
+/* Return: false, with ret_module untouched, when the address is in no module. Takes no memory. */
+bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "overflow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "verify.h"
+
+#define SEGMENT_MIN 256
+#define SEGMENT_MAX 65536
+
+/* What a segment's `settled` reaches: its slots, the producer's leave and the consumers' leave. */
+#define SETTLED_ALL(segment) ((segment)->capacity + 2)
+
+void egi_overflow_init(struct egi_overflow *overflow)
+{
+	overflow->tail = overflow->first = overflow->head = NULL;
+	overflow->tail_used = overflow->head_used = 0;
+	overflow->published = overflow->taken = 0;
+	egi_mutex_init(&overflow->lock);
+}
+
+void egi_overflow_finish(struct egi_overflow *overflow)
+{
+	struct egi_segment *segment = overflow->head ? overflow->head : overflow->first;
+
+	EGI_ASSERT(egi_overflow_pending(overflow) == 0);
+	while (segment) {
+		struct egi_segment *next = segment->next;
+
+		free(segment);
+		segment = next;
+	}
+	egi_mutex_finish(&overflow->lock);
+}
+
+static uint32_t segment_capacity(uint64_t pending)
+{
+	uint32_t capacity = SEGMENT_MIN;
+
+	while (capacity < SEGMENT_MAX && capacity < pending)
+		capacity *= 2;
+	return capacity;
+}
+
+int egi_overflow_reserve(struct egi_overflow *overflow)
+{
+	struct egi_segment *segment, *left = overflow->tail;
+	uint32_t capacity;
+
+	if (egi_overflow_has_reserve(overflow))
+		return 0;
+	capacity = segment_capacity(egi_overflow_pending(overflow));
+	segment = aligned_alloc(EGI_CACHE_PAIR, sizeof(*segment) + capacity * sizeof(segment->slots[0]));
+	if (!segment)
+		return -ENOMEM;
+	segment->next = NULL;
+	segment->capacity = capacity;
+	segment->settled = 0;
+	if (left)
+		left->next = segment;
+	else
+		overflow->first = segment;
+	overflow->tail = segment;
+	overflow->tail_used = 0;
+	/* The consumers may free it from here on. */
+	if (left)
+		egi_segment_settle(left, 1);
+	return 0;
+}
+
+/* The segment that holds the oldest task; there is one. */
+static struct egi_segment *overflow_head(struct egi_overflow *overflow)
+{
+	struct egi_segment *head = overflow->head;
+
+	if (!head) {
+		overflow->head = overflow->first;
+	} else if (overflow->head_used == head->capacity) {
+		overflow->head = head->next;
+		overflow->head_used = 0;
+		egi_segment_settle(head, 1);
+	}
+	return overflow->head;
+}
+
+bool egi_overflow_take(struct egi_overflow *overflow, uint64_t max, struct egi_range *ret_range)
+{
+	uint64_t count = egi_overflow_pending(overflow);
+	struct egi_segment *head;
+
+	if (count == 0 || max == 0)
+		return false;
+	head = overflow_head(overflow);
+	if (count > max)
+		count = max;
+	if (count > head->capacity - overflow->head_used)
+		count = head->capacity - overflow->head_used;
+	*ret_range = (struct egi_range){head, &head->slots[overflow->head_used], (uint32_t)count, overflow->taken};
+	overflow->head_used += (uint32_t)count;
+	egi_store_release_u64(&overflow->taken, overflow->taken + count);
+	return true;
+}
+
+void egi_segment_settle(struct egi_segment *segment, uint32_t count)
+{
+	uint32_t all = SETTLED_ALL(segment);
+
+	/* [O3] full: each party's last access comes before its count, and the free after all of them. */
+	if (egi_add_u32(&segment->settled, count) + count == all)
+		free(segment);
+}

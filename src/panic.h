@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_PANIC_H
+#define EGI_PANIC_H
+
+/*
+ * Recovery: where a panic in a task lands, and what belongs to the running task and to no other.
+ *
+ * A worker sets one jump buffer before it runs any number of tasks. A thread that helps with another group from
+ * inside a task has a chain of recoveries, innermost first; each belongs to a worker and outlives the stack of
+ * the task, because a task may end its thread.
+ */
+
+#include <errgroup/panic.h>
+#include <setjmp.h>
+
+#include "error.h"
+
+struct egi_defer {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+#define EGI_DEFERS_INLINE 8
+
+struct egi_recovery {
+	/* looked at after every task: whether any of the below needs work */
+	bool dirty;
+	bool abort_on_panic;
+	unsigned panics;   /* of the running task */
+	eg_error *failure; /* of the running task: what it is going to fail with */
+	eg_error *message; /* attached by eg_fail */
+	size_t defers_count, defers_room;
+	struct egi_defer *defers; /* `defers_inline`, or memory */
+	struct egi_defer defers_inline[EGI_DEFERS_INLINE];
+
+	struct egi_recovery *outer;
+	const void *group; /* the group whose tasks run here: an identity, never followed */
+	struct egi_error_origin (*origin)(struct egi_recovery *recovery);
+	void (*exited)(struct egi_recovery *recovery); /* the thread ended inside the running task */
+
+	/* what makes a jump safe */
+	uint64_t magic;
+	uint64_t thread;
+	uint32_t fork_count;
+	const void *frame; /* in the stack frame that jump_to returns to */
+	const void *stop;  /* in the stack frame that calls tasks: where backtraces end */
+	jmp_buf jump_to;
+};
+
+void egi_recovery_init(struct egi_recovery *recovery);
+
+/* Makes a recovery the calling thread's innermost one; `frame` lies in the function that calls setjmp. */
+void egi_recovery_enter(struct egi_recovery *recovery, const void *frame);
+void egi_recovery_leave(struct egi_recovery *recovery);
+
+/* Whether the calling thread is running a task of this group, at any depth. */
+bool egi_recovery_is_inside(const void *group);
+
+/*
+ * Ends the running task: makes an error of a non-zero code, with what eg_fail attached, runs the deferred calls
+ * and returns the task's error, or NULL. A deferred call that panics jumps; calling this again with code 0 then
+ * finishes the work.
+ */
+eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code);
+
+/* Adds an error to what the running task fails with, and takes it over. */
+void egi_recovery_add(struct egi_recovery *recovery, eg_error *error);
+
+/* In a forked child: has the loops of the tasks that the calling thread was running notice. */
+void egi_recovery_mark_all(void);
+
+#endif

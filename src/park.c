@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "park.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "verify.h"
+
+/*
+ * Sleeps while *word == value. FUTEX_WAIT_BITSET because its timeout is absolute, on CLOCK_MONOTONIC. Returns
+ * false at the deadline; EINTR and a changed word are wake-ups like any other.
+ */
+static bool futex_wait(uint32_t *word, uint32_t value, int64_t deadline_ns)
+{
+	struct timespec deadline = egi_clock_timespec(deadline_ns);
+	int saved = errno;
+	bool in_time = true;
+
+	if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline_ns == EGI_FOREVER ? NULL : &deadline,
+	            NULL, FUTEX_BITSET_MATCH_ANY) < 0) {
+		EGI_VERIFY(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "futex wait failed");
+		in_time = errno != ETIMEDOUT;
+	}
+	errno = saved;
+	return in_time;
+}
+
+static void futex_wake(uint32_t *word, int count)
+{
+	int saved = errno;
+
+	/* Waking fails only for a bad address, which cannot hold a sleeper. */
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+	errno = saved;
+}
+
+void egi_event_prepare(struct egi_event *event, uint32_t *ret_key)
+{
+	/* [E1] full: the sleeper is announced before it looks again; pairs with [E2]. */
+	egi_add_u32(&event->sleepers, 1);
+	*ret_key = egi_load_acquire_u32(&event->sequence);
+}
+
+void egi_event_finish(struct egi_event *event)
+{
+	egi_add_u32(&event->sleepers, UINT32_MAX);
+}
+
+bool egi_event_wait(struct egi_event *event, uint32_t key, int64_t deadline_ns)
+{
+	return futex_wait(&event->sequence, key, deadline_ns);
+}
+
+void egi_event_notify(struct egi_event *event)
+{
+	/* [E2] full, before this load, by the caller's read-modify-write or fence; pairs with [E1]. */
+	if (egi_load_acquire_u32(&event->sleepers) == 0)
+		return;
+	egi_add_u32(&event->sequence, 1);
+	futex_wake(&event->sequence, INT_MAX);
+}
+
+bool egi_flag_wait(uint32_t *flag, int64_t deadline_ns)
+{
+	while (egi_load_acquire_u32(flag) == 0)
+		if (!futex_wait(flag, 0, deadline_ns))
+			return egi_load_acquire_u32(flag) != 0;
+	return true;
+}
+
+void egi_flag_raise(uint32_t *flag)
+{
+	egi_store_release_u32(flag, 1);
+	futex_wake(flag, 1);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include "verify.h"
+
+void egi_queue_init(struct egi_queue *queue, uint64_t owner)
+{
+	egi_ring_init(&queue->ring);
+	egi_overflow_init(&queue->overflow);
+	queue->submitted = 0;
+	queue->spilling = false;
+	queue->owner = owner;
+	queue->index_base = 0;
+	queue->next = NULL;
+}
+
+void egi_queue_finish(struct egi_queue *queue)
+{
+	EGI_ASSERT(egi_ring_is_empty(&queue->ring));
+	egi_overflow_finish(&queue->overflow);
+}
+
+int egi_queue_put_slow(struct egi_queue *queue, const struct egi_task *task)
+{
+	int err;
+
+	if (queue->spilling && egi_overflow_pending(&queue->overflow) == 0)
+		queue->spilling = false;
+	if (!queue->spilling && egi_ring_has_room(&queue->ring)) {
+		egi_store_release_u64(&queue->submitted, queue->submitted + 1);
+		EGI_VERIFY(egi_ring_put(&queue->ring, task), "internal: the ring filled up under its only producer");
+		return 0;
+	}
+	err = egi_overflow_reserve(&queue->overflow);
+	if (err)
+		return err;
+	queue->spilling = true;
+	egi_store_release_u64(&queue->submitted, queue->submitted + 1);
+	egi_overflow_append(&queue->overflow, task);
+	return 0;
+}
+
+/*
+ * A position that is known modulo 2^32 only, made whole: it lies less than 2^32 tasks, 64 GiB of them, behind
+ * what has been submitted.
+ */
+static uint64_t queue_sequence(const struct egi_queue *queue, uint64_t position)
+{
+	uint64_t submitted = egi_load_acquire_u64(&queue->submitted);
+
+	return submitted - (uint32_t)((uint32_t)submitted - (uint32_t)position);
+}
+
+static bool take_from_ring(struct egi_queue *queue, uint64_t max, struct egi_task *buffer, struct egi_batch *ret_batch)
+{
+	uint32_t position;
+	uint64_t spilled;
+	uint32_t count = egi_ring_take(&queue->ring, max < EGI_RING_SLOTS ? (uint32_t)max : EGI_RING_SLOTS,
+	                               &queue->overflow.taken, buffer, &position, &spilled);
+
+	if (count == 0)
+		return false;
+	ret_batch->range = (struct egi_range){NULL, buffer, count, spilled};
+	ret_batch->sequence = queue_sequence(queue, position + spilled);
+	return true;
+}
+
+bool egi_queue_take(struct egi_queue *queue, uint64_t max, struct egi_task *buffer, struct egi_batch *ret_batch)
+{
+	struct egi_overflow *overflow = &queue->overflow;
+
+	for (;;) {
+		bool older_in_ring, taken = false;
+
+		if (take_from_ring(queue, max, buffer, ret_batch))
+			return true;
+		if (egi_overflow_pending(overflow) == 0)
+			return false;
+		egi_mutex_lock(&overflow->lock);
+		/* [Q1] The overflow is judged before the ring, and cannot empty while the lock is held. */
+		if (egi_overflow_pending(overflow) == 0) {
+			egi_mutex_unlock(&overflow->lock);
+			continue;
+		}
+		older_in_ring = !egi_ring_is_empty(&queue->ring);
+		if (!older_in_ring) {
+			uint32_t ring_taken = egi_ring_taken(&queue->ring);
+
+			taken = egi_overflow_take(overflow, max, &ret_batch->range);
+			ret_batch->sequence = queue_sequence(queue, ret_batch->range.position + ring_taken);
+		}
+		egi_mutex_unlock(&overflow->lock);
+		if (taken)
+			return true;
+	}
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_QUEUE_H
+#define EGI_QUEUE_H
+
+/*
+ * The pending tasks of one submitting thread: the ring in front, the overflow array behind it.
+ *
+ * The submitter fills the ring; when it is full it spills into the overflow, and goes on spilling until the
+ * overflow has been taken empty. So whenever both hold tasks the ring's are older, and consumers empty the ring
+ * first. The order would break here:
+ *
+ *   consumer                                 submitter
+ *   the ring is empty
+ *                                            the overflow is empty: fills the ring with 1..63, spills 64
+ *   takes 64 from the overflow, ahead of 1
+ *
+ * so a consumer looks at the overflow first, holds its lock, and only then judges the ring. While the lock is
+ * held nobody empties the overflow, hence nothing new enters the ring, and an empty ring stays empty.
+ *
+ * Everything the submitter writes per task lies on lines that consumers read only when they come for more.
+ */
+
+#include "overflow.h"
+#include "ring.h"
+
+#define EGI_QUEUE_SHARED UINT64_MAX /* the owner of a queue that several threads fill under a lock */
+
+struct egi_queue {
+	struct egi_ring ring;
+	struct egi_overflow overflow;
+
+	/* the submitter's */
+	EGI_ALIGNED uint64_t submitted; /* raised before the task can be taken; read by whoever asks if all is done */
+	bool spilling;
+
+	/* rarely written */
+	uint64_t owner;      /* the submitting thread, 0 while nobody has the queue, or EGI_QUEUE_SHARED */
+	uint64_t index_base; /* `submitted` at the last reset of the group: task indices count from here */
+	struct egi_queue *next;
+};
+
+/* A batch taken: a range of the overflow, or `count` tasks copied to the taker's buffer when segment is NULL. */
+struct egi_batch {
+	struct egi_range range;
+	uint64_t sequence; /* tasks of this queue taken before these */
+};
+
+void egi_queue_init(struct egi_queue *queue, uint64_t owner);
+void egi_queue_finish(struct egi_queue *queue);
+
+/* The out-of-line part of egi_queue_put: starts spilling, ends spilling, or needs a segment. */
+int egi_queue_put_slow(struct egi_queue *queue, const struct egi_task *task);
+
+/* How often, in tasks, a spilling submitter looks whether the overflow has been taken empty. A power of two. */
+#define EGI_QUEUE_RECHECK 64
+
+/*
+ * The submitter only. `submitted` rises before the task can be taken, so that nobody who has seen the task
+ * finish can count it as finished and not as submitted. Return: 0 or -ENOMEM with nothing changed.
+ */
+static inline int egi_queue_put(struct egi_queue *queue, const struct egi_task *task)
+{
+	uint64_t submitted = queue->submitted;
+
+	if (queue->spilling && (submitted & (EGI_QUEUE_RECHECK - 1)) != 0 &&
+	    egi_overflow_has_reserve(&queue->overflow)) {
+		egi_store_release_u64(&queue->submitted, submitted + 1);
+		egi_overflow_append(&queue->overflow, task);
+		return 0;
+	}
+	return egi_queue_put_slow(queue, task);
+}
+
+/* Whether tasks wait here. */
+static inline bool egi_queue_has_tasks(const struct egi_queue *queue)
+{
+	return !egi_ring_is_empty(&queue->ring) || egi_overflow_pending(&queue->overflow) != 0;
+}
+
+/* Roughly how many tasks wait here: the overflow's, and the ring's as a single one. */
+static inline uint64_t egi_queue_pending(const struct egi_queue *queue)
+{
+	return egi_overflow_pending(&queue->overflow) + !egi_ring_is_empty(&queue->ring);
+}
+
+/* How many tasks have been taken from here, modulo 2^64 and good only to see whether it changes. */
+static inline uint64_t egi_queue_taken(const struct egi_queue *queue)
+{
+	return egi_load_acquire_u64(&queue->overflow.taken) + egi_ring_taken(&queue->ring);
+}
+
+/*
+ * Takes up to `max` of the oldest tasks; `buffer` holds EGI_RING_SLOTS. Any thread. False if there are none.
+ */
+bool egi_queue_take(struct egi_queue *queue, uint64_t max, struct egi_task *buffer, struct egi_batch *ret_batch);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_RING_H
+#define EGI_RING_H
+
+/*
+ * A bounded queue of tasks: Concurrency Kit's single-producer, multi-consumer ring. The only includer of
+ * ck_ring.h.
+ *
+ * Puts are CK's own. Takes are ours, over CK's fields, because CK takes one entry per compare-and-swap and a
+ * worker wants a batch: copy the entries, then move the consumer's head over all of them at once. As in CK's
+ * own dequeue the copy may race with a producer that re-uses a slot already taken by someone else; the swap
+ * then fails and the copy is discarded. Entries are copied with relaxed atomic loads, so that nothing is torn
+ * and nothing is undefined.
+ *
+ *   taker A                        taker B                 producer
+ *   reads head 4, copies 4..5
+ *                                  moves head 4 -> 6
+ *                                                          re-uses the slots of 4 and 5
+ *   swap 4 -> 6 fails: discards
+ *
+ * The head is 32 bits and could come round to 4 again only after 2^32 takes between A's copy and A's swap.
+ */
+
+#include <ck_ring.h>
+
+#include "atomic.h"
+#include "task.h"
+
+#define EGI_RING_SLOTS 64 /* a power of two; the ring holds one less */
+
+CK_RING_PROTOTYPE(egi_task, egi_task)
+
+struct egi_ring {
+	ck_ring_t ck; /* the consumers' head and the producer's tail, each on a line of its own */
+	struct egi_task slots[EGI_RING_SLOTS];
+};
+
+static inline void egi_ring_init(struct egi_ring *ring)
+{
+	ck_ring_init(&ring->ck, EGI_RING_SLOTS);
+}
+
+/* Producer only. */
+static inline bool egi_ring_has_room(const struct egi_ring *ring)
+{
+	return ck_ring_size(&ring->ck) < EGI_RING_SLOTS - 1;
+}
+
+/* Producer only. False when full. The entry is published with release order (CK's store fence). */
+static inline bool egi_ring_put(struct egi_ring *ring, const struct egi_task *task)
+{
+	struct egi_task entry = *task;
+
+	return CK_RING_ENQUEUE_SPMC(egi_task, &ring->ck, ring->slots, &entry);
+}
+
+static inline bool egi_ring_is_empty(const struct egi_ring *ring)
+{
+	/* [R1] acquire: an empty ring is judged after the overflow was seen non-empty; see queue.h. */
+	return egi_load_acquire_u32(&ring->ck.c_head) == egi_load_acquire_u32(&ring->ck.p_tail);
+}
+
+/* How many entries wait. */
+static inline uint32_t egi_ring_size(const struct egi_ring *ring)
+{
+	return ck_ring_size(&ring->ck);
+}
+
+/* How many entries have been taken in all, modulo 2^32. */
+static inline uint32_t egi_ring_taken(const struct egi_ring *ring)
+{
+	return egi_load_acquire_u32(&ring->ck.c_head);
+}
+
+/*
+ * Takes up to `max` of the oldest entries. Any consumer. Returns how many, with *ret_position the number of
+ * entries taken before them, modulo 2^32, and *ret_beside the value of *beside while they were in the ring.
+ */
+static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const uint64_t *beside,
+                                     struct egi_task *ret_tasks, uint32_t *ret_position, uint64_t *ret_beside)
+{
+	uint32_t head = egi_load_acquire_u32(&ring->ck.c_head);
+
+	for (;;) {
+		/* [R2] acquire: pairs with the producer's publication of the entries in CK's enqueue. */
+		uint32_t count = egi_load_acquire_u32(&ring->ck.p_tail) - head;
+
+		if (count > max)
+			count = max;
+		if (count == 0)
+			return 0;
+		*ret_beside = egi_load_acquire_u64(beside);
+		for (uint32_t i = 0; i < count; i++) {
+			struct egi_task *slot = &ring->slots[(head + i) & (EGI_RING_SLOTS - 1)];
+
+			ret_tasks[i].code = egi_load_relaxed_u64(&slot->code);
+			ret_tasks[i].arg = egi_load_relaxed_ptr(&slot->arg);
+		}
+		/* [R3] full: the copy is complete before the slots are given back to the producer. */
+		if (egi_cas_u32(&ring->ck.c_head, &head, head + count)) {
+			*ret_position = head;
+			return count;
+		}
+	}
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_SITE_H
+#define EGI_SITE_H
+
+/*
+ * Submitting call sites, numbered so that a task can carry one in 16 bits. A site is numbered when it first
+ * submits and never forgotten; its strings are copied, so that the number stays good when the module that holds
+ * the site is closed. Sites beyond the 65,535th have number 0: unknown.
+ */
+
+#include <errgroup/error.h>
+
+#include "atomic.h"
+
+/* The id of a site that came too late for a number. */
+#define EGI_SITE_NONE UINT32_MAX
+
+/* The slow part of egi_site_number: enters a site into the table. 0 without memory. */
+uint32_t egi_site_enter(struct eg_site *site);
+
+static inline uint32_t egi_site_number(struct eg_site *site)
+{
+	uint32_t number;
+
+	if (!site)
+		return 0;
+	number = egi_load_acquire_u32(&site->id); /* [S2] acquire: pairs with [S1] */
+	if (EGI_UNLIKELY(number == 0 || number == EGI_SITE_NONE))
+		number = number == 0 ? egi_site_enter(site) : 0;
+	return number;
+}
+
+/* The site of a number, or NULL for 0. Lives as long as the process. */
+const struct eg_site *egi_site_find(uint32_t number);
+
+/* For the fork handlers. */
+void egi_site_lock(void);
+void egi_site_unlock(void);
+
+#endif

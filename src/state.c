@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "state.h"
+
+#include <stdlib.h>
+
+#include "verify.h"
+#include "worker.h"
+
+struct eg_group_state *egi_state_create(const struct eg_group_options *options)
+{
+	static uint64_t lives;
+	struct eg_group_state *state = aligned_alloc(EGI_CACHE_PAIR, sizeof(*state));
+
+	if (!state)
+		return NULL;
+	state->life = egi_add_u64(&lives, 1) + 1;
+	state->fork_count = egi_thread_fork_count;
+	state->flags = options->flags;
+	state->backlog = options->backlog;
+	state->ctx = state->parent = NULL;
+	state->owns_ctx = state->is_initialised = false;
+	state->attention = state->halted = state->over = state->closed = 0;
+	state->gate = egi_gate_limit_of(options->limit) * EGI_GATE_LIMIT_ONE;
+	state->finished = state->room = (struct egi_event){0, 0};
+	egi_failures_init(&state->failures, options->collect);
+	egi_mutex_init(&state->lock);
+	egi_mutex_init(&state->submission);
+	egi_mutex_init(&state->sharing);
+	state->shared = NULL;
+	state->post = (struct egi_crew_post){.customer = &egi_worker_customer};
+	state->seen_moves = state->seen_submitted = 0;
+	egi_slots_init(&state->slots, 0);
+	egi_slots_add_first(state);
+	egi_queue_init(&state->first_queue, 0);
+	state->queues = &state->first_queue;
+	state->queues_count = 1;
+	return state;
+}
+
+void egi_state_reset(struct eg_group_state *state)
+{
+	unsigned collect = state->failures.kept_max;
+
+	egi_failures_finish(&state->failures);
+	egi_failures_init(&state->failures, collect);
+	egi_store_release_u32(&state->halted, 0);
+	egi_store_release_u32(&state->over, 0);
+	egi_state_ask(state, 0, EGI_ATTENTION_SKIP);
+	for (struct egi_queue *queue = state->queues; queue; queue = queue->next)
+		queue->index_base = queue->submitted;
+}
+
+static void state_free(struct eg_group_state *state)
+{
+	struct egi_queue *queue = state->queues;
+
+	egi_crew_forget(&state->post);
+	while (queue) {
+		struct egi_queue *next = queue->next;
+
+		egi_queue_finish(queue);
+		if (queue != &state->first_queue)
+			free(queue);
+		queue = next;
+	}
+	egi_slots_finish(state);
+	egi_failures_finish(&state->failures);
+	egi_mutex_finish(&state->lock);
+	egi_mutex_finish(&state->submission);
+	egi_mutex_finish(&state->sharing);
+	if (state->owns_ctx)
+		eg_ctx_unref(state->ctx);
+	eg_ctx_unref(state->parent);
+	free(state);
+}
+
+/* Under lock. NULL without memory. */
+static struct egi_queue *queue_add(struct eg_group_state *state, uint64_t owner)
+{
+	struct egi_queue *queue = aligned_alloc(EGI_CACHE_PAIR, sizeof(*queue));
+
+	if (!queue)
+		return NULL;
+	egi_queue_init(queue, owner);
+	queue->next = state->queues;
+	state->queues_count++;
+	/* [Q2] release: the queue before its link; pairs with the acquire loads of `queues`. */
+	egi_store_release_ptr(&state->queues, queue);
+	return queue;
+}
+
+/* Under lock: the thread's queue, or one for it. Beyond a number of threads they share one. */
+static struct egi_queue *queue_find(struct eg_group_state *state, uint64_t thread)
+{
+	struct egi_queue *queue;
+
+	for (queue = state->queues; queue; queue = queue->next)
+		if (queue->owner == thread)
+			return queue;
+	if (state->first_queue.owner == 0) {
+		state->first_queue.owner = thread;
+		return &state->first_queue;
+	}
+	if (state->queues_count < EGI_QUEUES_MAX)
+		return queue_add(state, thread);
+	if (!state->shared)
+		state->shared = queue_add(state, EGI_QUEUE_SHARED);
+	return state->shared;
+}
+
+struct egi_queue *egi_state_queue_slow(struct eg_group_state *state)
+{
+	struct egi_thread *self = &egi_thread_self;
+	uint64_t thread = egi_thread_id();
+	struct egi_queue *queue;
+
+	egi_mutex_lock(&state->lock);
+	queue = queue_find(state, thread);
+	egi_mutex_unlock(&state->lock);
+	if (queue) {
+		self->queue = queue;
+		self->queue_life = state->life;
+	}
+	return queue;
+}
+
+uint64_t egi_state_unfinished(struct eg_group_state *state)
+{
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+	uint64_t done = 0, submitted = 0;
+
+	/* [D1] acquire, every D before any S; pairs with [D2] in worker.c and with the counts in egi_queue_put. */
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		done += egi_load_acquire_u64(&worker->done);
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
+		submitted += egi_load_acquire_u64(&queue->submitted);
+	return submitted - done;
+}
+
+uint64_t egi_state_pending(struct eg_group_state *state)
+{
+	uint64_t pending = 0;
+
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
+		pending += egi_overflow_pending(&queue->overflow) + egi_ring_size(&queue->ring);
+	return pending;
+}
+
+static bool queues_have_tasks(struct eg_group_state *state)
+{
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
+		if (egi_queue_has_tasks(queue))
+			return true;
+	return false;
+}
+
+bool egi_state_has_tasks(struct eg_group_state *state)
+{
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+
+	if (queues_have_tasks(state))
+		return true;
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		if (egi_claim_has_tasks(&worker->claim))
+			return true;
+	return false;
+}
+
+void egi_state_hold(struct eg_group_state *state, bool wants_place, bool *ret_placed)
+{
+	uint64_t gate = egi_load_relaxed_u64(&state->gate), next;
+
+	do {
+		EGI_VERIFY(egi_gate_holders(gate) < EGI_GATE_MAX, "more than a million threads wait for one group");
+		*ret_placed = wants_place && egi_gate_has_room(gate);
+		next = gate + EGI_GATE_HOLDERS_ONE + (*ret_placed ? EGI_GATE_RUNNING_ONE : 0);
+	} while (!egi_cas_u64(&state->gate, &gate, next));
+}
+
+bool egi_state_take_place(struct eg_group_state *state)
+{
+	uint64_t gate = egi_load_relaxed_u64(&state->gate);
+
+	do {
+		if (!egi_gate_has_room(gate))
+			return false;
+	} while (!egi_cas_u64(&state->gate, &gate, gate + EGI_GATE_RUNNING_ONE));
+	return true;
+}
+
+bool egi_state_leave_place(struct eg_group_state *state)
+{
+	/* [G2] full, and followed by the heavy fence of egi_state_has_left_over where that matters; pairs with [G1]. */
+	uint64_t before = egi_add_u64(&state->gate, ~EGI_GATE_RUNNING_ONE + 1);
+
+	return egi_gate_is_quiet(before);
+}
+
+bool egi_state_has_left_over(struct eg_group_state *state)
+{
+	egi_fence_heavy();
+	return egi_state_has_tasks(state);
+}
+
+void egi_state_release(struct eg_group_state *state)
+{
+	uint64_t before = egi_add_u64(&state->gate, ~EGI_GATE_HOLDERS_ONE + 1);
+
+	if ((before & EGI_GATE_DEAD) != 0 && egi_gate_holders(before) == 1)
+		state_free(state);
+}
+
+void egi_state_abandon(struct eg_group_state *state)
+{
+	uint64_t before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
+
+	if (egi_gate_holders(before) == 0)
+		state_free(state);
+}
+
+void egi_state_call(struct eg_group_state *state, bool urgent)
+{
+	if (egi_gate_post(&state->gate, urgent))
+		egi_crew_call(&state->post, urgent);
+}
+
+void egi_state_notify_if_done(struct eg_group_state *state)
+{
+	if (egi_load_acquire_u32(&state->finished.sleepers) != 0 && egi_state_unfinished(state) == 0)
+		egi_event_notify(&state->finished);
+}
+
+void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
+{
+	uint32_t attention = egi_load_relaxed_u32(&state->attention);
+
+	while (!egi_cas_u32(&state->attention, &attention, (attention & ~clear) | set))
+		;
+}
+
+void egi_state_halt(struct eg_group_state *state)
+{
+	if (egi_load_acquire_u32(&state->over) != 0)
+		return;
+	egi_store_release_u32(&state->halted, 1);
+	if (state->flags & EG_GROUP_SKIP_UNSTARTED)
+		egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
+	egi_fence_full(); /* [E2]: the change before the look at sleepers */
+	egi_event_notify(&state->room);
+}

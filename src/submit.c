@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "submit.h"
+
+#include "clock.h"
+
+/* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
+static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue, const struct egi_task *task)
+{
+	int err;
+
+	egi_mutex_lock(&state->sharing);
+	err = egi_queue_put(queue, task);
+	egi_mutex_unlock(&state->sharing);
+	return err;
+}
+
+int egi_submit_put(struct eg_group_state *state, const struct egi_task *task)
+{
+	struct egi_queue *queue = egi_state_queue(state);
+	int err;
+
+	if (EGI_UNLIKELY(!queue))
+		return -ENOMEM;
+	if (EGI_UNLIKELY(queue->owner == EGI_QUEUE_SHARED))
+		err = put_shared(state, queue, task);
+	else
+		err = egi_queue_put(queue, task);
+	if (EGI_UNLIKELY(err))
+		return err;
+	/*
+	 * [G1] The task before the look at the gate; pairs with [G2]. Without it the task is left lying:
+	 *
+	 *     submitter                             last worker
+	 *                                           finds no task
+	 *     puts the task (still in its buffer)
+	 *     the gate is quiet: it will be seen
+	 *                                           leaves; the gate is no longer quiet
+	 *                                           looks again: sees no task
+	 */
+	egi_fence_light();
+	if (EGI_UNLIKELY(!egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate))))
+		egi_state_call(state, false);
+	return 0;
+}
+
+static bool has_room(struct eg_group_state *state, enum egi_submit_mode mode)
+{
+	uint64_t limit = egi_gate_limit(egi_load_relaxed_u64(&state->gate));
+
+	if (mode == EGI_SUBMIT_TRY || state->backlog < 0)
+		return limit == EGI_GATE_MAX || egi_state_unfinished(state) < limit;
+	return state->backlog == 0 || egi_state_pending(state) < (uint64_t)state->backlog;
+}
+
+/* One attempt. The lock makes asking and putting one step, so that the bound holds among submitters. */
+static int try_submit(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode)
+{
+	int err = -EAGAIN;
+
+	egi_mutex_lock(&state->submission);
+	if (has_room(state, mode))
+		err = egi_submit_put(state, task);
+	egi_mutex_unlock(&state->submission);
+	return err;
+}
+
+int egi_submit_slow(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode)
+{
+	int err;
+
+	if (egi_load_acquire_u32(&state->closed) != 0)
+		return -ECANCELED;
+	/* A task of this group spills instead of waiting: what it waits for might be itself. */
+	if (mode == EGI_SUBMIT_GO && egi_recovery_is_inside(state))
+		return egi_submit_put(state, task);
+	while ((err = try_submit(state, task, mode)) == -EAGAIN && mode == EGI_SUBMIT_GO) {
+		uint32_t key;
+
+		if (egi_load_acquire_u32(&state->halted) != 0)
+			return -ECANCELED;
+		egi_event_prepare(&state->room, &key);
+		if (!has_room(state, mode) && egi_load_acquire_u32(&state->halted) == 0)
+			egi_event_wait(&state->room, key, EGI_FOREVER);
+		egi_event_finish(&state->room);
+	}
+	return err;
+}

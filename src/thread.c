@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "thread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "atomic.h"
+#include "quota.h"
+#include "verify.h"
+
+__thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
+
+uint32_t egi_thread_fork_count;
+
+static pthread_key_t exit_key;
+
+/*
+ * Runs when a registered thread ends. A thread that pthread_exit or cancellation took out of a task still has
+ * its recovery frame here; the frame's stack is gone, what it stands for is not.
+ */
+static void thread_exits(void *self)
+{
+	(void)self;
+	if (egi_thread_self.recovery && egi_thread_self.at_exit)
+		egi_thread_self.at_exit();
+}
+
+void egi_thread_start(void)
+{
+	EGI_VERIFY(pthread_key_create(&exit_key, thread_exits) == 0, "no thread-specific key left");
+}
+
+uint64_t egi_thread_register(void)
+{
+	static uint64_t last;
+
+	egi_thread_self.id = egi_add_u64(&last, 1) + 1;
+	/*
+	 * Out of memory here costs only the notice of pthread_exit inside a task. The first 32 keys of a process
+	 * need no memory, and this one is made when the library is loaded.
+	 */
+	(void)pthread_setspecific(exit_key, &egi_thread_self);
+	return egi_thread_self.id;
+}
+
+static void block_signals(sigset_t *ret_before)
+{
+	static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+	sigset_t blocked;
+
+	sigfillset(&blocked);
+	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
+		sigdelset(&blocked, synchronous[i]);
+	EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &blocked, ret_before) == 0, "cannot block signals");
+}
+
+int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg)
+{
+	sigset_t before;
+	int err;
+
+	/* The new thread inherits the mask, so there is no moment at which it could take a signal. */
+	block_signals(&before);
+	err = pthread_create(ret_thread, NULL, main, arg);
+	EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0, "cannot restore signals");
+	return err ? -EAGAIN : 0;
+}
+
+void egi_thread_be_punctual(void)
+{
+	/* Refused under some sandboxes: sleeps are then a little longer. */
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+}
+
+static int affinity_cpus(void)
+{
+	/* The kernel refuses a set smaller than its own; grow until it fits. */
+	for (int cpus = 1024; cpus <= 1 << 20; cpus *= 2) {
+		cpu_set_t *set = CPU_ALLOC((size_t)cpus);
+		size_t size = CPU_ALLOC_SIZE((size_t)cpus);
+		int count = 0;
+
+		if (!set)
+			return 1;
+		if (sched_getaffinity(0, size, set) == 0)
+			count = CPU_COUNT_S(size, set);
+		CPU_FREE(set);
+		if (count > 0)
+			return count;
+	}
+	return 1;
+}
+
+int egi_thread_cpus(void)
+{
+	int saved = errno;
+	int cpus = affinity_cpus();
+	int quota = egi_quota_cpus();
+
+	errno = saved;
+	return quota > 0 && quota < cpus ? quota : cpus;
+}
+
+void egi_mutex_init(struct egi_mutex *mutex)
+{
+	EGI_VERIFY(pthread_mutex_init(&mutex->native, NULL) == 0, "cannot make a mutex");
+}
+
+void egi_mutex_finish(struct egi_mutex *mutex)
+{
+	EGI_VERIFY(pthread_mutex_destroy(&mutex->native) == 0, "mutex destroyed while held");
+}
+
+void egi_mutex_lock(struct egi_mutex *mutex)
+{
+	EGI_VERIFY(pthread_mutex_lock(&mutex->native) == 0, "cannot lock a mutex");
+}
+
+bool egi_mutex_try_lock(struct egi_mutex *mutex)
+{
+	int err = pthread_mutex_trylock(&mutex->native);
+
+	EGI_VERIFY(err == 0 || err == EBUSY, "cannot try a mutex");
+	return err == 0;
+}
+
+void egi_mutex_unlock(struct egi_mutex *mutex)
+{
+	EGI_VERIFY(pthread_mutex_unlock(&mutex->native) == 0, "mutex unlocked by a stranger");
+}

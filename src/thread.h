@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_THREAD_H
+#define EGI_THREAD_H
+
+/*
+ * Threads and locks. What can fail for lack of resources returns a code; what can fail only through a defect
+ * aborts loudly.
+ */
+
+#include <pthread.h>
+
+#include "base.h"
+
+/*
+ * What the library knows of the calling thread, in static thread-local storage: reachable without a call, from
+ * a signal handler too, and until the very end of the thread.
+ */
+struct egi_thread {
+	uint64_t id;                   /* never reused, 0 until first asked for */
+	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (panic.h) */
+	void (*at_exit)(void);         /* called when the thread ends inside a task (panic.h) */
+	struct egi_queue *queue;       /* the queue last submitted to, and the group life it belongs to (state.h) */
+	uint64_t queue_life;
+};
+
+extern __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
+
+/* Called at load time: the key whose destructor notices a thread that ends inside a task. */
+void egi_thread_start(void);
+
+/* Gives the calling thread its id and its exit hook. */
+uint64_t egi_thread_register(void);
+
+static inline uint64_t egi_thread_id(void)
+{
+	uint64_t id = egi_thread_self.id;
+
+	return EGI_LIKELY(id != 0) ? id : egi_thread_register();
+}
+
+/*
+ * Starts a thread that blocks every signal but the synchronous faults and cannot be cancelled.
+ * Return: 0 or -EAGAIN.
+ */
+int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg);
+
+/* Asks the kernel to end the calling thread's timed sleeps on time, instead of the usual 50 us late. */
+void egi_thread_be_punctual(void);
+
+/* How many CPUs this process may use: affinity and cgroup quota, rounded up, at least 1. */
+int egi_thread_cpus(void);
+
+/* Raised by one in every forked child: what was made under another number is dead here. */
+extern uint32_t egi_thread_fork_count;
+
+struct egi_mutex {
+	pthread_mutex_t native;
+};
+
+#define EGI_MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER}
+
+void egi_mutex_init(struct egi_mutex *mutex);
+void egi_mutex_finish(struct egi_mutex *mutex);
+void egi_mutex_lock(struct egi_mutex *mutex);
+bool egi_mutex_try_lock(struct egi_mutex *mutex);
+void egi_mutex_unlock(struct egi_mutex *mutex);
+
+#endif

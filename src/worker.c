@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker.h"
+
+#include <errno.h>
+
+#include "box.h"
+#include "clock.h"
+#include "site.h"
+#include "verify.h"
+
+/* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
+#define CLAIM_SHORT (2 * EGI_MICROSECOND)
+#define CLAIM_LONG (8 * EGI_MICROSECOND)
+#define CLAIM_LATE (100 * EGI_MICROSECOND)
+#define CHUNK_MAX 4096
+#define CHUNK_SKIPPED 65536
+
+/* Tasks longer than this are worth a thread beyond the CPUs when the limit allows one: they may well block. */
+#define TASK_LONG (20 * EGI_MICROSECOND)
+
+static struct egi_worker *worker_of(struct egi_recovery *recovery)
+{
+	return EGI_CONTAINER_OF(recovery, struct egi_worker, recovery);
+}
+
+/* A copy of the task's thread in a forked child: its group is dead, and locks may be held by nobody. */
+static bool worker_is_forked(const struct egi_worker *worker)
+{
+	return worker->state->fork_count != egi_thread_fork_count;
+}
+
+static struct egi_error_origin worker_origin(struct egi_recovery *recovery)
+{
+	struct egi_worker *worker = worker_of(recovery);
+	uint64_t index;
+	const struct egi_task *task = egi_claim_current(&worker->claim, &index);
+
+	return (struct egi_error_origin){(int64_t)index, (int)worker->slot, egi_site_find(egi_task_site(task))};
+}
+
+/* Keeps or counts the error, and cancels if it is the first. In this order: nothing woken can come before it. */
+static void worker_fail(struct eg_group_state *state, eg_error *error)
+{
+	if (!egi_failures_add(&state->failures, error))
+		return;
+	if (state->owns_ctx)
+		eg_ctx_cancel(state->ctx, error);
+}
+
+/* The task has ended: with a code, with defers to run, or by a panic whose error waits in the recovery. */
+static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
+{
+	struct eg_group_state *state = worker->state;
+	struct egi_recovery *recovery = &worker->recovery;
+	eg_error *error;
+
+	if (code != 0 && !recovery->dirty && !egi_failures_wants(&state->failures)) {
+		egi_failures_count(&state->failures, 1);
+		return;
+	}
+	error = egi_recovery_end_task(recovery, code);
+	if (!error)
+		return;
+	if (worker_is_forked(worker))
+		eg_error_unref(error);
+	else
+		worker_fail(state, error);
+}
+
+/* Counts the task that just ended. */
+static void worker_count(struct egi_worker *worker)
+{
+	/* [D2] release: what the task did before its count; pairs with [D1]. */
+	egi_store_release_u64(&worker->done, worker->done + 1);
+	if (worker->state->backlog == 0)
+		return;
+	egi_fence_full(); /* [E2]: the count before the look at sleepers */
+	egi_event_notify(&worker->state->room);
+}
+
+/* A task that was accepted and is not to start. */
+static EGI_COLD void worker_skip(struct egi_worker *worker, const struct egi_task *task)
+{
+	struct eg_group_state *state = worker->state;
+	eg_error *cause, *error;
+
+	if (egi_task_fn(task) == egi_box_run)
+		egi_box_free(task->arg);
+	if (egi_failures_wants(&state->failures)) {
+		struct egi_error_origin origin = worker_origin(&worker->recovery);
+
+		origin.worker_slot = -1;
+		cause = state->ctx ? eg_error_ref(eg_ctx_cause(state->ctx)) : NULL;
+		error = egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, cause, NULL, "canceled before it started");
+		egi_error_set_origin(error, origin);
+		egi_failures_add(&state->failures, error);
+	} else {
+		egi_failures_count(&state->failures, 1);
+	}
+	worker_count(worker);
+}
+
+/* How many tasks to claim from a queue: what the last claim suggests, at most half of a fair share. */
+static uint64_t worker_appetite(const struct egi_worker *worker, const struct egi_queue *queue)
+{
+	struct eg_group_state *state = worker->state;
+	uint64_t share;
+
+	if (EGI_UNLIKELY(egi_load_relaxed_u32(&state->attention) & EGI_ATTENTION_SKIP))
+		return CHUNK_SKIPPED;
+	if (worker->chunk == 1 || state->backlog != 0)
+		return 1;
+	share = egi_queue_pending(queue) / (2 * egi_gate_running(egi_load_relaxed_u64(&state->gate)));
+	if (share == 0)
+		share = 1;
+	return share < worker->chunk ? share : worker->chunk;
+}
+
+/* Learns from the claim that just ended. */
+static void worker_learn(struct egi_worker *worker, int64_t now)
+{
+	int64_t took = now - worker->claimed_ns;
+
+	if (worker->claimed_ns == 0)
+		return;
+	worker->tasks_are_long = took / (int64_t)worker->claimed > TASK_LONG;
+	if (took < CLAIM_SHORT && worker->claimed >= worker->chunk && worker->chunk < CHUNK_MAX) {
+		worker->chunk *= 2;
+	} else if (took > CLAIM_LONG) {
+		uint64_t fitting = worker->claimed * (uint64_t)CLAIM_LONG / (uint64_t)took;
+
+		worker->chunk = fitting > 0 ? fitting : 1;
+	}
+}
+
+static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, bool all, int64_t now)
+{
+	bool stolen = victim != worker && egi_claim_steal(&worker->claim, &victim->claim, all, (uint64_t)now);
+
+	/* The last to take from an abandoned claim gives back the slot that was kept for it. */
+	if (stolen && egi_claim_reclaim(&victim->claim))
+		egi_slots_return(victim);
+	return stolen;
+}
+
+/* Looks at one other worker per call. Whether its claim has been held for so long that it is stuck. */
+static bool worker_steal_late(struct egi_worker *worker, int64_t now)
+{
+	struct egi_slots *block = &worker->state->slots;
+	uint32_t made = egi_load_acquire_u32(&block->made);
+	struct egi_worker *victim;
+
+	if (made <= 1)
+		return false;
+	/* The first block only: with more workers than that, order is not what anybody notices. */
+	victim = egi_load_acquire_ptr(&block->workers[worker->suspect++ % made]);
+	if (!victim || !egi_claim_has_tasks(&victim->claim) ||
+	    now - (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) < CLAIM_LATE)
+		return false;
+	return worker_steal(worker, victim, true, now);
+}
+
+static bool worker_steal_any(struct egi_worker *worker, int64_t now)
+{
+	struct egi_slots_walk walk = {&worker->state->slots, 0};
+	struct egi_worker *victim;
+
+	while ((victim = egi_slots_next(&walk)) != NULL)
+		if (worker_steal(worker, victim, false, now))
+			return true;
+	return false;
+}
+
+static bool worker_claim(struct egi_worker *worker, int64_t now)
+{
+	struct egi_queue *first = egi_load_acquire_ptr(&worker->state->queues);
+	struct egi_queue *start = worker->cursor ? worker->cursor : first;
+	struct egi_queue *queue = start;
+
+	do {
+		struct egi_queue *next = queue->next ? queue->next : first;
+
+		if (egi_claim_refill(&worker->claim, queue, worker_appetite(worker, queue), (uint64_t)now)) {
+			worker->cursor = next;
+			return true;
+		}
+		queue = next;
+	} while (queue != start);
+	return false;
+}
+
+/* Whether there is more than the task about to start, so that another thread could be of use. */
+static bool worker_sees_more(struct egi_worker *worker)
+{
+	return worker->claimed > 1 || egi_state_pending(worker->state) > 0;
+}
+
+/* Claims more. On success asks for another worker if there is work for one: each that comes brings the next. */
+static bool worker_find(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+	int64_t now = eg_clock_now_ns();
+	uint64_t gate;
+	bool limited;
+
+	worker_learn(worker, now);
+	worker->claimed_ns = now;
+	if (!worker_steal_late(worker, now) && !worker_claim(worker, now) && !worker_steal_any(worker, now))
+		return false;
+	worker->claimed = worker->claim.back - worker->claim.front;
+	if (worker->claimed == 0)
+		worker->claimed = 1; /* stolen from us meanwhile */
+	if (state->backlog != 0) {
+		egi_fence_full(); /* [E2]: the claim before the look at sleepers */
+		egi_event_notify(&state->room);
+	}
+	egi_fence_light(); /* [G1] the claim before the look at the gate; pairs with [G2] */
+	gate = egi_load_relaxed_u64(&state->gate);
+	limited = egi_gate_limit(gate) != EGI_GATE_MAX;
+	if (egi_gate_has_room(gate) && (!egi_gate_is_quiet(gate) || (limited && worker->tasks_are_long)) &&
+	    worker_sees_more(worker))
+		egi_state_call(state, limited && worker->tasks_are_long);
+	return true;
+}
+
+/* More are running than the limit allows: this worker gives up its place if it is still one too many. */
+static bool worker_yields(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+	uint64_t gate = egi_load_relaxed_u64(&state->gate);
+
+	do {
+		if (egi_gate_running(gate) <= egi_gate_limit(gate)) {
+			egi_state_ask(state, 0, EGI_ATTENTION_SHRINK);
+			/* The limit may have been lowered again in between. */
+			gate = egi_load_acquire_u64(&state->gate);
+			if (egi_gate_running(gate) > egi_gate_limit(gate))
+				egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
+			return false;
+		}
+	} while (!egi_cas_u64(&state->gate, &gate, gate - EGI_GATE_RUNNING_ONE));
+	return true;
+}
+
+static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+	struct egi_recovery *recovery = &worker->recovery;
+	eg_ctx *ctx = state->ctx;
+
+	recovery->stop = __builtin_frame_address(0);
+	for (;;) {
+		uint32_t attention = egi_load_relaxed_u32(&state->attention);
+		struct egi_task task;
+		int code;
+
+		if (EGI_UNLIKELY(attention & EGI_ATTENTION_SHRINK) && worker_yields(worker))
+			return EGI_WORKER_YIELDED;
+		if (EGI_UNLIKELY(!egi_claim_next(&worker->claim, &task))) {
+			if (!worker_find(worker))
+				return EGI_WORKER_DRY;
+			continue;
+		}
+		if (EGI_UNLIKELY(attention & EGI_ATTENTION_SKIP)) {
+			worker_skip(worker, &task);
+			continue;
+		}
+		code = egi_task_fn(&task)(ctx, task.arg);
+		if (EGI_UNLIKELY(code != 0 || recovery->dirty)) {
+			worker_end_task(worker, code);
+			if (worker_is_forked(worker))
+				return EGI_WORKER_FORKED;
+		}
+		worker_count(worker);
+	}
+}
+
+/* The frame to which a panic returns. It has nothing of its own that a jump could spoil. */
+static EGI_NOINLINE enum egi_worker_end worker_run_recovered(struct egi_worker *worker)
+{
+	enum egi_worker_end end;
+
+	egi_recovery_enter(&worker->recovery, __builtin_frame_address(0));
+	if (setjmp(worker->recovery.jump_to)) {
+		worker_end_task(worker, 0);
+		worker_count(worker);
+	}
+	end = worker_loop(worker);
+	egi_recovery_leave(&worker->recovery);
+	return end;
+}
+
+/* Leaves the slot, with what is still claimed for others to steal. */
+static void worker_retire(struct egi_worker *worker)
+{
+	if (!egi_claim_abandon(&worker->claim))
+		egi_slots_return(worker);
+}
+
+/*
+ * The thread ended inside a task: by pthread_exit, or cancelled while it helped. Its stack is gone; the task
+ * becomes an error, and the worker leaves as if it had found nothing.
+ */
+static void worker_exited(struct egi_recovery *recovery)
+{
+	struct egi_worker *worker = worker_of(recovery);
+	struct eg_group_state *state = worker->state;
+
+	if (worker_is_forked(worker))
+		return;
+	egi_recovery_enter(recovery, __builtin_frame_address(0));
+	if (!setjmp(recovery->jump_to))
+		egi_recovery_add(recovery, egi_error_make_plain(EG_ERROR_EXITED, EG_EEXITED, NULL, NULL,
+		                                                "the task ended its thread"));
+	worker_end_task(worker, 0);
+	egi_recovery_leave(recovery);
+	worker_count(worker);
+	worker_retire(worker);
+	egi_state_leave_place(state);
+	if (egi_state_has_left_over(state))
+		egi_state_call(state, false);
+	egi_state_notify_if_done(state);
+	egi_state_release(state);
+}
+
+enum egi_worker_end egi_worker_run(struct eg_group_state *state)
+{
+	struct egi_worker *worker = egi_slots_take(state);
+	enum egi_worker_end end;
+
+	if (!worker) {
+		egi_state_leave_place(state);
+		return EGI_WORKER_NO_SLOT;
+	}
+	worker->recovery.group = state;
+	worker->recovery.origin = worker_origin;
+	worker->recovery.exited = worker_exited;
+	worker->recovery.abort_on_panic = (state->flags & EG_GROUP_ABORT_ON_PANIC) != 0;
+	worker->chunk = 1;
+	worker->claimed_ns = 0;
+	worker->tasks_are_long = false;
+	end = worker_run_recovered(worker);
+	if (end != EGI_WORKER_FORKED)
+		worker_retire(worker);
+	return end;
+}
+
+static struct eg_group_state *state_of(struct egi_crew_post *post)
+{
+	return EGI_CONTAINER_OF(post, struct eg_group_state, post);
+}
+
+static bool customer_enlist(struct egi_crew_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+	uint64_t gate = egi_load_relaxed_u64(&state->gate), next;
+	bool placed;
+
+	do {
+		placed = egi_gate_has_room(gate) && (gate & EGI_GATE_DEAD) == 0;
+		next = gate & ~EGI_GATE_POSTED;
+		if (placed)
+			next += EGI_GATE_RUNNING_ONE + EGI_GATE_HOLDERS_ONE;
+	} while (!egi_cas_u64(&state->gate, &gate, next));
+	return placed;
+}
+
+static enum egi_crew_look customer_look(struct egi_crew_post *post, bool spare_cpu)
+{
+	struct eg_group_state *state = state_of(post);
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+	uint64_t moves = 0, submitted = 0;
+	bool moved, fed;
+
+	if (!egi_state_has_tasks(state))
+		return EGI_CREW_DONE;
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		moves += egi_load_acquire_u64(&worker->done);
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next) {
+		moves += egi_queue_taken(queue);
+		submitted += egi_load_acquire_u64(&queue->submitted);
+	}
+	moved = moves != state->seen_moves;
+	fed = submitted != state->seen_submitted;
+	state->seen_moves = moves;
+	state->seen_submitted = submitted;
+	/* Nothing starts; or the submitter has gone quiet and its CPU may be free. */
+	return !moved || (!fed && spare_cpu) ? EGI_CREW_SERVE : EGI_CREW_MOVING;
+}
+
+static bool customer_retire(struct egi_crew_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+
+	/* A submitter may have relied on the post just before. */
+	egi_gate_unpost(&state->gate);
+	return egi_state_has_left_over(state) && egi_gate_post(&state->gate, true);
+}
+
+static void customer_abandon(struct egi_crew_post *post)
+{
+	egi_event_notify(&state_of(post)->finished);
+}
+
+static void customer_serve(struct egi_crew_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+
+	do {
+		enum egi_worker_end end = egi_worker_run(state);
+
+		if (end == EGI_WORKER_FORKED)
+			return;
+		if (end == EGI_WORKER_NO_SLOT) {
+			egi_event_notify(&state->finished);
+			break;
+		}
+		if (end == EGI_WORKER_DRY)
+			egi_state_leave_place(state);
+		/* The post was taken down for this thread, and submitters relied on it. */
+	} while (egi_state_has_left_over(state) && egi_state_take_place(state));
+	egi_state_notify_if_done(state);
+	egi_state_release(state);
+}
+
+const struct egi_crew_customer egi_worker_customer = {
+	.enlist = customer_enlist,
+	.look = customer_look,
+	.retire = customer_retire,
+	.abandon = customer_abandon,
+	.serve = customer_serve,
+};

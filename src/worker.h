@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_WORKER_H
+#define EGI_WORKER_H
+
+/*
+ * A worker: a thread with a place in a group and a slot, that finds tasks and runs them under recovery.
+ *
+ * It claims from the queues of the submitters in turn, one task at first, and twice as many as before while a
+ * whole claim takes less than a few microseconds. So long tasks start strictly in order, and the cost of claiming
+ * is spread over short ones, whose order is blurred by microseconds at most. When the queues are empty it steals
+ * from other workers' claims. A claim that has been held for long is stolen before newer tasks are claimed: its
+ * holder has run into a long task, and the rest is older.
+ */
+
+#include "state.h"
+
+enum egi_worker_end {
+	EGI_WORKER_DRY,     /* no task was found; the caller still has its place */
+	EGI_WORKER_YIELDED, /* the limit was lowered; the place is given up */
+	EGI_WORKER_NO_SLOT, /* no memory for a slot; the place is given up */
+	EGI_WORKER_FORKED   /* this is a forked child: the group is dead and must not be touched */
+};
+
+/* Runs tasks of the group until one of the above. The caller has a place. */
+enum egi_worker_end egi_worker_run(struct eg_group_state *state);
+
+/* What the crew does for a group. */
+extern const struct egi_crew_customer egi_worker_customer;
+
+#endif
