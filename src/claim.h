@@ -73,6 +73,14 @@ static inline bool egi_claim_has_tasks(const struct egi_claim *claim)
 	return egi_load_acquire_u32(&claim->front) < egi_load_acquire_u32(&claim->back);
 }
 
+/* Owner: how many tasks are left, unless a thief comes. */
+static inline uint32_t egi_claim_count(const struct egi_claim *claim)
+{
+	uint32_t front = claim->front, back = egi_load_relaxed_u32(&claim->back);
+
+	return front < back ? back - front : 0;
+}
+
 /*
  * Owner: claims up to `max` tasks of a queue, unless the range was not empty after all. False if it is empty
  * and the queue too.

@@ -18,6 +18,7 @@
 struct member {
 	pthread_t thread;
 	uint32_t wake; /* raised for a sleeping member; lowered by itself under the lock */
+	bool awaited;  /* egi_crew_stop joins it */
 	LIST_ENTRY(member) link;
 };
 
@@ -319,7 +320,7 @@ static void *member_main(void *arg)
 		}
 	}
 	crew.threads--;
-	if (!crew.stopping)
+	if (!member->awaited)
 		pthread_detach(pthread_self());
 	egi_mutex_unlock(&crew.lock);
 	free(member);
@@ -347,6 +348,7 @@ void egi_crew_stop(void)
 			LIST_REMOVE(member, link);
 		}
 		thread = member->thread;
+		member->awaited = true;
 		crew.waking++;
 		egi_flag_raise(&member->wake);
 		egi_mutex_unlock(&crew.lock);

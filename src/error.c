@@ -237,6 +237,8 @@ const char *eg_strerror(int code)
 	switch (code) {
 	case 0:
 		return "success";
+	case -ECANCELED:
+		return "canceled";
 	case EG_EPANIC:
 		return "task panicked";
 	case EG_EEXITED:

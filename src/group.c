@@ -43,7 +43,7 @@ static struct eg_group_state *group_state(const eg_group *group)
 /* Makes the state of an all-zero group on its first use. */
 static EGI_COLD int group_make(eg_group *group)
 {
-	struct eg_group_state *state = egi_state_create(&default_options);
+	struct eg_group_state *state = egi_state_create(&default_options, &egi_worker_customer);
 
 	if (!state)
 		return -ENOMEM;
@@ -110,29 +110,38 @@ static void context_is_cancelled(void *state)
 	egi_state_halt(state);
 }
 
-/* Gives the state the context for its tasks: the parent itself, or one derived from it. */
-static int state_make_ctx(struct eg_group_state *state)
+/* Makes the context for a round's tasks: the parent itself, or one derived from it. */
+static int state_make_ctx(const struct eg_group_state *state, eg_ctx **ret_ctx)
 {
-	eg_ctx *ctx = state->parent;
-	int err;
-
-	state->owns_ctx = (state->flags & EG_GROUP_NO_CANCEL) == 0;
-	if (state->owns_ctx) {
-		err = eg_ctx_with_cancel(state->parent, &ctx);
-		if (err)
-			return err;
+	if (!state->owns_ctx) {
+		*ret_ctx = state->parent;
+		return 0;
 	}
+	return eg_ctx_with_cancel(state->parent, ret_ctx);
+}
+
+static void state_set_ctx(struct eg_group_state *state, eg_ctx *ctx)
+{
 	state->ctx = ctx;
 	state->watch = (struct egi_ctx_watch){.fn = context_is_cancelled, .arg = state};
 	if (ctx)
 		egi_ctx_watch(ctx, &state->watch);
-	return 0;
+}
+
+static void state_drop_ctx(struct eg_group_state *state)
+{
+	if (state->ctx)
+		egi_ctx_unwatch(state->ctx, &state->watch);
+	if (state->owns_ctx)
+		eg_ctx_unref(state->ctx);
+	state->ctx = NULL;
 }
 
 int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options)
 {
 	struct eg_group_options chosen = default_options;
 	struct eg_group_state *state;
+	eg_ctx *ctx;
 	int err;
 
 	if (!group)
@@ -144,17 +153,17 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 		chosen = *options;
 	}
 	chosen.limit = resolve_limit(chosen.limit);
-	state = egi_state_create(&chosen);
+	state = egi_state_create(&chosen, &egi_worker_customer);
 	if (!state)
 		return -ENOMEM;
-	state->is_initialised = true;
+	state->owns_ctx = (chosen.flags & EG_GROUP_NO_CANCEL) == 0;
 	state->parent = eg_ctx_ref(parent);
-	err = state_make_ctx(state);
+	err = state_make_ctx(state, &ctx);
 	if (err) {
-		state->owns_ctx = false;
 		egi_state_abandon(state);
 		return err;
 	}
+	state_set_ctx(state, ctx);
 	memset(group, 0, sizeof(*group));
 	egi_store_release_ptr(&group->eg_state, state);
 	return 0;
@@ -181,9 +190,9 @@ int eg_group_set_limit(eg_group *group, int limit)
 	} while (!egi_cas_u64(&state->gate, &gate, next));
 	if (egi_gate_running(next) > egi_gate_limit(next))
 		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
-	else if (egi_gate_has_room(next) && egi_state_has_left_over(state))
+	else if (!egi_gate_has_room(gate) && egi_gate_has_room(next) && egi_state_has_left_over(state))
 		egi_state_call(state, false); /* a submitter may have found the group full just before */
-	egi_fence_full();                     /* [E2]: the limit before the look at sleepers */
+	/* [E2] full, by the swap: the limit before the look at sleepers. */
 	egi_event_notify(&state->room);
 	return 0;
 }
@@ -398,19 +407,12 @@ int eg_group_reset(eg_group *group)
 		return err;
 	if (egi_state_unfinished(state) != 0)
 		return -EBUSY;
-	ctx = state->ctx;
-	if (ctx)
-		egi_ctx_unwatch(ctx, &state->watch);
-	egi_state_reset(state);
-	if (!state->is_initialised)
-		return 0;
-	err = state_make_ctx(state);
-	if (err) {
-		egi_ctx_watch(ctx, &state->watch);
+	err = state_make_ctx(state, &ctx);
+	if (err)
 		return err;
-	}
-	if (state->owns_ctx)
-		eg_ctx_unref(ctx);
+	state_drop_ctx(state);
+	egi_state_reset(state);
+	state_set_ctx(state, ctx);
 	return 0;
 }
 
@@ -434,8 +436,7 @@ int eg_group_destroy(eg_group *group)
 		egi_state_hold(state, true, &placed);
 		err = state_wait(state, placed, true, EGI_FOREVER);
 		if (err != -EOWNERDEAD) {
-			if (state->ctx)
-				egi_ctx_unwatch(state->ctx, &state->watch);
+			state_drop_ctx(state);
 			egi_state_release(state);
 			egi_state_abandon(state);
 		}

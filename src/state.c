@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "verify.h"
-#include "worker.h"
 
-struct eg_group_state *egi_state_create(const struct eg_group_options *options)
+struct eg_group_state *egi_state_create(const struct eg_group_options *options,
+                                        const struct egi_crew_customer *customer)
 {
 	static uint64_t lives;
 	struct eg_group_state *state = aligned_alloc(EGI_CACHE_PAIR, sizeof(*state));
@@ -18,7 +18,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->flags = options->flags;
 	state->backlog = options->backlog;
 	state->ctx = state->parent = NULL;
-	state->owns_ctx = state->is_initialised = false;
+	state->owns_ctx = false;
 	state->attention = state->halted = state->over = state->closed = 0;
 	state->gate = egi_gate_limit_of(options->limit) * EGI_GATE_LIMIT_ONE;
 	state->finished = state->room = (struct egi_event){0, 0};
@@ -27,7 +27,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
 	state->shared = NULL;
-	state->post = (struct egi_crew_post){.customer = &egi_worker_customer};
+	state->post = (struct egi_crew_post){.customer = customer};
 	state->seen_moves = state->seen_submitted = 0;
 	egi_slots_init(&state->slots, 0);
 	egi_slots_add_first(state);
@@ -68,8 +68,7 @@ static void state_free(struct eg_group_state *state)
 	egi_mutex_finish(&state->lock);
 	egi_mutex_finish(&state->submission);
 	egi_mutex_finish(&state->sharing);
-	if (state->owns_ctx)
-		eg_ctx_unref(state->ctx);
+	EGI_ASSERT(!state->owns_ctx || !state->ctx);
 	eg_ctx_unref(state->parent);
 	free(state);
 }

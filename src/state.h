@@ -71,8 +71,7 @@ struct eg_group_state {
 	int backlog;
 	eg_ctx *ctx;    /* what tasks get */
 	eg_ctx *parent; /* what a new one is derived from */
-	bool owns_ctx;
-	bool is_initialised;      /* by eg_group_init: there is a context to make anew at reset */
+	bool owns_ctx;  /* it is derived, and cancelled by the group */
 	struct egi_ctx_watch watch;
 	uint32_t attention; /* read before every task */
 	uint32_t halted;    /* cancelled, other than by a wait's end */
@@ -105,8 +104,9 @@ struct eg_group_state {
 /* Threads that get a queue of their own in a group; the others share one. */
 #define EGI_QUEUES_MAX 64
 
-/* Makes a state with one owner. NULL without memory. */
-struct eg_group_state *egi_state_create(const struct eg_group_options *options);
+/* Makes a state with one owner, served by the crew as `customer` says. NULL without memory. */
+struct eg_group_state *egi_state_create(const struct eg_group_options *options,
+                                        const struct egi_crew_customer *customer);
 
 /* Everything is done and nobody is at work: forgets errors and cancellation, and counts task indices anew. */
 void egi_state_reset(struct eg_group_state *state);

@@ -2,6 +2,7 @@
 #include "submit.h"
 
 #include "clock.h"
+#include "worker.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
 static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue, const struct egi_task *task)
@@ -64,6 +65,13 @@ static int try_submit(struct eg_group_state *state, const struct egi_task *task,
 	return err;
 }
 
+/* Whether tasks wait that no other thread is ever going to start. */
+static bool must_help(struct eg_group_state *state)
+{
+	return egi_crew_is_missing() && egi_gate_has_room(egi_load_relaxed_u64(&state->gate)) &&
+	       egi_state_has_tasks(state);
+}
+
 int egi_submit_slow(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode)
 {
 	int err;
@@ -79,7 +87,9 @@ int egi_submit_slow(struct eg_group_state *state, const struct egi_task *task, e
 		if (egi_load_acquire_u32(&state->halted) != 0)
 			return -ECANCELED;
 		egi_event_prepare(&state->room, &key);
-		if (!has_room(state, mode) && egi_load_acquire_u32(&state->halted) == 0)
+		if (must_help(state))
+			egi_worker_help(state);
+		else if (!has_room(state, mode) && egi_load_acquire_u32(&state->halted) == 0)
 			egi_event_wait(&state->room, key, EGI_FOREVER);
 		egi_event_finish(&state->room);
 	}

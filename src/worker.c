@@ -29,6 +29,11 @@ static bool worker_is_forked(const struct egi_worker *worker)
 	return worker->state->fork_count != egi_thread_fork_count;
 }
 
+static bool worker_is_asked(const struct egi_worker *worker, uint32_t attention)
+{
+	return (egi_load_relaxed_u32(&worker->state->attention) & attention) != 0;
+}
+
 static struct egi_error_origin worker_origin(struct egi_recovery *recovery)
 {
 	struct egi_worker *worker = worker_of(recovery);
@@ -106,7 +111,7 @@ static uint64_t worker_appetite(const struct egi_worker *worker, const struct eg
 	struct eg_group_state *state = worker->state;
 	uint64_t share;
 
-	if (EGI_UNLIKELY(egi_load_relaxed_u32(&state->attention) & EGI_ATTENTION_SKIP))
+	if (EGI_UNLIKELY(worker_is_asked(worker, EGI_ATTENTION_SKIP)))
 		return CHUNK_SKIPPED;
 	if (worker->chunk == 1 || state->backlog != 0)
 		return 1;
@@ -207,9 +212,9 @@ static bool worker_find(struct egi_worker *worker)
 	worker->claimed_ns = now;
 	if (!worker_steal_late(worker, now) && !worker_claim(worker, now) && !worker_steal_any(worker, now))
 		return false;
-	worker->claimed = worker->claim.back - worker->claim.front;
+	worker->claimed = egi_claim_count(&worker->claim);
 	if (worker->claimed == 0)
-		worker->claimed = 1; /* stolen from us meanwhile */
+		worker->claimed = 1; /* stolen meanwhile */
 	if (state->backlog != 0) {
 		egi_fence_full(); /* [E2]: the claim before the look at sleepers */
 		egi_event_notify(&state->room);
@@ -246,26 +251,28 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 {
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
-	eg_ctx *ctx = state->ctx;
 
 	recovery->stop = __builtin_frame_address(0);
 	for (;;) {
-		uint32_t attention = egi_load_relaxed_u32(&state->attention);
 		struct egi_task task;
 		int code;
 
-		if (EGI_UNLIKELY(attention & EGI_ATTENTION_SHRINK) && worker_yields(worker))
+		if (EGI_UNLIKELY(worker_is_asked(worker, EGI_ATTENTION_SHRINK)) && worker_yields(worker))
 			return EGI_WORKER_YIELDED;
 		if (EGI_UNLIKELY(!egi_claim_next(&worker->claim, &task))) {
 			if (!worker_find(worker))
 				return EGI_WORKER_DRY;
 			continue;
 		}
-		if (EGI_UNLIKELY(attention & EGI_ATTENTION_SKIP)) {
+		/*
+		 * Looked at after the claim, like the context below: a wait may have ended and a reset begun a new
+		 * round while this worker was looking for a task of it.
+		 */
+		if (EGI_UNLIKELY(worker_is_asked(worker, EGI_ATTENTION_SKIP))) {
 			worker_skip(worker, &task);
 			continue;
 		}
-		code = egi_task_fn(&task)(ctx, task.arg);
+		code = egi_task_fn(&task)(state->ctx, task.arg);
 		if (EGI_UNLIKELY(code != 0 || recovery->dirty)) {
 			worker_end_task(worker, code);
 			if (worker_is_forked(worker))
@@ -345,6 +352,23 @@ enum egi_worker_end egi_worker_run(struct eg_group_state *state)
 	return end;
 }
 
+void egi_worker_help(struct eg_group_state *state)
+{
+	enum egi_worker_end end;
+	bool placed;
+
+	egi_state_hold(state, true, &placed);
+	if (placed) {
+		end = egi_worker_run(state);
+		if (end == EGI_WORKER_FORKED)
+			return;
+		if (end == EGI_WORKER_DRY && egi_state_leave_place(state) && egi_state_has_left_over(state))
+			egi_state_call(state, false);
+		egi_state_notify_if_done(state);
+	}
+	egi_state_release(state);
+}
+
 static struct eg_group_state *state_of(struct egi_crew_post *post)
 {
 	return EGI_CONTAINER_OF(post, struct eg_group_state, post);
@@ -400,7 +424,9 @@ static bool customer_retire(struct egi_crew_post *post)
 
 static void customer_abandon(struct egi_crew_post *post)
 {
+	/* [E2] full, by the post in the gate: what may want to help is awake to look at the crew. */
 	egi_event_notify(&state_of(post)->finished);
+	egi_event_notify(&state_of(post)->room);
 }
 
 static void customer_serve(struct egi_crew_post *post)

@@ -24,6 +24,12 @@ enum egi_worker_end {
 /* Runs tasks of the group until one of the above. The caller has a place. */
 enum egi_worker_end egi_worker_run(struct eg_group_state *state);
 
+/*
+ * Runs tasks of the group on a thread that is not inside: a submitter that would wait for room which no other
+ * thread can make.
+ */
+void egi_worker_help(struct eg_group_state *state);
+
 /* What the crew does for a group. */
 extern const struct egi_crew_customer egi_worker_customer;
 

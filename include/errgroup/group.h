@@ -33,7 +33,7 @@ typedef struct eg_group {
 	uint64_t eg_reserved[3];         /* private, zero */
 } eg_group;
 
-#define EG_GROUP_INIT {0}
+#define EG_GROUP_INIT {NULL, {0, 0, 0}}
 
 /* A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. */
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
@@ -44,15 +44,15 @@ typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
 enum eg_group_flags {
 	EG_GROUP_NO_CANCEL = 1 << 0,      /* tasks get the parent context as it is; the group cancels nothing */
-	EG_GROUP_SKIP_UNSTARTED = 1 << 1, /* once cancelled, tasks not yet started are skipped and reported */
-	EG_GROUP_NO_HELP = 1 << 2,        /* the thread in eg_group_wait runs no task */
+	EG_GROUP_SKIP_UNSTARTED = 1 << 1, /* once its context is cancelled, tasks not started are skipped, reported */
+	EG_GROUP_NO_HELP = 1 << 2,        /* the thread in eg_group_wait runs no task, if any other thread can */
 	EG_GROUP_ABORT_ON_PANIC = 1 << 3  /* a panic prints its error and aborts the process */
 };
 
 /* Options. Zero means default everywhere; fields are only ever added at the end. */
 struct eg_group_options {
 	size_t size;      /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
-	int limit;        /* tasks running at once; 0 or negative: no limit */
+	int limit;        /* tasks running at once; 0: no limit, else as eg_group_set_limit takes it */
 	int backlog;      /* tasks accepted but not started before eg_group_go blocks; 0: unbounded */
 	unsigned collect; /* errors kept, in order of arrival; 0: 1 */
 	unsigned flags;   /* of enum eg_group_flags */
@@ -85,8 +85,9 @@ EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
 /*
  * Submits a task and returns without waiting for any task, unless the group has a backlog bound.
  *
- * Tasks of one submitting thread start in the order of submission. Legal from any thread and from inside tasks
- * of the same group at any moment, also while others wait.
+ * Tasks of one submitting thread start in the order of submission; where several workers run tasks of a few
+ * microseconds or less, which they take in batches, the order may be blurred by some ten microseconds. Legal from
+ * any thread and from inside tasks of the same group at any moment, also while others wait.
  *
  * Ownership: `arg` stays the caller's and must live until the task has ended. Ordering: what the submitter
  * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group.
@@ -136,7 +137,8 @@ EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
  * unless no worker thread could be had.
  *
  * @deadline_ns  as eg_clock_now_ns counts; in the past means: only look
- * Return: as eg_group_wait, and -ETIMEDOUT with the group as it was.
+ * Return: as eg_group_wait, and -ETIMEDOUT with the group as it was. A task that fails with -ETIMEDOUT itself
+ * looks the same once all is done; let tasks fail with another code where that matters.
  */
 EG_PUBLIC int eg_group_wait_until(eg_group *group, int64_t deadline_ns) EG_MUST_CHECK;
 
@@ -158,7 +160,7 @@ EG_PUBLIC eg_ctx *eg_group_ctx(const eg_group *group);
 /*
  * Cancels the group's context with an error of that code as the cause. Not itself an error of the group. With
  * EG_GROUP_SKIP_UNSTARTED the tasks not yet started are skipped, and reported as errors of kind
- * EG_ERROR_SKIPPED; so does an all-zero group, which has no context, report nothing and run everything.
+ * EG_ERROR_SKIPPED; without it they run, with a context that is over.
  *
  * @code  why; 0 means -ECANCELED
  * Threads: any. Return: 0; -EINVAL for NULL or a group without a context of its own; -EALREADY;

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The progress bar and the survey behind it.
+ */
+
+#include "progress.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "console.h"
+#include "walk.h"
+
+/* A file costs about as much as reading this many bytes, whatever its size. It evens out the estimate. */
+#define PROGRESS_FILE_COST 16384.0
+
+#define PROGRESS_BAR_MAX 40
+
+bool progress_is_wanted(void)
+{
+	const char *terminal = getenv("TERM");
+
+	return isatty(STDERR_FILENO) == 1 && terminal != NULL && strcmp(terminal, "dumb") != 0;
+}
+
+static int survey_task(eg_ctx *ctx, void *arg)
+{
+	struct progress *progress = arg;
+	struct walk_file file;
+	struct walk walk;
+	int result;
+
+	walk_init(&walk, progress->operands, false);
+	while ((result = walk_next(&walk, &file)) != 0 && eg_ctx_err(ctx) == 0) {
+		struct stat status;
+
+		/* Errors are for the other walk to report; here they only blur the estimate. */
+		if (result < 0)
+			continue;
+		if (stat(file.path, &status) == 0)
+			atomic_fetch_add(&progress->bytes_found, (uint64_t)status.st_size);
+		atomic_fetch_add(&progress->files_found, 1);
+	}
+	walk_finish(&walk);
+	if (result == 0)
+		atomic_store(&progress->is_complete, true);
+	return 0;
+}
+
+int progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands)
+{
+	int error;
+
+	*progress = (struct progress){.operands = operands, .start_ns = eg_clock_now_ns()};
+	progress->last_ns = progress->start_ns;
+	error = eg_group_init(&progress->survey, ctx, NULL);
+	if (error != 0)
+		return error;
+	error = eg_group_go(&progress->survey, survey_task, progress);
+	if (error != 0)
+		eg_group_destroy(&progress->survey);
+	return error;
+}
+
+/*
+ * Renders a number of bytes: "17 B", "3.4 KiB", "120 MiB".
+ */
+static const char *bytes_format(char *text, size_t size, double bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	size_t unit = 0;
+
+	while (bytes >= 1000 && unit < 6) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, size, bytes < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+	return text;
+}
+
+static const char *seconds_format(char *text, size_t size, double seconds)
+{
+	unsigned long whole = seconds < 1e8 ? (unsigned long)ceil(seconds) : 100000000;
+
+	if (whole < 3600)
+		snprintf(text, size, "%lu:%02lu", whole / 60, whole % 60);
+	else
+		snprintf(text, size, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
+	return text;
+}
+
+static void progress_update_rate(struct progress *progress, int64_t now_ns, uint64_t bytes)
+{
+	double seconds = (double)(now_ns - progress->last_ns) / 1e9;
+	double weight = 1 - exp(-seconds / 3); /* what happened three seconds ago counts for a third */
+	bool is_first = progress->last_ns == progress->start_ns;
+
+	if (seconds < 0.01)
+		return;
+	progress->rate +=
+	    (is_first ? 1 : weight) * ((double)(bytes - progress->last_bytes) / seconds - progress->rate);
+	progress->last_ns = now_ns;
+	progress->last_bytes = bytes;
+}
+
+static size_t terminal_columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col;
+}
+
+/*
+ * Puts the bar before the text if the terminal is wide enough for both, and cuts the text if it is too narrow
+ * for that: a bar that wraps could not be taken away again.
+ */
+static void bar_show(const char *text, double share)
+{
+	size_t columns = terminal_columns() - 1;
+	size_t room = columns > strlen(text) + 8 ? columns - strlen(text) - 8 : 0;
+	char line[512];
+
+	if (room > PROGRESS_BAR_MAX)
+		room = PROGRESS_BAR_MAX;
+	if (columns >= sizeof(line))
+		columns = sizeof(line) - 1;
+	if (share >= 0 && room >= 8) {
+		char bar[PROGRESS_BAR_MAX + 1];
+		size_t filled = (size_t)(share * (double)room);
+
+		memset(bar, '=', filled);
+		memset(bar + filled, ' ', room - filled);
+		bar[room] = '\0';
+		snprintf(line, columns + 1, "%3.0f%% [%s] %s", floor(share * 100), bar, text);
+	} else if (share >= 0) {
+		snprintf(line, columns + 1, "%3.0f%% %s", floor(share * 100), text);
+	} else {
+		snprintf(line, columns + 1, "%s", text);
+	}
+	console_bar(line);
+}
+
+void progress_draw(struct progress *progress, uint64_t files, uint64_t bytes)
+{
+	bool is_complete = atomic_load(&progress->is_complete);
+	uint64_t files_found = atomic_load(&progress->files_found);
+	uint64_t bytes_found = atomic_load(&progress->bytes_found);
+	double done = (double)bytes + PROGRESS_FILE_COST * (double)files;
+	double total = (double)bytes_found + PROGRESS_FILE_COST * (double)files_found;
+	int64_t now_ns = eg_clock_now_ns();
+	double elapsed = (double)(now_ns - progress->start_ns) / 1e9;
+	char done_text[32], total_text[32], rate_text[32], eta_text[32];
+	char text[256];
+	double share = -1;
+
+	progress_update_rate(progress, now_ns, bytes);
+	bytes_format(done_text, sizeof(done_text), (double)bytes);
+	bytes_format(total_text, sizeof(total_text), (double)bytes_found);
+	bytes_format(rate_text, sizeof(rate_text), progress->rate);
+	if (is_complete) {
+		/* Files may have grown since the survey saw them. */
+		share = total > 0 && done < total ? done / total : 1;
+		seconds_format(eta_text, sizeof(eta_text), done > 0 ? elapsed * (1 - share) / share : 0);
+	} else {
+		snprintf(eta_text, sizeof(eta_text), "--:--");
+	}
+	snprintf(text, sizeof(text), "%" PRIu64 "/%" PRIu64 "%s files  %s/%s  %s/s  ETA %s", files,
+		 files_found, is_complete ? "" : "+", done_text, total_text, rate_text, eta_text);
+	bar_show(text, share);
+}
+
+void progress_finish(struct progress *progress, uint64_t files, uint64_t bytes)
+{
+	double elapsed = (double)(eg_clock_now_ns() - progress->start_ns) / 1e9;
+	char bytes_text[32], rate_text[32];
+
+	eg_group_destroy(&progress->survey);
+	console_bar(NULL);
+	bytes_format(bytes_text, sizeof(bytes_text), (double)bytes);
+	bytes_format(rate_text, sizeof(rate_text), elapsed > 0 ? (double)bytes / elapsed : 0);
+	console_report("%" PRIu64 " files, %s in %.1f s, %s/s", files, bytes_text, elapsed, rate_text);
+}

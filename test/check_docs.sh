@@ -1,0 +1,215 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The documents say what the code says: prototypes, constants, links, file names and the program in the README.
+#
+#     sh test/check_docs.sh [BUILD]        BUILD is build/ unless given; it is only used to run docs/examples/hello
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+build=${1:-$top/build}
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+cd "$top" || exit 1
+pages=docs/man
+number=0
+failed=0
+
+# result TITLE: fails if $scratch/why has a line, and shows it.
+result() {
+    number=$((number + 1))
+    if [ -s "$scratch/why" ]; then
+        echo "not ok $number - $1"
+        sed 's/^/# /' "$scratch/why"
+        failed=1
+    else
+        echo "ok $number - $1"
+    fi
+}
+
+skip() {
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP $2"
+}
+
+# section FILE NAME: the text of a section of a page.
+section() {
+    awk -v name="# $2" '/^# / { inside = $0 == name; next } inside' "$1"
+}
+
+# One prototype a line, from statements that end in a semicolon, without blanks that mean nothing.
+prototypes() {
+    tr '\n\t' '  ' | sed 's/;/;\n/g' | grep 'eg_[a-z0-9_]*(' | grep -v 'typedef' |
+        sed -e 's/  */ /g' -e 's/^ //' -e 's/ ;$/;/' -e 's/ *\([(),*]\) */\1/g'
+}
+
+# Comments go by the preprocessor; directives, with their continuations, and attributes by sed.
+headers() {
+    cat include/errgroup/*.h | "${CC:-cc}" -fpreprocessed -dD -E -P -x c - |
+        sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e '/^ *#/d' |
+        tr '\n' ' ' | sed 's/[;{}]/&\n/g' | grep 'EG_PUBLIC' |
+        sed -e 's/EG_PUBLIC//' -e 's/EG_PRINTF([^)]*)//' -e 's/EG_MUST_CHECK//' -e 's/EG_NORETURN//'
+}
+
+echo 1..14
+
+#
+# Man pages
+#
+
+headers | prototypes | sort >"$scratch/declared"
+for page in "$pages"/*.scd; do
+    section "$page" SYNOPSIS | grep -v -e '^#' -e '^```' | prototypes
+done | sort >"$scratch/synopses"
+{
+    diff "$scratch/declared" "$scratch/synopses" | sed -n -e 's/^</only in a header:  /p' -e 's/^>/only in a synopsis:/p'
+    [ -s "$scratch/declared" ] || echo 'no prototypes found'
+} >"$scratch/why"
+result "every declared function is in one synopsis, with the same prototype"
+
+sed -n 's/^[[:space:]]*\(eg_[a-z0-9_]*\);.*/\1/p' src/errgroup.map | sort >"$scratch/exported"
+sed 's/^[^(]*[ *]\(eg_[a-z0-9_]*\)(.*/\1/' "$scratch/synopses" | sort >"$scratch/named"
+{
+    diff "$scratch/exported" "$scratch/named" | sed -n -e 's/^</in no synopsis:  /p' -e 's/^>/not exported:/p'
+    [ -s "$scratch/exported" ] || echo 'no exports found'
+} >"$scratch/why"
+result "every exported function is in one synopsis"
+
+# What meson.build says, as lines "page name"; the page itself is its first name.
+sed -n '/^man_pages = \[/,/^\]/p' $pages/meson.build | tr -d ' \t\n' | tr '[]' '\n\n' | tr -d "'" |
+    awk -F, 'NF && $1 ~ /\.[0-9]$/ { base = $1; sub(/\.[0-9]$/, "", base); print $1, base
+             for (i = 2; i <= NF; i++) if ($i != "") print $1, $i }' >"$scratch/links"
+{
+    while read -r name; do
+        grep -q " $name\$" "$scratch/links" || echo "no page and no link page: $name"
+    done <"$scratch/exported"
+    cut -d ' ' -f 2 "$scratch/links" | sort | uniq -d | sed 's/^/two pages or link pages: /'
+    while read -r page name; do
+        [ -f "$pages/$page.scd" ] || echo "no source: $page.scd"
+        grep -qx "$name" "$scratch/exported" || [ "${page%.[0-9]}" = "$name" ] || echo "not exported: $name"
+        ! grep -qx "$name" "$scratch/exported" || section "$pages/$page.scd" SYNOPSIS 2>/dev/null | grep -q "$name(" ||
+            echo "$name leads to $page, which has another's synopsis"
+    done <"$scratch/links"
+    for page in "$pages"/*.scd; do
+        page=$(basename "$page" .scd)
+        grep -q "^$page " "$scratch/links" || echo "not in meson.build: $page"
+    done
+} >"$scratch/why"
+result "every exported function has a page or a link to its page"
+
+# The include guards are no constants.
+grep -ho '\bEG_[A-Z0-9_]*' include/errgroup/*.h | sort -u >"$scratch/constants"
+{
+    while read -r name; do
+        grep -qw "$name" "$pages"/*.scd || echo "in no page: $name"
+    done <"$scratch/constants"
+    [ -s "$scratch/constants" ] || echo 'no constants found'
+} >"$scratch/why"
+result "every constant and macro of the headers is in a page"
+
+grep -ho '\bEG_[A-Z0-9_]*[A-Z0-9]' "$pages"/*.scd README.md docs/*.md | sort -u >"$scratch/mentioned"
+# Words with a place to fill in, as EG_OBJECT_NAME stands for, are written with angle brackets and not matched here.
+comm -13 "$scratch/constants" "$scratch/mentioned" | grep -v '^EG_$' | sed 's/^/not in the headers: /' >"$scratch/why"
+result "no document names a constant that is not there"
+
+for page in "$pages"/*.3.scd; do
+    for name in NAME SYNOPSIS DESCRIPTION 'RETURN VALUE' THREADS BLOCKING 'SEE ALSO'; do
+        grep -qx "# $name" "$page" || echo "$page: no section $name"
+    done
+done >"$scratch/why"
+result "every page of section 3 has the sections that matter"
+
+grep -no '\*[a-z_]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
+    sed 's/^\([^:]*:[0-9]*\):\*\([a-z_]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name number; do
+    awk -v name="$name" -v part="$number" '$2 == name && $1 ~ "\\." part "$" { found = 1 } END { exit !found }' \
+        "$scratch/links" || echo "$place: no page $name($number)"
+done >"$scratch/why"
+result "pages refer to pages that exist"
+
+if command -v scdoc >/dev/null 2>&1; then
+    for page in "$pages"/*.scd; do
+        name=$(basename "$page" .scd)
+        scdoc <"$page" >"$scratch/$name" 2>"$scratch/output" || echo "scdoc failed"  >>"$scratch/output"
+        # Not everywhere; and it says what scdoc does not.
+        if command -v groff >/dev/null 2>&1; then
+            groff -man -Tutf8 -ww "$scratch/$name" 2>>"$scratch/output" >/dev/null
+        fi
+        sed "s|^|$page: |" "$scratch/output"
+    done >"$scratch/why"
+    result "the pages build without a warning"
+else
+    skip "the pages build without a warning" "no scdoc"
+fi
+
+# In a literal block scdoc reads \\ as one backslash.
+for page in "$pages"/*.scd; do
+    awk -v base="$scratch/$(basename "$page" .scd)" '
+        /^```/ { inside = !inside; if (inside) file = base "-" ++count ".c"; next }
+        inside { gsub(/\\\\/, "\\"); print >file }' "$page"
+done
+grep -l 'int main(' "$scratch"/*-[0-9]*.c >"$scratch/programs"
+{
+    [ -s "$scratch/programs" ] || echo 'no program found'
+    while read -r program; do
+        "${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -fsyntax-only "$program" 2>&1
+    done <"$scratch/programs"
+} >"$scratch/why"
+result "the programs in the pages compile"
+
+#
+# README and the others
+#
+
+awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md >"$scratch/readme.c"
+diff docs/examples/hello.c "$scratch/readme.c" >"$scratch/why"
+result "the program in the README is docs/examples/hello.c"
+
+# The first block without a language is its output. Which worker it was, and where the build folder is, is open.
+normal() {
+    sed -e 's/^worker [0-9]*/worker N/' -e 's|[^[:space:]]*docs/examples/|docs/examples/|'
+}
+if [ -x "$build/docs/examples/hello" ]; then
+    awk '/^```$/ { if (inside) exit; inside = 1; next } /^```[a-z]/ { other = 1 } inside && other' README.md >"$scratch/all"
+    awk '/^```/ { n++; if (n == 3) { inside = 1; next } if (n == 4) exit } inside' README.md | normal >"$scratch/shown"
+    "$build/docs/examples/hello" 2>&1 | normal | diff - "$scratch/shown" >"$scratch/why"
+    # Without debug information, or with a sanitizer, lines may come from elsewhere; the site never does.
+    result "its output is what the README shows"
+else
+    skip "its output is what the README shows" "not built"
+fi
+
+documents=$(find . -name '*.md' -not -path './build*' -not -path './.*' | sort)
+for document in $documents; do
+    grep -no '](\([^)]*\))' "$document" | while IFS= read -r line; do
+        place=${line%%:*}
+        target=${line#*](}
+        target=${target%)}
+        target=${target%%#*}
+        case $target in '' | *://* | mailto:*) continue ;; esac
+        [ -e "$(dirname "$document")/$target" ] || echo "$document:$place: no $target"
+    done
+done >"$scratch/why"
+result "relative links lead to files"
+
+# Paths as people write them, from the top of the tree. Words in capitals stand for something to fill in.
+for document in $documents "$pages"/*.scd; do
+    grep -noE '(^|[^A-Za-z0-9_./-])(docs|test|src|include|bench|\.ci)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*]' "$document" |
+        sed 's/^\([0-9]*\):[^A-Za-z0-9_.]*/\1 /' | while read -r place path; do
+        case $path in *[A-Z][A-Z]*) continue ;; esac
+        # A pattern has to match something.
+        found=
+        for match in $path "$(dirname "$document")"/$path; do
+            [ -e "$match" ] && found=yes
+        done
+        [ "$found" ] || echo "$document:$place: no $path"
+    done
+done >"$scratch/why"
+result "no document speaks of a file that is not there"
+
+version=$(sed -n "s/^ *version: '\(.*\)',.*/\1/p" meson.build | head -n 1)
+header=$(sed -n 's/^#define EG_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' include/errgroup/base.h | paste -s -d . -)
+{
+    [ "$version" = "$header" ] || echo "meson.build says $version, errgroup/base.h says $header"
+    grep -q "^## \[$version\]" CHANGELOG.md || echo "CHANGELOG.md has no section for $version"
+} >"$scratch/why"
+result "the version is the same in meson.build, headers and changelog"
+exit $failed

@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Every public header compiles alone, and a program that uses the macros compiles, as C99, C11 and C17 and as C++11
+# and C++20, with gcc and clang, with every pedantic warning an error.
+#
+#     sh test/check_headers.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+number=0
+failed=0
+
+cat >"$scratch/use.c" <<'END'
+#include <errgroup.h>
+
+static int task(eg_ctx *ctx, void *arg)
+{
+	(void)arg;
+	return eg_ctx_err(ctx) ? eg_fail(-5, "late: %d", 1) : 0;
+}
+
+int main(void)
+{
+	static eg_group zero;
+	eg_group group = EG_GROUP_INIT;
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	int value = 1;
+	int result;
+
+	options.limit = EG_LIMIT_CPUS;
+	options.flags = EG_GROUP_NO_HELP | EG_GROUP_SKIP_UNSTARTED;
+	result = eg_group_init(&group, NULL, &options);
+	if (result == 0)
+		result = eg_group_go(&group, task, NULL);
+	if (result == 0)
+		result = eg_group_try_go(&group, task, NULL);
+	if (result == 0)
+		result = eg_group_go_copy(&group, task, &value, sizeof(value));
+	if (result == 0)
+		result = (eg_group_go)(&group, task, NULL);
+	if (result == 0)
+		result = eg_group_wait(&group);
+	eg_group_destroy(&group);
+	eg_group_destroy(&zero);
+	return result;
+}
+END
+cp "$scratch/use.c" "$scratch/use.cc"
+for header in "$top"/include/*.h "$top"/include/errgroup/*.h; do
+    name=$(basename "$header" .h)
+    path=${header#"$top"/include/}
+    # An empty translation unit is not C.
+    printf '#include <%s>\nint main(void) { return 0; }\n' "$path" >"$scratch/$name.c"
+    cp "$scratch/$name.c" "$scratch/$name.cc"
+done
+
+# compile TITLE COMMAND...
+compile() {
+    title=$1
+    shift
+    number=$((number + 1))
+    if ! command -v "$1" >/dev/null 2>&1; then
+        echo "ok $number - $title # SKIP no $1"
+    elif "$@" >"$scratch/output" 2>&1; then
+        echo "ok $number - $title"
+    else
+        echo "not ok $number - $title"
+        sed 's/^/# /' "$scratch/output"
+        failed=1
+    fi
+}
+
+# all COMPILER STANDARD SUFFIX: one case for all the files, which share a command line.
+all() {
+    compile "headers compile alone: $1 $2" "$1" "-std=$2" -pedantic -Wall -Wextra -Wshadow -Wconversion -Werror \
+        "-I$top/include" -fsyntax-only "$scratch"/*"$3"
+}
+
+echo 1..10
+for standard in c99 c11 c17; do
+    all gcc "$standard" .c
+    all clang "$standard" .c
+done
+for standard in c++11 c++20; do
+    all g++ "$standard" .cc
+    all clang++ "$standard" .cc
+done
+exit $failed

@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# A source file includes only what lies below it. The table is the order, lowest first; a file may include its own
+# header and those of earlier lines. Files of one line may not include each other. Concurrency Kit comes in through
+# one door each: ck_pr.h through atomic.h, ck_ring.h through ring.h.
+#
+#     sh test/check_layers.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+# A name stands for its .c and its .h.
+cat >"$scratch/layers" <<'END'
+base
+atomic clock debuginfo quota task unwind_guard verify
+elf_file fence gate park thread
+box module overflow ring site
+backtrace
+error symbolize
+ctx failures panic queue report
+claim crew
+state
+slots worker
+submit
+group
+library
+END
+
+number=0
+failed=0
+result() {
+    number=$((number + 1))
+    if [ -s "$scratch/why" ]; then
+        echo "not ok $number - $1"
+        sed 's/^/# /' "$scratch/why"
+        failed=1
+    else
+        echo "ok $number - $1"
+    fi
+}
+
+cd "$top/src" || exit 1
+echo 1..4
+
+for file in *.c *.h; do
+    echo "${file%.?}"
+done | sort -u >"$scratch/files"
+tr ' ' '\n' <"$scratch/layers" | sort >"$scratch/listed"
+comm -23 "$scratch/files" "$scratch/listed" | sed 's/$/ has no line in the table/' >"$scratch/why"
+comm -13 "$scratch/files" "$scratch/listed" | sed 's/$/ is in the table and has no file/' >>"$scratch/why"
+result "the table lists every source file and no other"
+
+awk 'NR == FNR { for (i = 1; i <= NF; i++) layer[$i] = FNR; next }
+     FNR == 1 { name = FILENAME; sub(/^\.\//, "", name); sub(/\.[ch]$/, "", name) }
+     /^#include "/ {
+         split($0, part, "\"")
+         target = part[2]
+         sub(/\.[ch]$/, "", target)
+         if (name != target && !(layer[target] < layer[name]))
+             printf "%s:%d: includes %s, which is not below it\n", FILENAME, FNR, part[2]
+     }' "$scratch/layers" ./*.c ./*.h 2>/dev/null | sed 's|^\./||' >"$scratch/why"
+result "every include points down"
+
+grep -n 'ck_pr\.h' ./*.c ./*.h | grep '#include' | grep -v '^\./atomic\.h:' >"$scratch/why"
+result "only atomic.h includes ck_pr.h"
+grep -n '<ck_' ./*.c ./*.h | grep '#include' | grep -v -e '^\./atomic\.h:.*ck_pr\.h' -e '^\./ring\.h:.*ck_ring\.h' \
+    >"$scratch/why"
+result "only ring.h includes ck_ring.h, and nothing else of Concurrency Kit comes in"
+exit $failed

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+#
+# Sourced by test/run for --full: the same tests in other builds. Each build has a folder build-NAME; what a build is
+# there to find is said at its head.
+
+export UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=use_sigaltstack=0:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
+# A forked child may start threads of its own; history is deep enough to show the older access of most races.
+export TSAN_OPTIONS="suppressions=$top/test/tsan/suppressions:die_after_fork=0:history_size=4:second_deadlock_stack=1"
+
+say "gcc, every warning an error"
+CC=gcc build gcc-werror build-werror --werror -Dtests=enabled
+
+say "clang, every warning an error"
+CC=clang build clang build-clang --werror -Dtests=enabled && tests clang build-clang
+
+say "release: optimised across files, assertions gone"
+if build release build-release --buildtype=release -Db_lto=true -Dtests=enabled; then
+    tests release build-release
+    speaks_tap release-stress build-release/test/stress --seconds 60
+fi
+
+say "AddressSanitizer and UndefinedBehaviorSanitizer: memory used after it was given back, leaks, undefined behaviour"
+if CC=gcc build asan build-asan -Db_sanitize=address,undefined -Dtests=enabled \
+    "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer"; then
+    tests asan build-asan --timeout-multiplier 5
+    speaks_tap asan-stress build-asan/test/stress --seconds 30
+fi
+
+say "ThreadSanitizer: data that no atomic access orders"
+if CC=gcc build tsan build-tsan -Db_sanitize=thread -Dtests=enabled -Dc_args=-fno-omit-frame-pointer; then
+    tests tsan build-tsan --timeout-multiplier 10
+    speaks_tap tsan-stress build-tsan/test/stress --seconds 60
+fi
+
+say "valgrind memcheck: values read before they were written, leaks"
+# Idle threads of the library's cache are alive at exit; what they hold is reachable or possibly lost, never
+# definitely.
+memcheck="valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
+--errors-for-leak-kinds=definite --child-silent-after-fork=yes --fair-sched=yes"
+if [ -d build ]; then
+    ERRGROUP_TEST_SLOWDOWN=20 tests memcheck build --timeout-multiplier 10 --wrapper "$memcheck" \
+        --suite behaviour
+    # shellcheck disable=SC2086
+    speaks_tap memcheck-stress $memcheck build/test/stress --seconds 10
+    if [ -x build/docs/examples/md5all ]; then
+        # shellcheck disable=SC2086
+        step memcheck-md5all $memcheck build/docs/examples/md5all include src
+    fi
+fi
+
+say "static analysis"
+if need_packages cppcheck; then
+    step cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+        --enable=warning,performance,portability -Iinclude -Isrc src
+fi

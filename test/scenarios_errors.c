@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Scenarios of errors, panics and contexts: an error has its code whatever else could not be had.
+ */
+
+#include "scenarios.h"
+
+void scenario_collected_errors(void)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_group group = EG_GROUP_INIT;
+	eg_error *errors[64] = {NULL};
+	size_t total;
+
+	begin();
+	options.limit = 2;
+	options.collect = 64;
+	if (!init(&group, NULL, &options))
+		return;
+	go_many(&group, count_and_fail, 40);
+	CHECK(eg_group_wait(&group) == (accepted ? -EIO : 0));
+	total = eg_group_errors(&group, 64, errors);
+	CHECK((long)total == accepted && atomic_load(&ran) == accepted);
+	for (size_t i = 0; i < total && errors[i]; i++) {
+		CHECK(eg_error_code(errors[i]) == -EIO && eg_error_kind(errors[i]) == EG_ERROR_RETURNED);
+		CHECK(eg_error_message(errors[i]) != NULL);
+	}
+	CHECK(eg_group_error(&group) == errors[0]);
+	CHECK(accepted == 0 || errors[0] != NULL);
+	end(&group);
+}
+
+static int panics(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	atomic_fetch_add(&ran, 1);
+	eg_panic("number %d", 5);
+}
+
+static int panics_with(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	atomic_fetch_add(&ran, 1);
+	eg_panic_with(eg_error_create(-EPROTO, "carried"));
+}
+
+void scenario_panic(void)
+{
+	static const struct {
+		eg_task_fn *fn;
+		int code;
+	} cases[] = {{panics, EG_EPANIC}, {panics_with, -EPROTO}};
+
+	for (size_t i = 0; i < 2; i++) {
+		eg_group group = EG_GROUP_INIT;
+
+		begin();
+		note(eg_group_go(&group, cases[i].fn, NULL));
+		CHECK(eg_group_wait(&group) == (accepted ? cases[i].code : 0));
+		CHECK(atomic_load(&ran) == accepted);
+		if (accepted)
+			CHECK(eg_error_kind(eg_group_error(&group)) == EG_ERROR_PANIC);
+		end(&group);
+	}
+}
+
+static atomic_long defers_made, defers_run;
+
+static void defer_count(void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&defers_run, 1);
+}
+
+static int defers(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	atomic_fetch_add(&ran, 1);
+	for (int i = 0; i < 30; i++) {
+		int result = eg_defer(defer_count, NULL);
+
+		CHECK(result == 0 || (result == -ENOMEM && i >= 8));
+		if (result == 0)
+			atomic_fetch_add(&defers_made, 1);
+	}
+	if (arg)
+		eg_panic("after defers");
+	return 0;
+}
+
+void scenario_many_defers(void)
+{
+	eg_group group = EG_GROUP_INIT;
+
+	begin();
+	atomic_store(&defers_made, 0);
+	atomic_store(&defers_run, 0);
+	note(eg_group_go(&group, defers, NULL));
+	note(eg_group_go(&group, defers, "panic"));
+	CHECK(eg_group_wait(&group) == 0 || eg_group_wait(&group) == EG_EPANIC);
+	CHECK(atomic_load(&ran) == accepted);
+	CHECK(atomic_load(&defers_run) == atomic_load(&defers_made));
+	end(&group);
+}
+
+void scenario_context_tree(void)
+{
+	eg_error *cause = eg_error_create(-ESTALE, "why %d", 1);
+	eg_ctx *ctx[4] = {NULL};
+	int made = 0;
+
+	CHECK(eg_error_code(cause) == -ESTALE);
+	for (; made < 4; made++) {
+		eg_ctx *child = (eg_ctx *)&made;
+		int result = eg_ctx_with_cancel(made ? ctx[made - 1] : NULL, &child);
+
+		CHECK(result == 0 || (result == -ENOMEM && child == (eg_ctx *)&made));
+		if (result != 0)
+			break;
+		ctx[made] = child;
+	}
+	if (made > 0) {
+		CHECK(eg_ctx_cancel(ctx[0], cause) == 0);
+		CHECK(eg_ctx_err(ctx[made - 1]) == -ECANCELED);
+		CHECK(eg_error_code(eg_ctx_cause(ctx[made - 1])) == -ESTALE);
+	}
+	for (int i = 0; i < made; i++)
+		eg_ctx_unref(ctx[i]);
+	eg_error_unref(cause);
+}
+
+void scenario_errors_in_text(void)
+{
+	static FILE *stream;
+	eg_group group = EG_GROUP_INIT;
+	eg_error *cause = eg_error_create(-EIO, "the disk"), *error;
+	char text[256] = "";
+	int result;
+
+	if (!stream)
+		stream = fopen("/dev/null", "w");
+	begin();
+	error = eg_error_create_from(cause, -ENODATA, "no %s", "data");
+	CHECK(eg_error_code(error) == -ENODATA);
+	result = eg_error_print(error, stream);
+	CHECK(result == 0 || result == -EIO);
+	eg_error_format(error, text, sizeof(text));
+	CHECK(memchr(text, 0, sizeof(text)) != NULL);
+	eg_error_unref(cause);
+	eg_error_unref(error);
+
+	note(eg_group_go(&group, panics, NULL));
+	CHECK(eg_group_wait(&group) == (accepted ? EG_EPANIC : 0));
+	result = eg_error_print(eg_group_error(&group), stream);
+	CHECK(result == 0 || result == -EIO);
+	end(&group);
+}
+
+void scenario_resets(void)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_group group = EG_GROUP_INIT;
+
+	options.limit = 2;
+	if (!init(&group, NULL, &options))
+		return;
+	for (int i = 0; i < 3; i++) {
+		int result;
+
+		begin();
+		go_many(&group, count_and_fail, 3);
+		result = eg_group_wait(&group);
+		CHECK(atomic_load(&ran) == accepted);
+		CHECK(result == (accepted ? -EIO : 0));
+		result = eg_group_reset(&group);
+		CHECK(result == 0 || result == -ENOMEM);
+		if (result != 0) {
+			/* Unchanged: the error is still there. */
+			CHECK(eg_error_code(eg_group_error(&group)) == (accepted ? -EIO : 0));
+			break;
+		}
+		CHECK(eg_group_error(&group) == NULL);
+	}
+	end(&group);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Helpers of the behaviour tests; support.h says what each is for.
+ */
+
+#include "support.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	TEST_SECONDS = 60 /* what a hung test may take before SIGALRM ends the program */
+};
+
+/* gcc says by macros what it instruments for, clang by features. */
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#elif __has_feature(address_sanitizer)
+#define UNDER_ASAN 1
+#endif
+#endif
+
+#if defined(UNDER_TSAN) || defined(UNDER_ASAN)
+#define UNDER_SANITIZER 1
+#else
+#define UNDER_SANITIZER 0
+#endif
+
+static atomic_int checks_failed;
+
+static long slowdown(void)
+{
+	const char *text = getenv("ERRGROUP_TEST_SLOWDOWN");
+	long factor = text ? strtol(text, NULL, 10) : UNDER_SANITIZER ? 10 : 1;
+
+	return factor < 1 ? 1 : factor;
+}
+
+int test_begin(void **state)
+{
+	(void)state;
+	atomic_store(&checks_failed, 0);
+	alarm((unsigned)(TEST_SECONDS * slowdown()));
+	return 0;
+}
+
+int test_end(void **state)
+{
+	(void)state;
+	alarm(0);
+	return atomic_load(&checks_failed) ? -1 : 0;
+}
+
+void check_failed(const char *what, const char *file, int line)
+{
+	/* A few are enough; a broken invariant can fail a million times. */
+	if (atomic_fetch_add(&checks_failed, 1) < 8)
+		fprintf(stderr, "%s:%d: check failed: %s\n", file, line, what);
+}
+
+long scaled(long count)
+{
+	long result = count / slowdown();
+
+	return result < 1 ? 1 : result;
+}
+
+/*
+ * Tallies and gauges. A tally always wakes all: each waiter has its own number to wait for.
+ */
+
+void tally_add(struct tally *tally, long amount)
+{
+	pthread_mutex_lock(&tally->lock);
+	tally->value += amount;
+	pthread_cond_broadcast(&tally->moved);
+	pthread_mutex_unlock(&tally->lock);
+}
+
+void tally_await(struct tally *tally, long least)
+{
+	pthread_mutex_lock(&tally->lock);
+	while (tally->value < least)
+		pthread_cond_wait(&tally->moved, &tally->lock);
+	pthread_mutex_unlock(&tally->lock);
+}
+
+long tally_value(struct tally *tally)
+{
+	long value;
+
+	pthread_mutex_lock(&tally->lock);
+	value = tally->value;
+	pthread_mutex_unlock(&tally->lock);
+	return value;
+}
+
+void tally_meet(struct tally *tally, long parties)
+{
+	tally_add(tally, 1);
+	tally_await(tally, parties);
+}
+
+int gauge_enter(struct gauge *gauge)
+{
+	int now = atomic_fetch_add(&gauge->now, 1) + 1;
+	int most = atomic_load(&gauge->most);
+
+	while (now > most && !atomic_compare_exchange_weak(&gauge->most, &most, now))
+		;
+	return now;
+}
+
+void gauge_leave(struct gauge *gauge)
+{
+	atomic_fetch_sub(&gauge->now, 1);
+}
+
+/*
+ * Threads
+ */
+
+pid_t thread_id(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
+/* The state letter of a thread as /proc shows it, or 0 when the thread is gone. */
+static int thread_state(pid_t thread)
+{
+	char path[64], text[512];
+	char *end;
+	size_t length;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/stat", (long)thread);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	length = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[length] = '\0';
+
+	/* "id (name) state …": the name may hold anything, so look for the last parenthesis. */
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : 0;
+}
+
+bool thread_blocks(const _Atomic pid_t *thread, const atomic_bool *returned)
+{
+	pid_t id;
+
+	while (!(id = atomic_load(thread)))
+		sched_yield();
+	for (;;) {
+		if (atomic_load(returned))
+			return false;
+		if (thread_state(id) == 'S')
+			return !atomic_load(returned);
+		sched_yield();
+	}
+}
+
+long threads_now(void)
+{
+	char line[256];
+	long count = -1;
+	FILE *file = fopen("/proc/self/status", "re");
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "Threads: %ld", &count) == 1)
+			break;
+	fclose(file);
+	return count;
+}
+
+size_t heap_in_use(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#else
+	return 0;
+#endif
+}
+
+/*
+ * Contexts and tasks
+ */
+
+void ctx_await_cancel(const eg_ctx *ctx)
+{
+	while (!eg_ctx_err(ctx))
+		sched_yield();
+}
+
+void *waiter_main(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	atomic_store(&waiter->thread, thread_id());
+	waiter->code = eg_group_wait(waiter->group);
+	atomic_store(&waiter->returned, true);
+	return NULL;
+}
+
+int task_nothing(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	return 0;
+}
+
+int task_return(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	return (int)(intptr_t)arg;
+}
+
+int task_count(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	atomic_fetch_add((atomic_long *)arg, 1);
+	return 0;
+}
+
+int task_gate(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	tally_await(arg, 1);
+	return 0;
+}
+
+int task_hold(eg_ctx *ctx, void *arg)
+{
+	struct hold *hold = arg;
+
+	(void)ctx;
+	tally_add(&hold->started, 1);
+	tally_await(&hold->release, 1);
+	return 0;
+}
+
+/*
+ * Child processes
+ */
+
+static void child_main(int write_end, void (*fn)(void *arg), void *arg)
+{
+	struct rlimit none = {0, 0};
+
+	alarm((unsigned)(TEST_SECONDS / 2 * slowdown()));
+	setrlimit(RLIMIT_CORE, &none);
+	dup2(write_end, STDERR_FILENO);
+	close(write_end);
+	fn(arg);
+	_exit(0);
+}
+
+void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child)
+{
+	size_t length = 0;
+	ssize_t count;
+	int ends[2];
+	pid_t pid;
+
+	/* A task may call this, so cmocka's assertions are out of the question. */
+	if (pipe(ends))
+		abort();
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (!pid) {
+		close(ends[0]);
+		child_main(ends[1], fn, arg);
+	}
+	close(ends[1]);
+	for (;;) {
+		char rest[512];
+		size_t room = sizeof(ret_child->text) - 1 - length;
+
+		count =
+		    room ? read(ends[0], ret_child->text + length, room) : read(ends[0], rest, sizeof(rest));
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			break;
+		if (room)
+			length += (size_t)count;
+	}
+	close(ends[0]);
+	ret_child->text[length] = '\0';
+	while (waitpid(pid, &ret_child->status, 0) < 0)
+		if (errno != EINTR)
+			abort();
+}
+
+bool child_exited(const struct child *child, int status)
+{
+	if (WIFEXITED(child->status) && WEXITSTATUS(child->status) == status)
+		return true;
+	print_error("child: wait status %#x, expected exit %d; it wrote: %s\n", (unsigned)child->status,
+		    status, child->text);
+	return false;
+}
+
+bool child_killed(const struct child *child, int signal)
+{
+	if (WIFSIGNALED(child->status) && WTERMSIG(child->status) == signal)
+		return true;
+	print_error("child: wait status %#x, expected signal %d; it wrote: %s\n", (unsigned)child->status,
+		    signal, child->text);
+	return false;
+}
+
+bool child_may_start_threads(void)
+{
+#if defined(UNDER_TSAN)
+	return false;
+#else
+	return true;
+#endif
+}
+
+bool child_of_busy_may_allocate(void)
+{
+	return !UNDER_SANITIZER;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ERRGROUP_TEST_SUPPORT_H
+#define ERRGROUP_TEST_SUPPORT_H
+
+/*
+ * What the behaviour tests share: rendezvous instead of clocks, checks that may be made on any thread, a
+ * guard against hangs, child processes with their standard error caught, and a few tasks that many tests
+ * need.
+ *
+ * cmocka's assertions jump out of the test function, so only the thread that runs the test may use them.
+ * Tasks use CHECK, which notes the failure; the test then fails when it ends.
+ *
+ * The environment variable ERRGROUP_TEST_SLOWDOWN, a whole number, divides the sizes that `scaled` gives and
+ * multiplies the time a test may take, for runs under valgrind and the like. Builds with a sanitizer start
+ * from 10.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include <errgroup.h>
+
+/*
+ * A test with the hang guard around it. test_begin arms the guard, test_end fails the test if a CHECK failed.
+ */
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_begin, test_end)
+
+int test_begin(void **state);
+int test_end(void **state);
+
+#define CHECK(condition)                                              \
+	do {                                                          \
+		if (!(condition))                                     \
+			check_failed(#condition, __FILE__, __LINE__); \
+	} while (0)
+
+void check_failed(const char *what, const char *file, int line);
+
+/* How often to repeat something whose number is not the point; at least 1. */
+long scaled(long count);
+
+/*
+ * A number that only grows and that threads can await: a gate (add 1, await 1), a count of arrivals, a
+ * rendezvous.
+ */
+struct tally {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	long value;
+};
+
+#define TALLY_INIT                                                     \
+	{                                                              \
+		PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 \
+	}
+
+void tally_add(struct tally *tally, long amount);
+void tally_await(struct tally *tally, long least);
+long tally_value(struct tally *tally);
+
+/* Adds 1 and waits for `parties` arrivals: returns only if that many callers are there at once. */
+void tally_meet(struct tally *tally, long parties);
+
+/* How many are inside now, and the most that ever were. All-zero is empty. */
+struct gauge {
+	atomic_int now;
+	atomic_int most;
+};
+
+int gauge_enter(struct gauge *gauge);
+void gauge_leave(struct gauge *gauge);
+
+/*
+ * Threads. `thread_blocks` watches a thread of this process that is about to make a call which should block:
+ * it returns true once the kernel shows that thread asleep, false if `returned` became true first.
+ */
+pid_t thread_id(void);
+bool thread_blocks(const _Atomic pid_t *thread, const atomic_bool *returned);
+long threads_now(void);
+
+/* Bytes in use on the heap, or 0 where the allocator does not say. */
+size_t heap_in_use(void);
+
+/* Returns once the context is cancelled; yields meanwhile. */
+void ctx_await_cancel(const eg_ctx *ctx);
+
+/* A thread that waits for a group. */
+struct waiter {
+	eg_group *group;
+	_Atomic pid_t thread;
+	atomic_bool returned;
+	int code; /* what eg_group_wait returned */
+};
+
+#define WAITER_INIT(group)           \
+	{                            \
+		(group), 0, false, 1 \
+	}
+
+void *waiter_main(void *arg);
+
+/*
+ * Tasks: the argument is ignored, a code to return, an atomic_long to count up, or a tally to pass as a
+ * gate.
+ */
+int task_nothing(eg_ctx *ctx, void *arg);
+int task_return(eg_ctx *ctx, void *arg);
+int task_count(eg_ctx *ctx, void *arg);
+int task_gate(eg_ctx *ctx, void *arg);
+
+#define CODE(value) ((void *)(intptr_t)(value))
+
+/*
+ * Two gates around one task: the test knows that it runs, and decides when it ends.
+ */
+struct hold {
+	struct tally started;
+	struct tally release;
+};
+
+#define HOLD_INIT                      \
+	{                              \
+		TALLY_INIT, TALLY_INIT \
+	}
+
+int task_hold(eg_ctx *ctx, void *arg);
+
+/*
+ * Runs fn(arg) in a forked child that makes no core file, and waits for it. The child ends with status 0 when
+ * fn returns. What it wrote to standard error comes back as text.
+ */
+struct child {
+	int status; /* as waitpid gives it */
+	char text[16384];
+};
+
+/*
+ * Whether a forked child may start threads: ThreadSanitizer loses track of them when the parent had some too.
+ */
+bool child_may_start_threads(void);
+
+/*
+ * Whether a child may allocate if other threads of its parent did so at the moment of the fork: the C library
+ * sees to that, the allocators of the sanitizers do not.
+ */
+bool child_of_busy_may_allocate(void);
+
+void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child);
+bool child_exited(const struct child *child, int status);
+bool child_killed(const struct child *child, int signal);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every exported function, once, through the shared library that is shipped: each is a symbol with an
+ * address, as foreign function interfaces need, and does its simplest job when called through it.
+ */
+
+#include "support.h"
+
+/* Calls go through pointers, so that neither macros nor the compiler stand between test and symbol. */
+static const struct {
+	int (*version_number)(void);
+	const char *(*version_string)(void);
+	const char *(*strerror)(int);
+	int64_t (*clock_now_ns)(void);
+	int (*ctx_with_cancel)(eg_ctx *, eg_ctx **);
+	eg_ctx *(*ctx_ref)(eg_ctx *);
+	void (*ctx_unref)(eg_ctx *);
+	int (*ctx_cancel)(eg_ctx *, eg_error *);
+	int (*ctx_err)(const eg_ctx *);
+	eg_error *(*ctx_cause)(const eg_ctx *);
+	eg_error *(*error_create)(int, const char *, ...);
+	eg_error *(*error_create_from)(eg_error *, int, const char *, ...);
+	eg_error *(*error_ref)(eg_error *);
+	void (*error_unref)(eg_error *);
+	int (*error_code)(const eg_error *);
+	enum eg_error_kind (*error_kind)(const eg_error *);
+	const char *(*error_message)(const eg_error *);
+	eg_error *(*error_cause)(const eg_error *);
+	eg_error *(*error_joined)(const eg_error *);
+	int64_t (*error_task_index)(const eg_error *);
+	int (*error_worker_slot)(const eg_error *);
+	const struct eg_site *(*error_site)(const eg_error *);
+	int (*error_print)(const eg_error *, FILE *);
+	size_t (*error_format)(const eg_error *, char *, size_t);
+	int (*fail_with)(int, const char *, ...);
+	int (*group_init)(eg_group *, eg_ctx *, const struct eg_group_options *);
+	int (*group_set_limit)(eg_group *, int);
+	int (*group_go)(eg_group *, eg_task_fn *, void *);
+	int (*group_go_at)(eg_group *, eg_task_fn *, void *, struct eg_site *);
+	int (*group_try_go)(eg_group *, eg_task_fn *, void *);
+	int (*group_try_go_at)(eg_group *, eg_task_fn *, void *, struct eg_site *);
+	int (*group_go_copy)(eg_group *, eg_task_fn *, const void *, size_t);
+	int (*group_go_copy_at)(eg_group *, eg_task_fn *, const void *, size_t, struct eg_site *);
+	int (*group_wait)(eg_group *);
+	int (*group_wait_until)(eg_group *, int64_t);
+	eg_error *(*group_error)(const eg_group *);
+	size_t (*group_errors)(const eg_group *, size_t, eg_error **);
+	eg_ctx *(*group_ctx)(const eg_group *);
+	int (*group_cancel)(eg_group *, int);
+	int (*group_reset)(eg_group *);
+	int (*group_destroy)(eg_group *);
+	void (*group_destroyp)(eg_group *);
+	void (*panic)(const char *, ...);
+	void (*panic_with)(eg_error *);
+	int (*defer)(void (*)(void *), void *);
+} api = {
+    .version_number = eg_version_number,
+    .version_string = eg_version_string,
+    .strerror = eg_strerror,
+    .clock_now_ns = eg_clock_now_ns,
+    .ctx_with_cancel = eg_ctx_with_cancel,
+    .ctx_ref = eg_ctx_ref,
+    .ctx_unref = eg_ctx_unref,
+    .ctx_cancel = eg_ctx_cancel,
+    .ctx_err = eg_ctx_err,
+    .ctx_cause = eg_ctx_cause,
+    .error_create = eg_error_create,
+    .error_create_from = eg_error_create_from,
+    .error_ref = eg_error_ref,
+    .error_unref = eg_error_unref,
+    .error_code = eg_error_code,
+    .error_kind = eg_error_kind,
+    .error_message = eg_error_message,
+    .error_cause = eg_error_cause,
+    .error_joined = eg_error_joined,
+    .error_task_index = eg_error_task_index,
+    .error_worker_slot = eg_error_worker_slot,
+    .error_site = eg_error_site,
+    .error_print = eg_error_print,
+    .error_format = eg_error_format,
+    .fail_with = eg_fail,
+    .group_init = eg_group_init,
+    .group_set_limit = eg_group_set_limit,
+    .group_go = eg_group_go,
+    .group_go_at = eg_group_go_at,
+    .group_try_go = eg_group_try_go,
+    .group_try_go_at = eg_group_try_go_at,
+    .group_go_copy = eg_group_go_copy,
+    .group_go_copy_at = eg_group_go_copy_at,
+    .group_wait = eg_group_wait,
+    .group_wait_until = eg_group_wait_until,
+    .group_error = eg_group_error,
+    .group_errors = eg_group_errors,
+    .group_ctx = eg_group_ctx,
+    .group_cancel = eg_group_cancel,
+    .group_reset = eg_group_reset,
+    .group_destroy = eg_group_destroy,
+    .group_destroyp = eg_group_destroyp,
+    .panic = eg_panic,
+    .panic_with = eg_panic_with,
+    .defer = eg_defer,
+};
+
+static void base_functions_answer(void **state)
+{
+	char version[32];
+
+	(void)state;
+	snprintf(version, sizeof(version), "%d.%d.%d", EG_VERSION_MAJOR, EG_VERSION_MINOR, EG_VERSION_PATCH);
+	assert_int_equal(api.version_number(), EG_VERSION_NUMBER);
+	assert_string_equal(api.version_string(), version);
+	assert_non_null(api.strerror(EG_EPANIC));
+	assert_true(api.clock_now_ns() > 0);
+	assert_true(api.clock_now_ns() <= api.clock_now_ns());
+}
+
+static void context_functions_answer(void **state)
+{
+	eg_ctx *ctx = NULL;
+
+	(void)state;
+	assert_int_equal(api.ctx_with_cancel(NULL, &ctx), 0);
+	assert_ptr_equal(api.ctx_ref(ctx), ctx);
+	assert_int_equal(api.ctx_err(ctx), 0);
+	assert_null(api.ctx_cause(ctx));
+	assert_int_equal(api.ctx_cancel(ctx, NULL), 0);
+	assert_int_equal(api.ctx_err(ctx), -ECANCELED);
+	api.ctx_unref(ctx);
+	api.ctx_unref(ctx);
+}
+
+static void error_functions_answer(void **state)
+{
+	eg_error *inner = api.error_create(-EIO, "inner %d", 1);
+	eg_error *outer = api.error_create_from(inner, -EPIPE, "outer %s", "two");
+	FILE *null = fopen("/dev/null", "w");
+	char text[4096];
+	size_t length;
+
+	(void)state;
+	assert_non_null(null);
+	assert_ptr_equal(api.error_ref(outer), outer);
+	assert_int_equal(api.error_code(outer), -EPIPE);
+	assert_int_equal(api.error_kind(outer), EG_ERROR_RETURNED);
+	assert_string_equal(api.error_message(outer), "outer two");
+	assert_ptr_equal(api.error_cause(outer), inner);
+	assert_null(api.error_joined(outer));
+	assert_int_equal(api.error_task_index(outer), -1);
+	assert_int_equal(api.error_worker_slot(outer), -1);
+	assert_null(api.error_site(outer));
+	assert_int_equal(api.error_print(outer, null), 0);
+	length = api.error_format(outer, text, sizeof(text));
+	assert_int_equal(length, strlen(text));
+	assert_int_equal(api.fail_with(-EIO, "outside"), -EIO);
+	fclose(null);
+	api.error_unref(outer);
+	api.error_unref(outer);
+	api.error_unref(inner);
+}
+
+static void group_functions_answer(void **state)
+{
+	static struct eg_site site = {__FILE__, "elsewhere", __LINE__, 0};
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	atomic_long ran = 0, *counter = &ran;
+	eg_error *error = NULL;
+	eg_group group;
+
+	(void)state;
+	assert_int_equal(api.group_init(&group, NULL, &options), 0);
+	assert_int_equal(api.group_set_limit(&group, 2), 0);
+	assert_int_equal(api.group_go(&group, task_count, counter), 0);
+	assert_int_equal(api.group_go_at(&group, task_count, counter, &site), 0);
+	assert_int_equal(api.group_wait(&group), 0);
+	assert_int_equal(api.group_try_go(&group, task_count, counter), 0);
+	assert_int_equal(api.group_try_go_at(&group, task_count, counter, &site), 0);
+	assert_int_equal(api.group_wait_until(&group, INT64_MAX), 0);
+	assert_int_equal(api.group_go_copy(&group, task_nothing, "x", 1), 0);
+	assert_int_equal(api.group_go_copy_at(&group, task_nothing, "x", 1, &site), 0);
+	assert_int_equal(api.group_wait(&group), 0);
+	assert_int_equal(atomic_load(&ran), 4);
+	assert_null(api.group_error(&group));
+	assert_int_equal(api.group_errors(&group, 1, &error), 0);
+	assert_non_null(api.group_ctx(&group));
+	assert_int_equal(api.group_reset(&group), 0);
+	assert_int_equal(api.group_cancel(&group, -EINTR), 0);
+	assert_int_equal(api.group_destroy(&group), 0);
+	api.group_destroyp(&group);
+}
+
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static int task_give_up(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	CHECK(api.defer(do_nothing, NULL) == 0);
+	if (arg)
+		api.panic_with(api.error_ref(arg));
+	api.panic("gave up %d", 1);
+	return 0;
+}
+
+static void panic_functions_answer(void **state)
+{
+	eg_error *error = api.error_create(-EIO, "value");
+	eg_group group = EG_GROUP_INIT;
+
+	(void)state;
+	assert_int_equal(api.group_set_limit(&group, 1), 0);
+	assert_int_equal(api.group_go(&group, task_give_up, NULL), 0);
+	assert_int_equal(api.group_go(&group, task_give_up, error), 0);
+	assert_int_equal(api.group_wait(&group), EG_EPANIC);
+	assert_int_equal(api.group_errors(&group, 0, NULL), 2);
+	assert_int_equal(api.group_destroy(&group), 0);
+	api.error_unref(error);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    TEST(base_functions_answer),  TEST(context_functions_answer), TEST(error_functions_answer),
+	    TEST(group_functions_answer), TEST(panic_functions_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

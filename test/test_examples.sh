@@ -1,0 +1,568 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# sh test/test_examples.sh DIR
+#
+# Runs the example programs built in DIR and prints TAP, a line for each behaviour. md5all is compared with
+# md5sum over find. What the machine has not got (md5all itself, valgrind, script) is reported as skipped.
+#
+# Nothing here depends on how fast anything is. Where a run has to be in the middle of its work, it is held
+# there: by a pipe that nobody reads, or by a sparse file that takes hours to digest.
+
+set -u
+LC_ALL=C
+export LC_ALL
+programs=$(CDPATH='' cd -- "$1" && pwd)
+md5all=$programs/md5all
+sources=$(CDPATH='' cd -- "$(dirname -- "$0")/../docs/examples" && pwd)
+work=$(mktemp -d)
+trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
+chmod 755 "$work"
+cd "$work" || exit 1
+newline='
+'
+
+#
+# TAP
+#
+
+number=0
+
+# report NAME STATUS: a test point; what it had to say is in the file `why`.
+report() {
+    number=$((number + 1))
+    if [ "$2" -eq 0 ]; then
+        echo "ok $number - $1"
+    else
+        echo "not ok $number - $1"
+        sed 's/^/# /' why
+    fi
+}
+
+# check NAME FUNCTION: runs the function in a shell of its own, where any command that fails ends it.
+check() {
+    (
+        set -e
+        "$2"
+    ) >why 2>&1
+    report "$1" $?
+}
+
+# try NAME FUNCTION: the same, and 77 means skipped, with the reason as the output.
+try() {
+    (
+        set -e
+        "$2"
+    ) >why 2>&1
+    status=$?
+    if [ $status -eq 77 ]; then
+        number=$((number + 1))
+        echo "ok $number - $1 # SKIP $(tail -n 1 why)"
+    else
+        report "$1" $status
+    fi
+}
+
+skip() {
+    echo "$1"
+    exit 77
+}
+
+# exits STATUS COMMAND...: the command ends with that status.
+exits() {
+    wanted=$1
+    shift
+    got=0
+    "$@" || got=$?
+    [ "$got" -eq "$wanted" ] || { echo "status $got instead of $wanted: $*"; return 1; }
+}
+
+# has FILE TEXT: some line of the file contains the text.
+has() {
+    grep -qF -- "$2" "$1" || { echo "no '$2' in $1:"; cat "$1"; return 1; }
+}
+
+has_not() {
+    ! grep -qF -- "$2" "$1" || { echo "'$2' in $1:"; cat "$1"; return 1; }
+}
+
+is_empty() {
+    [ ! -s "$1" ] || { echo "$1 is not empty:"; cat "$1"; return 1; }
+}
+
+# same_lines FILE FILE: the same lines in any order.
+same_lines() {
+    sort "$1" >left
+    sort "$2" >right
+    cmp left right || { diff left right; return 1; }
+}
+
+#
+# Trees
+#
+
+# A small tree with everything that a name or a file can be.
+make_odd_tree() {
+    mkdir -p "odd/dir with spaces/a/b/c/d/e" odd/-dash odd/empty "odd/new${newline}line"
+    printf 'one' >odd/one
+    printf 'two' >"odd/dir with spaces/two words"
+    printf 'three' >"odd/dir with spaces/a/b/c/d/e/deep"
+    printf 'four' >odd/-dash/-f
+    printf 'five' >"odd/new${newline}line/x${newline}y"
+    printf 'six' >'odd/back\slash'
+    printf 'seven' >"$(printf 'odd/carriage\rreturn')"
+    printf 'eight' >"$(printf 'odd/latin\351')"
+    printf 'nine' >"odd/ leading and trailing "
+    printf 'ten' >'odd/*glob?[x]'
+    printf 'eleven' >odd/.hidden
+    printf 'twelve' >odd/-
+    : >odd/zero
+    i=0
+    while [ $i -lt 40 ]; do
+        printf '%s\n' $i >"odd/dir with spaces/a/$i"
+        i=$((i + 1))
+    done
+    # Neither a multiple of any buffer nor a repetition of a block.
+    seq 1 700000 >odd/large
+    ln -s one odd/link
+    ln -s .. odd/link-to-directory
+    ln -s nowhere odd/link-to-nothing
+    mkfifo odd/fifo
+    find odd -type f -exec md5sum -- {} + >odd.md5
+}
+
+# Many small files in one directory: their digests take several times what a pipe holds.
+make_wide_tree() {
+    mkdir wide
+    (cd wide && seq 10001 14000 | split -l 1 -a 4 -d - a-file-with-a-name-that-is-somewhat-long-)
+    find wide -type f -exec md5sum -- {} + >wide.md5
+}
+
+# A directory whose path is some 9000 bytes long, put together from pieces that system calls can take.
+make_deep_tree() {
+    name=dddddddddddddddddddddddddddddddddddddddddddddddddd
+    piece=$name
+    i=1
+    while [ $i -lt 60 ]; do
+        piece=$piece/$name
+        i=$((i + 1))
+    done
+    mkdir -p "piece1/$piece" "piece2/$piece" "deep/$piece"
+    printf 'at the bottom' >"piece1/$piece/bottom"
+    mv piece1 "piece2/$piece/"
+    mv piece2 "deep/$piece/"
+}
+
+#
+# The small examples
+#
+
+hello_works() {
+    exits 1 "$programs/hello" >out
+    [ "$(head -n 1 out)" = '5 10 35 20' ]
+    has out '35 has no half'
+}
+
+search_prints_in_order() {
+    exits 0 "$programs/search" 'a query' >out
+    printf '%s result for "a query"\n' web image video | cmp - out
+}
+
+search_fails_with_the_first_error() {
+    exits 1 "$programs/search" '' >out 2>err
+    is_empty out
+    has err 'an empty query'
+}
+
+crash_finishes_the_other_tasks() {
+    exits 1 "$programs/crash" >out 2>err
+    echo '6 of 7 orders priced' | cmp - out
+}
+
+crash_names_the_panic() {
+    exits 1 "$programs/crash" >out 2>err
+    has err 'panic: order 4: quantity -2'
+    # A frame is a function and, on that line or the next, its file and line.
+    for function in order_check_quantity order_compute_total order_price; do
+        grep -A 1 "$function" err | grep -q 'crash\.c:[1-9]' || { echo "no $function:"; cat err; return 1; }
+    done
+}
+
+crash_names_the_lines() {
+    exits 1 "$programs/crash" >out 2>err
+    has err "crash.c:$(grep -n 'eg_panic(' "$sources/crash.c" | cut -d: -f1)"
+}
+
+crash_names_the_creator() {
+    exits 1 "$programs/crash" >out 2>err
+    grep -q 'created by.*orders_submit' err || { cat err; return 1; }
+    grep -A 1 'created by' err | grep -q 'crash\.c:[1-9]' || { cat err; return 1; }
+}
+
+#
+# md5all: what it prints
+#
+
+digests_equal_md5sum() {
+    for jobs in 1 2 8; do
+        exits 0 "$md5all" -j $jobs odd >out 2>err
+        same_lines odd.md5 out
+        is_empty err
+    done
+    exits 0 "$md5all" odd >out
+    same_lines odd.md5 out
+}
+
+odd_names_are_escaped() {
+    exits 0 "$md5all" odd >out
+    # A newline printed as it is would make more lines than there are files.
+    [ "$(wc -l <out)" -eq "$(find odd -type f -printf x | wc -c)" ]
+    has out '  odd/new\nline/x\ny'
+    has out '  odd/back\\slash'
+    has out '  odd/carriage\rreturn'
+    # shellcheck disable=SC1003
+    [ "$(grep -c '^\\' out)" -eq 3 ]
+}
+
+md5sum_accepts_the_output() {
+    exits 0 "$md5all" odd >out
+    md5sum -c --quiet out
+}
+
+order_is_kept() {
+    exits 0 "$md5all" -j 1 -k wide odd >first
+    for jobs in 2 3 8; do
+        exits 0 "$md5all" -j $jobs -k wide odd >out
+        cmp first out
+    done
+    cat wide.md5 odd.md5 >both
+    same_lines both first
+    # All of wide is in one directory, so its lines come sorted by name.
+    head -n 4000 first >beginning
+    sort -k 2 wide.md5 | cmp - beginning
+}
+
+order_is_files_then_subdirectories() {
+    mkdir -p order/b order/a/z
+    : >order/c
+    : >order/b/1
+    : >order/a/2
+    : >order/a/z/3
+    : >order/0
+    exits 0 "$md5all" -k -j 8 order >out
+    sed 's/.*  //' out >names
+    printf 'order/%s\n' 0 c a/2 a/z/3 b/1 | cmp - names
+}
+
+other_algorithms() {
+    find odd -type f -exec sha256sum -- {} + >expected
+    exits 0 "$md5all" -a sha256 odd >out
+    same_lines expected out
+    exits 2 "$md5all" --algorithm nonsense odd >out 2>err
+    is_empty out
+    has err nonsense
+}
+
+operands_of_every_kind() {
+    exits 0 "$md5all" odd/one odd/-dash wide/ odd/link odd/link-to-directory/odd/zero odd/one >out
+    md5sum odd/one odd/-dash/-f odd/link odd/link-to-directory/odd/zero odd/one >expected
+    cat wide.md5 >>expected
+    same_lines expected out
+    cd odd/-dash
+    exits 0 "$md5all" -- -f >../../out
+    exits 0 "$md5all" . >>../../out
+    exits 0 "$md5all" >>../../out
+    md5sum -- -f ./-f ./-f >../../expected
+    cd ../..
+    same_lines expected out
+}
+
+long_paths() {
+    exits 0 "$md5all" deep >out 2>err
+    is_empty err
+    [ "$(wc -l <out)" -eq 1 ]
+    [ "$(cut -c 1-32 out)" = "$(printf 'at the bottom' | md5sum | cut -c 1-32)" ]
+    [ "$(wc -c <out)" -gt 9000 ]
+}
+
+few_descriptors() {
+    # Not in POSIX, but in every shell that is some system's sh.
+    # shellcheck disable=SC3045
+    (ulimit -n 16 && exits 0 "$md5all" -k -j 2 deep wide >out 2>err)
+    is_empty err
+    [ "$(wc -l <out)" -eq 4001 ]
+}
+
+#
+# md5all: what goes wrong
+#
+
+errors_are_all_reported() {
+    [ -r /proc/self/mem ] || skip 'no /proc/self/mem'
+    exits 1 "$md5all" -j 2 missing1 odd missing2 odd/fifo /proc/self/mem wide >out 2>err
+    cat odd.md5 wide.md5 >both
+    same_lines both out
+    has err 'missing1: No such file or directory'
+    has err 'missing2: No such file or directory'
+    has err 'odd/fifo: Not a regular file'
+    has err '/proc/self/mem: Input/output error'
+    has err "$(wc -l <both) files done, 4 failed"
+}
+
+# As a user to whom permissions mean something.
+unprivileged() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+    else
+        "$@"
+    fi
+}
+
+denied_is_reported() {
+    unprivileged "$md5all" --version >out || skip 'no user without privileges that can run the program'
+    mkdir -p denied/closed denied/open
+    echo 1 >denied/file
+    echo 2 >"denied/unreadable"
+    echo 3 >denied/closed/hidden
+    echo 4 >denied/open/file
+    chmod 0 denied/unreadable denied/closed
+    exits 1 unprivileged "$md5all" denied >out 2>err
+    chmod 755 denied/closed
+    md5sum denied/file denied/open/file >expected
+    same_lines expected out
+    has err 'denied/unreadable: Permission denied'
+    has err 'denied/closed: Permission denied'
+    has err '2 files done, 2 failed'
+}
+
+# With one job, in order: the names are read first, and the pipe holds the run far from the last file.
+vanished_is_reported() {
+    last=$(sort -k 2 wide.md5 | tail -n 1 | sed 's/.*  //')
+    mv "$last" kept
+    : >"$last"
+    {
+        exits 1 "$md5all" -j 1 -k wide 2>err && echo right >result || echo wrong >result
+    } | {
+        read -r line
+        rm "$last"
+        cat >/dev/null
+    }
+    mv kept "$last"
+    has result right
+    has err "$last: No such file or directory"
+    has err '3999 files done, 1 failed'
+}
+
+control_characters_are_not_shown() {
+    exits 1 "$md5all" "$(printf 'a\033[2Jb')" 2>err
+    has err 'a\033[2Jb: No such file'
+}
+
+# One job: the first task is the walk. It finds the missing file, and what it has submitted is not started.
+halt_soon_starts_nothing_more() {
+    exits 1 "$md5all" -j 1 --halt soon odd missing wide >out 2>err
+    is_empty out
+    has err 'missing: No such file'
+    has err '0 files done, 1 failed, the rest not done'
+}
+
+# The sparse file is taken first and takes longer than the others together; the last one fails.
+halt_soon_finishes_what_runs() {
+    [ -r /proc/self/mem ] || skip 'no /proc/self/mem'
+    exits 1 "$md5all" -j 2 --halt soon sparse odd/large odd/large odd/large /proc/self/mem wide >out 2>err
+    has out '  sparse'
+    has out '  odd/large'
+    has err '/proc/self/mem: Input/output error'
+}
+
+# This test ends within its time only if the endless file is given up.
+halt_now_stops_what_runs() {
+    [ -r /proc/self/mem ] || skip 'no /proc/self/mem'
+    exits 1 "$md5all" -j 2 --halt now endless odd/large odd/large odd/large /proc/self/mem wide >out 2>err
+    has_not out endless
+    has err '/proc/self/mem: Input/output error'
+}
+
+# The first file is never finished, so all lines wait for it; those that are done must not be lost.
+halt_prints_lines_kept_back() {
+    [ -r /proc/self/mem ] || skip 'no /proc/self/mem'
+    exits 1 "$md5all" -j 2 -k --halt now endless odd/zero odd/one odd/large /proc/self/mem wide >out 2>err
+    md5sum odd/zero odd/one odd/large | cmp - out
+}
+
+bad_options() {
+    for options in '-j 0' '-j -1' '-j x' '-j 5x' '-j 99999999999999999999' '-j' '--halt later' '--halt' \
+        '--unknown' '-z' '-'; do
+        # Split into words on purpose.
+        # shellcheck disable=SC2086
+        exits 2 "$md5all" $options >out 2>err
+        is_empty out
+        has err "Try 'md5all --help'"
+    done
+}
+
+help_and_version() {
+    exits 0 "$md5all" --help >out 2>err
+    has out 'Usage: md5all'
+    is_empty err
+    exits 0 "$md5all" --version >out 2>err
+    has out 'md5all (liberrgroup '
+    is_empty err
+}
+
+full_disk() {
+    [ -w /dev/full ] || skip 'no /dev/full'
+    exits 1 "$md5all" -j 2 wide >/dev/full 2>err
+    has err 'standard output: No space left on device'
+    exits 1 "$md5all" -j 2 odd >/dev/full 2>err
+    has err 'standard output: No space left on device'
+    exits 1 "$md5all" --help >/dev/full 2>err
+}
+
+reader_gone() {
+    {
+        exits 1 "$md5all" -j 2 wide 2>err && echo right >result || echo wrong >result
+    } | head -n 1 >out
+    has result right
+    has err 'standard output: Broken pipe'
+    [ "$(grep -c 'standard output' err)" -eq 1 ]
+}
+
+output_closed() {
+    exits 1 "$md5all" odd >&- 2>err
+    has err 'standard output: Bad file descriptor'
+}
+
+#
+# md5all: signals and terminals
+#
+
+# start PIDFILE ARGUMENT...: md5all in place of a shell that has left its process id. SIGINT would otherwise be
+# ignored here, as it is in what a script runs in the background.
+start() {
+    sh -c 'echo $$ >"$1"; shift; exec env --default-signal=INT,TERM "$@"' start "$1" "$md5all" "$2" "$3" "$4" "$5"
+}
+
+# The endless file keeps the run going. The first line to come through the pipe says that it is under way.
+stops_by_signal() {
+    env --default-signal=INT true || skip 'this env cannot reset signals'
+    for signal in INT:130 TERM:143; do
+        {
+            exits "${signal#*:}" start pid -j 3 endless wide 2>err && echo right >result || echo wrong >result
+        } | {
+            read -r line
+            printf '%s\n' "$line"
+            kill -s "${signal%:*}" "$(cat pid)"
+            cat
+        } >out
+        has result right
+        cat err
+        has err "stopped by SIG${signal%:*}: $(wc -l <out) files done, 0 failed"
+        # Every line is whole and right.
+        sort wide.md5 >left
+        sort out >right
+        [ -z "$(comm -13 left right)" ]
+    done
+}
+
+# Nobody reads on, so the run cannot end by itself. Were the second signal not deadly, this would not end.
+second_signal_kills() {
+    env --default-signal=INT true || skip 'this env cannot reset signals'
+    {
+        exits 143 start pid -j 3 endless wide 2>err && echo right >result || echo wrong >result
+    } | {
+        read -r line
+        while kill -s TERM "$(cat pid)" 2>/dev/null; do
+            :
+        done
+    }
+    has result right
+}
+
+bar_on_a_terminal_only() {
+    script --version >/dev/null 2>&1 || skip 'script is not installed'
+    TERM=vt100 script -qec "'$md5all' -j 2 sparse odd >out" screen >/dev/null </dev/null
+    has screen ETA
+    has screen ' files, '
+    grep -v '  sparse$' out >others
+    same_lines odd.md5 others
+    TERM=dumb script -qec "'$md5all' -j 2 sparse odd >out" screen >/dev/null </dev/null
+    has_not screen ETA
+    exits 0 "$md5all" sparse odd >out 2>err
+    is_empty err
+}
+
+memcheck_finds_nothing() {
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    ! grep -q '__[a-z]*san_init' "$md5all" || skip 'built with a sanitizer, which valgrind cannot run'
+    if ! valgrind -q "$md5all" --version >out 2>err; then
+        # Some versions give up on the debug information that some compilers write.
+        has_not err 'debuginfo' || skip 'valgrind cannot read the debug information of the program'
+        cat err
+        return 1
+    fi
+    # The threads that the library keeps for the next group are alive at exit; valgrind calls what the C library
+    # holds for them possibly lost.
+    for options in '-j 1' '-j 4' '-j 4 -k' '-j 2 --halt now missing' '-j 2 missing'; do
+        wanted=0
+        [ "${options%missing}" = "$options" ] || wanted=1
+        # Split into words on purpose.
+        # shellcheck disable=SC2086
+        exits $wanted valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
+            --errors-for-leak-kinds=definite,indirect "$md5all" $options odd >out
+    done
+}
+
+#
+# The run
+#
+
+check 'hello prints results and the first error' hello_works
+check 'search prints its results in a fixed order' search_prints_in_order
+check 'search fails with the first error' search_fails_with_the_first_error
+check 'crash: the tasks beside the panic complete and are counted' crash_finishes_the_other_tasks
+check 'crash: the backtrace names functions with file and line' crash_names_the_panic
+check 'crash: the line is that of the panic' crash_names_the_lines
+check 'crash: the site that created the task is named' crash_names_the_creator
+
+if [ ! -x "$md5all" ]; then
+    number=$((number + 1))
+    echo "ok $number - md5all # SKIP not built"
+    echo "1..$number"
+    exit 0
+fi
+
+make_odd_tree
+make_wide_tree
+make_deep_tree
+truncate -s 512M sparse
+truncate -s 4T endless || truncate -s 1T endless
+
+check 'md5all: digests equal those of md5sum with 1, 2, 8 and default jobs' digests_equal_md5sum
+check 'md5all: odd names are escaped as md5sum does' odd_names_are_escaped
+check 'md5all: md5sum -c accepts the output' md5sum_accepts_the_output
+check 'md5all: -k prints the same with any number of jobs' order_is_kept
+check 'md5all: -k prints files before subdirectories, each sorted' order_is_files_then_subdirectories
+check 'md5all: --algorithm takes digests that OpenSSL knows' other_algorithms
+check 'md5all: files, directories, links, dashes and nothing as operands' operands_of_every_kind
+check 'md5all: paths longer than PATH_MAX' long_paths
+check 'md5all: deep and wide trees with 16 descriptors' few_descriptors
+try 'md5all: every error is reported and the rest is done' errors_are_all_reported
+try 'md5all: files and directories without permission are reported' denied_is_reported
+check 'md5all: a file that vanishes before it is read is reported' vanished_is_reported
+check 'md5all: control characters in names do not reach the terminal' control_characters_are_not_shown
+check 'md5all: --halt soon starts no further file' halt_soon_starts_nothing_more
+try 'md5all: --halt soon finishes the files being read' halt_soon_finishes_what_runs
+try 'md5all: --halt now stops the files being read' halt_now_stops_what_runs
+try 'md5all: lines that -k holds back are printed when it stops' halt_prints_lines_kept_back
+check 'md5all: a wrong command line ends with status 2' bad_options
+check 'md5all: --help and --version' help_and_version
+try 'md5all: a full disk is an error' full_disk
+check 'md5all: a reader that goes away is an error' reader_gone
+check 'md5all: a closed standard output is an error' output_closed
+try 'md5all: a signal stops it with whole lines and status 128 + signal' stops_by_signal
+try 'md5all: a second signal kills it' second_signal_kills
+try 'md5all: the bar is drawn on a terminal only' bar_on_a_terminal_only
+try 'md5all: memcheck finds no error and no leak' memcheck_finds_nothing
+
+echo "1..$number"
