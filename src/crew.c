@@ -35,7 +35,7 @@ static struct {
 	int serving;
 	int waking; /* woken or started, and not yet awake */
 	int urgent; /* posts that want a thread beyond the CPUs */
-	bool missing;
+	bool missing; /* a thread was wanted and could not be had, and none has come free since */
 	bool stopping;
 } crew = {
 	.lock = EGI_MUTEX_INIT,
@@ -122,8 +122,8 @@ static void attend_board(int64_t now)
 	if (!bring_thread()) {
 		struct egi_crew_post *post;
 
-		crew.missing = crew.threads == 0;
-		if (crew.waking == 0)
+		crew.missing = crew.waking == 0;
+		if (crew.missing)
 			TAILQ_FOREACH(post, &crew.board, link)
 				post->customer->abandon(post);
 	}
@@ -156,7 +156,7 @@ bool egi_crew_is_missing(void)
 	bool missing;
 
 	egi_mutex_lock(&crew.lock);
-	missing = crew.missing && crew.threads == 0;
+	missing = crew.missing;
 	egi_mutex_unlock(&crew.lock);
 	return missing;
 }
@@ -306,6 +306,7 @@ static void *member_main(void *arg)
 	while (stays && !crew.stopping) {
 		struct egi_crew_post *post = NULL;
 
+		crew.missing = false;
 		/* A thread that just served takes the next post instead of another; it adds to no crowd. */
 		if (served || may_serve_now())
 			post = board_enlist();

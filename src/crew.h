@@ -58,7 +58,7 @@ void egi_crew_call(struct egi_crew_post *post, bool urgent);
 /* Takes a post down. Afterwards the crew does not know it. Threads: any, not from a customer's function. */
 void egi_crew_forget(struct egi_crew_post *post);
 
-/* Whether no thread can be had: there is none, and the last attempt to start one failed. */
+/* Whether no thread can be had: one was wanted, could not be started, and none has come free since. */
 bool egi_crew_is_missing(void);
 
 /* Whether there is more than one CPU, so that it can be worth while to watch another thread work. */

@@ -44,10 +44,10 @@ prototypes() {
 
 # Comments go by the preprocessor; directives, with their continuations, and attributes by sed.
 headers() {
-    cat include/errgroup/*.h | "${CC:-cc}" -fpreprocessed -dD -E -P -x c - |
+    cat include/errgroup/*.h | "${CC:-cc}" -fpreprocessed -dD -E -P -x c - 2>/dev/null |
         sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e '/^ *#/d' |
         tr '\n' ' ' | sed 's/[;{}]/&\n/g' | grep 'EG_PUBLIC' |
-        sed -e 's/EG_PUBLIC//' -e 's/EG_PRINTF([^)]*)//' -e 's/EG_MUST_CHECK//' -e 's/EG_NORETURN//'
+        sed -e 's/.*EG_PUBLIC//' -e 's/EG_PRINTF([^)]*)//' -e 's/EG_MUST_CHECK//' -e 's/EG_NORETURN//'
 }
 
 echo 1..14
@@ -75,7 +75,7 @@ sed 's/^[^(]*[ *]\(eg_[a-z0-9_]*\)(.*/\1/' "$scratch/synopses" | sort >"$scratch
 result "every exported function is in one synopsis"
 
 # What meson.build says, as lines "page name"; the page itself is its first name.
-sed -n '/^man_pages = \[/,/^\]/p' $pages/meson.build | tr -d ' \t\n' | tr '[]' '\n\n' | tr -d "'" |
+sed -n '/^man_pages = \[/,/^\]/p' $pages/meson.build | tr -d ' \t\n' | tr -d "'" | sed 's/[][]/\n/g' |
     awk -F, 'NF && $1 ~ /\.[0-9]$/ { base = $1; sub(/\.[0-9]$/, "", base); print $1, base
              for (i = 2; i <= NF; i++) if ($i != "") print $1, $i }' >"$scratch/links"
 {
@@ -119,16 +119,16 @@ done >"$scratch/why"
 result "every page of section 3 has the sections that matter"
 
 grep -no '\*[a-z_]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
-    sed 's/^\([^:]*:[0-9]*\):\*\([a-z_]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name number; do
-    awk -v name="$name" -v part="$number" '$2 == name && $1 ~ "\\." part "$" { found = 1 } END { exit !found }' \
-        "$scratch/links" || echo "$place: no page $name($number)"
+    sed 's/^\([^:]*:[0-9]*\):\*\([a-z_]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name part; do
+    awk -v name="$name" -v part="$part" '$2 == name && $1 ~ "\\." part "$" { found = 1 } END { exit !found }' \
+        "$scratch/links" || echo "$place: no page $name($part)"
 done >"$scratch/why"
 result "pages refer to pages that exist"
 
 if command -v scdoc >/dev/null 2>&1; then
     for page in "$pages"/*.scd; do
         name=$(basename "$page" .scd)
-        scdoc <"$page" >"$scratch/$name" 2>"$scratch/output" || echo "scdoc failed"  >>"$scratch/output"
+        scdoc <"$page" >"$scratch/$name" 2>"$scratch/output" || echo "scdoc failed" >>"$scratch/output"
         # Not everywhere; and it says what scdoc does not.
         if command -v groff >/dev/null 2>&1; then
             groff -man -Tutf8 -ww "$scratch/$name" 2>>"$scratch/output" >/dev/null
@@ -163,15 +163,13 @@ awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md 
 diff docs/examples/hello.c "$scratch/readme.c" >"$scratch/why"
 result "the program in the README is docs/examples/hello.c"
 
-# The first block without a language is its output. Which worker it was, and where the build folder is, is open.
+# The block after it is its output. Which worker it was, and where the build folder is, is open.
 normal() {
     sed -e 's/^worker [0-9]*/worker N/' -e 's|[^[:space:]]*docs/examples/|docs/examples/|'
 }
 if [ -x "$build/docs/examples/hello" ]; then
-    awk '/^```$/ { if (inside) exit; inside = 1; next } /^```[a-z]/ { other = 1 } inside && other' README.md >"$scratch/all"
     awk '/^```/ { n++; if (n == 3) { inside = 1; next } if (n == 4) exit } inside' README.md | normal >"$scratch/shown"
     "$build/docs/examples/hello" 2>&1 | normal | diff - "$scratch/shown" >"$scratch/why"
-    # Without debug information, or with a sanitizer, lines may come from elsewhere; the site never does.
     result "its output is what the README shows"
 else
     skip "its output is what the README shows" "not built"
@@ -202,7 +200,7 @@ for document in $documents "$pages"/*.scd; do
         done
         [ "$found" ] || echo "$document:$place: no $path"
     done
-done >"$scratch/why"
+done | sort -u >"$scratch/why"
 result "no document speaks of a file that is not there"
 
 version=$(sed -n "s/^ *version: '\(.*\)',.*/\1/p" meson.build | head -n 1)
