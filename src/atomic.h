@@ -18,10 +18,21 @@
 
 #include "base.h"
 
+/*
+ * ck_pr's plain loads and stores order nothing. A test build's may, and then it has others that do not.
+ */
+#ifdef CK_PR_ORDERED
+#define EGI_CK_LOAD_RELAXED(ck, from) ck_pr_load_##ck##_relaxed(from)
+#define EGI_CK_STORE_RELAXED(ck, to, value) ck_pr_store_##ck##_relaxed((to), (value))
+#else
+#define EGI_CK_LOAD_RELAXED(ck, from) ck_pr_load_##ck(from)
+#define EGI_CK_STORE_RELAXED(ck, to, value) ck_pr_store_##ck((to), (value))
+#endif
+
 #define EGI_ATOMIC_LOADS_STORES(name, type, ck)                                                \
 	static inline type egi_load_relaxed_##name(const type *from)                           \
 	{                                                                                      \
-		return ck_pr_load_##ck(from);                                                  \
+		return EGI_CK_LOAD_RELAXED(ck, from);                                          \
 	}                                                                                      \
 	static inline type egi_load_acquire_##name(const type *from)                           \
 	{                                                                                      \
@@ -31,7 +42,7 @@
 	}                                                                                      \
 	static inline void egi_store_relaxed_##name(type *to, type value)                      \
 	{                                                                                      \
-		ck_pr_store_##ck(to, value);                                                   \
+		EGI_CK_STORE_RELAXED(ck, to, value);                                           \
 	}                                                                                      \
 	static inline void egi_store_release_##name(type *to, type value)                      \
 	{                                                                                      \
@@ -66,7 +77,7 @@ EGI_ATOMIC_LOADS_STORES(u64, uint64_t, 64)
 /*
  * Pointers. Macros, so that the pointer keeps its type.
  */
-#define egi_load_relaxed_ptr(from) ((__typeof__(*(from)))ck_pr_load_ptr(from))
+#define egi_load_relaxed_ptr(from) ((__typeof__(*(from)))EGI_CK_LOAD_RELAXED(ptr, from))
 #define egi_load_acquire_ptr(from)                                                    \
 	(__extension__({                                                              \
 		__typeof__(*(from)) egi_value = (__typeof__(*(from)))ck_pr_load_ptr(from); \

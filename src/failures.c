@@ -75,7 +75,7 @@ uint64_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error *
 	uint64_t total;
 
 	egi_mutex_lock(&failures->lock);
-	total = failures->total;
+	total = egi_load_relaxed_u64(&failures->total);
 	for (size_t i = 0; i < failures->kept_count && i < max; i++)
 		ret_errors[i] = i == 0 ? failures->first : failures->kept[i];
 	egi_mutex_unlock(&failures->lock);

@@ -128,8 +128,6 @@ static struct egi_recovery *recovery_or_die(const char *text)
 
 static void __attribute__((noreturn)) unwind(struct egi_recovery *recovery, eg_error *error)
 {
-	char here;
-
 	if (recovery->abort_on_panic) {
 		egi_error_set_origin(error, recovery->origin(recovery));
 		eg_error_print(error, stderr);
@@ -142,7 +140,7 @@ static void __attribute__((noreturn)) unwind(struct egi_recovery *recovery, eg_e
 	EGI_VERIFY(recovery->magic == MAGIC && recovery == egi_thread_self.recovery, "panic in a task that is over");
 	EGI_VERIFY(recovery->thread == egi_thread_id(), "panic on a thread that does not run the task");
 	EGI_VERIFY(recovery->fork_count == egi_thread_fork_count, "panic in a forked copy of a task");
-	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)&here, "panic on a stack that is not the task's");
+	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)__builtin_frame_address(0), "panic on a stack that is not the task's");
 	longjmp(recovery->jump_to, 1);
 }
 

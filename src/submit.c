@@ -53,6 +53,12 @@ static bool has_room(struct eg_group_state *state, enum egi_submit_mode mode)
 	return state->backlog == 0 || egi_state_pending(state) < (uint64_t)state->backlog;
 }
 
+/* Whether a submitter that is waiting for room should give up. */
+static bool is_over(const struct eg_group_state *state)
+{
+	return egi_load_acquire_u32(&state->halted) != 0 || egi_load_acquire_u32(&state->closed) != 0;
+}
+
 /* One attempt. The lock makes asking and putting one step, so that the bound holds among submitters. */
 static int try_submit(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode)
 {
@@ -84,12 +90,12 @@ int egi_submit_slow(struct eg_group_state *state, const struct egi_task *task, e
 	while ((err = try_submit(state, task, mode)) == -EAGAIN && mode == EGI_SUBMIT_GO) {
 		uint32_t key;
 
-		if (egi_load_acquire_u32(&state->halted) != 0)
+		if (is_over(state))
 			return -ECANCELED;
 		egi_event_prepare(&state->room, &key);
 		if (must_help(state))
 			egi_worker_help(state);
-		else if (!has_room(state, mode) && egi_load_acquire_u32(&state->halted) == 0)
+		else if (!has_room(state, mode) && !is_over(state))
 			egi_event_wait(&state->room, key, EGI_FOREVER);
 		egi_event_finish(&state->room);
 	}
