@@ -29,46 +29,46 @@
 #define EGI_CK_STORE_RELAXED(ck, to, value) ck_pr_store_##ck((to), (value))
 #endif
 
-#define EGI_ATOMIC_LOADS_STORES(name, type, ck)                                                \
-	static inline type egi_load_relaxed_##name(const type *from)                           \
-	{                                                                                      \
-		return EGI_CK_LOAD_RELAXED(ck, from);                                          \
-	}                                                                                      \
-	static inline type egi_load_acquire_##name(const type *from)                           \
-	{                                                                                      \
-		type value = ck_pr_load_##ck(from);                                            \
-		ck_pr_fence_acquire();                                                         \
-		return value;                                                                  \
-	}                                                                                      \
-	static inline void egi_store_relaxed_##name(type *to, type value)                      \
-	{                                                                                      \
-		EGI_CK_STORE_RELAXED(ck, to, value);                                           \
-	}                                                                                      \
-	static inline void egi_store_release_##name(type *to, type value)                      \
-	{                                                                                      \
-		ck_pr_fence_release();                                                         \
-		ck_pr_store_##ck(to, value);                                                   \
-	}                                                                                      \
+#define EGI_ATOMIC_LOADS_STORES(name, type, ck)                                                  \
+	static inline type egi_load_relaxed_##name(const type *from)                             \
+	{                                                                                        \
+		return EGI_CK_LOAD_RELAXED(ck, from);                                            \
+	}                                                                                        \
+	static inline type egi_load_acquire_##name(const type *from)                             \
+	{                                                                                        \
+		type value = ck_pr_load_##ck(from);                                              \
+		ck_pr_fence_acquire();                                                           \
+		return value;                                                                    \
+	}                                                                                        \
+	static inline void egi_store_relaxed_##name(type *to, type value)                        \
+	{                                                                                        \
+		EGI_CK_STORE_RELAXED(ck, to, value);                                             \
+	}                                                                                        \
+	static inline void egi_store_release_##name(type *to, type value)                        \
+	{                                                                                        \
+		ck_pr_fence_release();                                                           \
+		ck_pr_store_##ck(to, value);                                                     \
+	}                                                                                        \
 	/* Stores `desired` if the value is *expected; otherwise *expected becomes the value. */ \
-	static inline bool egi_cas_##name(type *at, type *expected, type desired)              \
-	{                                                                                      \
-		type before;                                                                   \
-		bool done;                                                                     \
-		ck_pr_fence_release();                                                         \
-		done = ck_pr_cas_##ck##_value(at, *expected, desired, &before);                \
-		ck_pr_fence_acquire();                                                         \
-		if (!done)                                                                     \
-			*expected = before;                                                    \
-		return done;                                                                   \
-	}                                                                                      \
-	/* Adds and returns the value before. */                                               \
-	static inline type egi_add_##name(type *at, type delta)                                \
-	{                                                                                      \
-		type before;                                                                   \
-		ck_pr_fence_release();                                                         \
-		before = ck_pr_faa_##ck(at, delta);                                            \
-		ck_pr_fence_acquire();                                                         \
-		return before;                                                                 \
+	static inline bool egi_cas_##name(type *at, type *expected, type desired)                \
+	{                                                                                        \
+		type before;                                                                     \
+		bool done;                                                                       \
+		ck_pr_fence_release();                                                           \
+		done = ck_pr_cas_##ck##_value(at, *expected, desired, &before);                  \
+		ck_pr_fence_acquire();                                                           \
+		if (!done)                                                                       \
+			*expected = before;                                                      \
+		return done;                                                                     \
+	}                                                                                        \
+	/* Adds and returns the value before. */                                                 \
+	static inline type egi_add_##name(type *at, type delta)                                  \
+	{                                                                                        \
+		type before;                                                                     \
+		ck_pr_fence_release();                                                           \
+		before = ck_pr_faa_##ck(at, delta);                                              \
+		ck_pr_fence_acquire();                                                           \
+		return before;                                                                   \
 	}
 
 EGI_ATOMIC_LOADS_STORES(u32, uint32_t, 32)
@@ -78,25 +78,50 @@ EGI_ATOMIC_LOADS_STORES(u64, uint64_t, 64)
  * Pointers. Macros, so that the pointer keeps its type.
  */
 #define egi_load_relaxed_ptr(from) ((__typeof__(*(from)))EGI_CK_LOAD_RELAXED(ptr, from))
-#define egi_load_acquire_ptr(from)                                                    \
-	(__extension__({                                                              \
+#define egi_load_acquire_ptr(from)                                                         \
+	(__extension__({                                                                   \
 		__typeof__(*(from)) egi_value = (__typeof__(*(from)))ck_pr_load_ptr(from); \
-		ck_pr_fence_acquire();                                                \
-		egi_value;                                                            \
+		ck_pr_fence_acquire();                                                     \
+		egi_value;                                                                 \
 	}))
-#define egi_store_release_ptr(to, value)           \
-	do {                                       \
-		ck_pr_fence_release();             \
-		ck_pr_store_ptr((to), (value));    \
+#define egi_store_release_ptr(to, value)        \
+	do {                                    \
+		ck_pr_fence_release();          \
+		ck_pr_store_ptr((to), (value)); \
 	} while (0)
-#define egi_cas_ptr(at, expected, desired)                                         \
-	(__extension__({                                                           \
-		bool egi_done;                                                     \
-		ck_pr_fence_release();                                             \
-		egi_done = ck_pr_cas_ptr((at), (expected), (desired));             \
-		ck_pr_fence_acquire();                                             \
-		egi_done;                                                          \
+#define egi_cas_ptr(at, expected, desired)                             \
+	(__extension__({                                               \
+		bool egi_done;                                         \
+		ck_pr_fence_release();                                 \
+		egi_done = ck_pr_cas_ptr((at), (expected), (desired)); \
+		ck_pr_fence_acquire();                                 \
+		egi_done;                                              \
 	}))
+
+/*
+ * A relaxed load of a word that may be overwritten meanwhile, whose value is thrown away then. It is a builtin in a
+ * function that ThreadSanitizer leaves alone, because it cannot know that the value is not used.
+ */
+#ifdef __SANITIZE_THREAD__
+#define EGI_SPECULATIVE __attribute__((noinline, unused, no_sanitize_thread))
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define EGI_SPECULATIVE __attribute__((noinline, unused, no_sanitize("thread")))
+#endif
+#endif
+#ifndef EGI_SPECULATIVE
+#define EGI_SPECULATIVE inline
+#endif
+
+static EGI_SPECULATIVE uint64_t egi_load_speculative_u64(const uint64_t *from)
+{
+	return __atomic_load_n(from, __ATOMIC_RELAXED);
+}
+
+static EGI_SPECULATIVE void *egi_load_speculative_ptr(void *const *from)
+{
+	return __atomic_load_n(from, __ATOMIC_RELAXED);
+}
 
 static inline void egi_fence_full(void)
 {

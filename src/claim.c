@@ -13,7 +13,6 @@ void egi_claim_init(struct egi_claim *claim)
 	claim->queue = NULL;
 	claim->sequence = 0;
 	claim->claimed_at_ns = 0;
-	claim->abandoned = 0;
 	egi_mutex_init(&claim->lock);
 }
 
@@ -42,7 +41,8 @@ static void claim_settle(struct egi_claim *claim, uint32_t end)
 
 /* Under lock: makes [front, back) of `tasks` the new range. The bounds last, for searchers without the lock. */
 static void claim_set(struct egi_claim *claim, struct egi_segment *segment, const struct egi_task *tasks,
-                      uint32_t front, uint32_t back, uint64_t sequence, struct egi_queue *queue, uint64_t now_ns)
+		      uint32_t front, uint32_t back, uint64_t sequence, struct egi_queue *queue,
+		      uint64_t now_ns)
 {
 	claim->segment = segment;
 	claim->tasks = tasks;
@@ -69,8 +69,8 @@ bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t
 		claim_settle(claim, claim->back);
 		filled = egi_queue_take(queue, max, claim->buffer, &batch);
 		if (filled)
-			claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count, batch.sequence,
-			          queue, now_ns);
+			claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count,
+				  batch.sequence, queue, now_ns);
 	}
 	egi_mutex_unlock(&claim->lock);
 	return filled;
@@ -130,35 +130,17 @@ bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all
 	return stolen;
 }
 
-bool egi_claim_abandon(struct egi_claim *claim)
+void egi_claim_leave(struct egi_claim *claim)
 {
-	bool abandoned;
-
 	egi_mutex_lock(&claim->lock);
-	abandoned = egi_claim_has_tasks(claim);
-	if (abandoned) {
-		/* Settles what was started; the rest is settled by whoever takes it. */
-		if (claim->segment && claim->front != claim->start)
-			egi_segment_settle(claim->segment, claim->front - claim->start);
-		claim->start = claim->front;
+	if (egi_claim_has_tasks(claim)) {
+		struct egi_segment *segment = claim->segment;
+
+		/* What was started is accounted for now: thieves may take all the rest, and nobody the slot. */
+		claim_settle(claim, claim->front);
+		claim->segment = segment;
 	} else {
 		claim_settle(claim, claim->back);
 	}
-	egi_store_relaxed_u32(&claim->abandoned, abandoned);
 	egi_mutex_unlock(&claim->lock);
-	return abandoned;
-}
-
-bool egi_claim_reclaim(struct egi_claim *claim)
-{
-	bool reclaimed;
-
-	if (EGI_LIKELY(egi_load_relaxed_u32(&claim->abandoned) == 0))
-		return false;
-	egi_mutex_lock(&claim->lock);
-	reclaimed = claim->abandoned && !egi_claim_has_tasks(claim);
-	if (reclaimed)
-		egi_store_relaxed_u32(&claim->abandoned, 0);
-	egi_mutex_unlock(&claim->lock);
-	return reclaimed;
 }

@@ -36,7 +36,6 @@ struct egi_claim {
 	uint64_t sequence;           /* of tasks[0] in its queue */
 	struct egi_queue *queue;
 	uint64_t claimed_at_ns; /* read by thieves: since when the range has been held */
-	uint32_t abandoned;     /* the owner is gone; thieves take the rest */
 
 	EGI_ALIGNED struct egi_mutex lock;
 	struct egi_task buffer[EGI_RING_SLOTS];
@@ -94,12 +93,9 @@ bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t
 bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all, uint64_t now_ns);
 
 /*
- * Owner, about to leave: gives up its hold on the segment. True: tasks remain, for thieves to take; the claim is
- * abandoned until egi_claim_reclaim says that it is empty.
+ * Owner, about to leave its slot: gives up its hold on the segment if nothing is left. Tasks that are left stay
+ * where they are, for thieves and for the slot's next owner.
  */
-bool egi_claim_abandon(struct egi_claim *claim);
-
-/* Anybody: true once after an abandoned claim has become empty. */
-bool egi_claim_reclaim(struct egi_claim *claim);
+void egi_claim_leave(struct egi_claim *claim);
 
 #endif

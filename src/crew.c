@@ -33,15 +33,16 @@ static struct {
 	int cpus;
 	int threads;
 	int serving;
-	int waking; /* woken or started, and not yet awake */
-	int urgent; /* posts that want a thread beyond the CPUs */
+	int waking;   /* woken or started, and not yet awake */
+	int posts;    /* on the board */
+	int urgent;   /* those of them that want a thread beyond the CPUs */
 	bool missing; /* a thread was wanted and could not be had, and none has come free since */
 	bool stopping;
 } crew = {
-	.lock = EGI_MUTEX_INIT,
-	.board = TAILQ_HEAD_INITIALIZER(crew.board),
-	.idle = LIST_HEAD_INITIALIZER(crew.idle),
-	.cpus = 1,
+    .lock = EGI_MUTEX_INIT,
+    .board = TAILQ_HEAD_INITIALIZER(crew.board),
+    .idle = LIST_HEAD_INITIALIZER(crew.idle),
+    .cpus = 1,
 };
 
 static void *member_main(void *arg);
@@ -61,12 +62,23 @@ static void board_add(struct egi_crew_post *post)
 {
 	TAILQ_INSERT_TAIL(&crew.board, post, link);
 	post->on_board = true;
+	post->is_urgent = false;
+	crew.posts++;
 }
 
 static void board_remove(struct egi_crew_post *post)
 {
 	TAILQ_REMOVE(&crew.board, post, link);
 	post->on_board = false;
+	crew.posts--;
+	crew.urgent -= post->is_urgent;
+}
+
+/* To the end, so that the others get their turn. */
+static void board_rotate(struct egi_crew_post *post)
+{
+	TAILQ_REMOVE(&crew.board, post, link);
+	TAILQ_INSERT_TAIL(&crew.board, post, link);
 }
 
 static int member_start(void)
@@ -106,7 +118,8 @@ static bool bring_thread(void)
  */
 static void attend_board(int64_t now)
 {
-	if (TAILQ_EMPTY(&crew.board))
+	/* Those on their way are enough for what is posted. */
+	if (crew.posts <= crew.waking)
 		return;
 	if (crew.sentinel) {
 		if (crew.urgent == 0 && (!may_serve_now() || crew.tick_due - now <= TICK_MIN))
@@ -123,9 +136,10 @@ static void attend_board(int64_t now)
 		struct egi_crew_post *post;
 
 		crew.missing = crew.waking == 0;
-		if (crew.missing)
-			TAILQ_FOREACH(post, &crew.board, link)
+		if (crew.missing) {
+			TAILQ_FOREACH (post, &crew.board, link)
 				post->customer->abandon(post);
+		}
 	}
 }
 
@@ -136,9 +150,11 @@ void egi_crew_call(struct egi_crew_post *post, bool urgent)
 	egi_mutex_lock(&crew.lock);
 	if (!post->on_board)
 		board_add(post);
-	crew.last_post = now;
-	if (urgent)
+	if (urgent && !post->is_urgent) {
+		post->is_urgent = true;
 		crew.urgent++;
+	}
+	crew.last_post = now;
 	attend_board(now);
 	egi_mutex_unlock(&crew.lock);
 }
@@ -177,7 +193,6 @@ static struct egi_crew_post *board_enlist(void)
 		if (post->customer->enlist(post))
 			return post;
 	}
-	crew.urgent = 0;
 	return NULL;
 }
 
@@ -191,16 +206,15 @@ static struct egi_crew_post *board_look(void)
 		if (!post)
 			break;
 		look = post->customer->look(post, crew.serving < crew.cpus);
-		board_remove(post);
-		if (look == EGI_CREW_DONE) {
-			if (post->customer->retire(post))
-				board_add(post);
-		} else if (look == EGI_CREW_SERVE || may_serve_now()) {
-			if (post->customer->enlist(post))
-				return post;
-		} else {
-			board_add(post);
+		if (look == EGI_CREW_MOVING && !may_serve_now()) {
+			board_rotate(post);
+			continue;
 		}
+		board_remove(post);
+		if (look != EGI_CREW_DONE && post->customer->enlist(post))
+			return post;
+		if (look == EGI_CREW_DONE && post->customer->retire(post))
+			board_add(post);
 	}
 	return NULL;
 }
@@ -223,8 +237,6 @@ static void member_serve(struct member *member, struct egi_crew_post *post)
 	uint32_t fork_count = egi_thread_fork_count;
 
 	crew.serving++;
-	if (crew.urgent > 0)
-		crew.urgent--;
 	attend_board(eg_clock_now_ns());
 	egi_mutex_unlock(&crew.lock);
 	pthread_cleanup_push(member_is_lost, member);
@@ -374,6 +386,6 @@ void egi_crew_start_child(void)
 	TAILQ_INIT(&crew.board);
 	LIST_INIT(&crew.idle);
 	crew.sentinel = NULL;
-	crew.threads = crew.serving = crew.waking = crew.urgent = 0;
+	crew.threads = crew.serving = crew.waking = crew.posts = crew.urgent = 0;
 	crew.missing = false;
 }

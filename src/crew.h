@@ -30,6 +30,7 @@ enum egi_crew_look {
 struct egi_crew_post {
 	const struct egi_crew_customer *customer;
 	bool on_board;
+	bool is_urgent;
 	TAILQ_ENTRY(egi_crew_post) link;
 };
 

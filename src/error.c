@@ -39,7 +39,7 @@ static bool error_is_bare(const eg_error *error)
 _Static_assert(sizeof(uintptr_t) == 8, "a bare error needs the code and the kind in one pointer");
 
 static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
-                            size_t text_size)
+			    size_t text_size)
 {
 	eg_error *error = malloc(sizeof(*error) + text_size);
 
@@ -54,8 +54,8 @@ static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, 
 	return error;
 }
 
-eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
-                               const char *message)
+eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause,
+			       struct egi_backtrace *trace, const char *message)
 {
 	size_t size = message ? strnlen(message, MESSAGE_MAX - 1) : 0;
 	eg_error *error = error_make(kind, code, cause, trace, message ? size + 1 : 0);
@@ -72,7 +72,7 @@ eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *caus
 }
 
 eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
-                         const char *prefix, const char *format, va_list args)
+			 const char *prefix, const char *format, va_list args)
 {
 	size_t prefix_size = strlen(prefix), size;
 	eg_error *error;

@@ -27,11 +27,12 @@ struct egi_error_origin {
  * Makes an error. `prefix` goes before the formatted message. Takes over `cause` and `trace`. Never NULL.
  */
 eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
-                         const char *prefix, const char *format, va_list args) __attribute__((format(printf, 6, 0)));
+			 const char *prefix, const char *format, va_list args)
+    __attribute__((format(printf, 6, 0)));
 
 /* The same with the whole message given; NULL stands for the code's own description. */
-eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
-                               const char *message);
+eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause,
+			       struct egi_backtrace *trace, const char *message);
 
 /* An error of a code and a kind alone. Needs no memory and no reference. */
 eg_error *egi_error_bare(enum eg_error_kind kind, int code);
@@ -39,7 +40,6 @@ eg_error *egi_error_bare(enum eg_error_kind kind, int code);
 /* Before the error is shared: says where it comes from, or adds a later panic to it, which it takes over. */
 void egi_error_set_origin(eg_error *error, struct egi_error_origin origin);
 void egi_error_join(eg_error *error, eg_error *later);
-
 
 /* The backtrace of a panic, or NULL. Borrowed. */
 const struct egi_backtrace *egi_error_trace(const eg_error *error);

@@ -23,5 +23,6 @@ void egi_fence_heavy(void)
 {
 	egi_fence_full();
 	if (egi_fence_is_asymmetric)
-		EGI_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0, "membarrier failed after registration");
+		EGI_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0,
+			   "membarrier failed after registration");
 }

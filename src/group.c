@@ -26,7 +26,7 @@
 #include "verify.h"
 #include "worker.h"
 
-#define KNOWN_FLAGS                                                                              \
+#define KNOWN_FLAGS \
 	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
@@ -217,7 +217,7 @@ static int submit(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *si
 
 /* Submits a boxed task; the box is freed if it is not accepted. */
 static EGI_COLD int submit_boxed(eg_group *group, eg_task_fn *fn, void *arg, const void *bytes, size_t size,
-                                 struct eg_site *site, enum egi_submit_mode mode)
+				 struct eg_site *site, enum egi_submit_mode mode)
 {
 	void *box;
 	int err = egi_box_make(fn, arg, bytes, size, &box);
@@ -299,14 +299,16 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 
 			if (end == EGI_WORKER_FORKED)
 				return -EOWNERDEAD;
-			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) && egi_state_has_left_over(state))
+			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) &&
+			    egi_state_has_left_over(state))
 				egi_state_call(state, false);
 			egi_state_notify_if_done(state);
 		}
 		if (egi_state_unfinished(state) == 0 || (placed && watch_until_done(state)))
 			return 0;
 		egi_event_prepare(&state->finished, &key);
-		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) && egi_state_take_place(state);
+		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
+			 egi_state_take_place(state);
 		if (!placed && egi_state_unfinished(state) != 0)
 			in_time = egi_event_wait(&state->finished, key, deadline_ns);
 		egi_event_finish(&state->finished);

@@ -63,7 +63,8 @@ static void __attribute__((constructor)) library_loads(void)
 	egi_thread_start();
 	egi_crew_start();
 	egi_backtrace_prime();
-	EGI_VERIFY(pthread_atfork(fork_prepares, fork_unlocks, fork_enters_child) == 0, "no memory for fork handlers");
+	EGI_VERIFY(pthread_atfork(fork_prepares, fork_unlocks, fork_enters_child) == 0,
+		   "no memory for fork handlers");
 }
 
 static void __attribute__((destructor)) library_ends(void)

@@ -96,7 +96,8 @@ bool egi_overflow_take(struct egi_overflow *overflow, uint64_t max, struct egi_r
 		count = max;
 	if (count > head->capacity - overflow->head_used)
 		count = head->capacity - overflow->head_used;
-	*ret_range = (struct egi_range){head, &head->slots[overflow->head_used], (uint32_t)count, overflow->taken};
+	*ret_range =
+	    (struct egi_range){head, &head->slots[overflow->head_used], (uint32_t)count, overflow->taken};
 	overflow->head_used += (uint32_t)count;
 	egi_store_release_u64(&overflow->taken, overflow->taken + count);
 	return true;

@@ -52,7 +52,8 @@ void egi_recovery_leave(struct egi_recovery *recovery)
 
 bool egi_recovery_is_inside(const void *group)
 {
-	for (const struct egi_recovery *recovery = egi_thread_self.recovery; recovery; recovery = recovery->outer)
+	for (const struct egi_recovery *recovery = egi_thread_self.recovery; recovery;
+	     recovery = recovery->outer)
 		if (recovery->group == group)
 			return true;
 	return false;
@@ -137,10 +138,12 @@ static void __attribute__((noreturn)) unwind(struct egi_recovery *recovery, eg_e
 	if (++recovery->panics > PANICS_MAX)
 		recovery->defers_count = 0;
 	run_defers(recovery);
-	EGI_VERIFY(recovery->magic == MAGIC && recovery == egi_thread_self.recovery, "panic in a task that is over");
+	EGI_VERIFY(recovery->magic == MAGIC && recovery == egi_thread_self.recovery,
+		   "panic in a task that is over");
 	EGI_VERIFY(recovery->thread == egi_thread_id(), "panic on a thread that does not run the task");
 	EGI_VERIFY(recovery->fork_count == egi_thread_fork_count, "panic in a forked copy of a task");
-	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)__builtin_frame_address(0), "panic on a stack that is not the task's");
+	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)__builtin_frame_address(0),
+		   "panic on a stack that is not the task's");
 	longjmp(recovery->jump_to, 1);
 }
 
@@ -158,7 +161,7 @@ EGI_NOINLINE void eg_panic(const char *format, ...)
 }
 
 static eg_error *make_wrapping(eg_error *cause, struct egi_backtrace *trace, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 static eg_error *make_wrapping(eg_error *cause, struct egi_backtrace *trace, const char *format, ...)
 {

@@ -20,7 +20,7 @@ struct egi_defer {
 	void *arg;
 };
 
-#define EGI_DEFERS_INLINE 8
+#define EGI_DEFERS_INLINE 9 /* eight for the task, one for the box of its copied argument */
 
 struct egi_recovery {
 	/* looked at after every task: whether any of the below needs work */

@@ -20,8 +20,8 @@ static bool futex_wait(uint32_t *word, uint32_t value, int64_t deadline_ns)
 	int saved = errno;
 	bool in_time = true;
 
-	if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline_ns == EGI_FOREVER ? NULL : &deadline,
-	            NULL, FUTEX_BITSET_MATCH_ANY) < 0) {
+	if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+		    deadline_ns == EGI_FOREVER ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY) < 0) {
 		EGI_VERIFY(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "futex wait failed");
 		in_time = errno != ETIMEDOUT;
 	}

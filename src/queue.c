@@ -28,7 +28,8 @@ int egi_queue_put_slow(struct egi_queue *queue, const struct egi_task *task)
 		queue->spilling = false;
 	if (!queue->spilling && egi_ring_has_room(&queue->ring)) {
 		egi_store_release_u64(&queue->submitted, queue->submitted + 1);
-		EGI_VERIFY(egi_ring_put(&queue->ring, task), "internal: the ring filled up under its only producer");
+		EGI_VERIFY(egi_ring_put(&queue->ring, task),
+			   "internal: the ring filled up under its only producer");
 		return 0;
 	}
 	err = egi_overflow_reserve(&queue->overflow);
@@ -51,12 +52,13 @@ static uint64_t queue_sequence(const struct egi_queue *queue, uint64_t position)
 	return submitted - (uint32_t)((uint32_t)submitted - (uint32_t)position);
 }
 
-static bool take_from_ring(struct egi_queue *queue, uint64_t max, struct egi_task *buffer, struct egi_batch *ret_batch)
+static bool take_from_ring(struct egi_queue *queue, uint64_t max, struct egi_task *buffer,
+			   struct egi_batch *ret_batch)
 {
 	uint32_t position;
 	uint64_t spilled;
 	uint32_t count = egi_ring_take(&queue->ring, max < EGI_RING_SLOTS ? (uint32_t)max : EGI_RING_SLOTS,
-	                               &queue->overflow.taken, buffer, &position, &spilled);
+				       &queue->overflow.taken, buffer, &position, &spilled);
 
 	if (count == 0)
 		return false;
@@ -65,7 +67,8 @@ static bool take_from_ring(struct egi_queue *queue, uint64_t max, struct egi_tas
 	return true;
 }
 
-bool egi_queue_take(struct egi_queue *queue, uint64_t max, struct egi_task *buffer, struct egi_batch *ret_batch)
+bool egi_queue_take(struct egi_queue *queue, uint64_t max, struct egi_task *buffer,
+		    struct egi_batch *ret_batch)
 {
 	struct egi_overflow *overflow = &queue->overflow;
 

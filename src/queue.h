@@ -30,7 +30,8 @@ struct egi_queue {
 	struct egi_overflow overflow;
 
 	/* the submitter's */
-	EGI_ALIGNED uint64_t submitted; /* raised before the task can be taken; read by whoever asks if all is done */
+	EGI_ALIGNED uint64_t
+	    submitted; /* raised before the task can be taken; read by whoever asks if all is done */
 	bool spilling;
 
 	/* rarely written */
@@ -92,6 +93,7 @@ static inline uint64_t egi_queue_taken(const struct egi_queue *queue)
 /*
  * Takes up to `max` of the oldest tasks; `buffer` holds EGI_RING_SLOTS. Any thread. False if there are none.
  */
-bool egi_queue_take(struct egi_queue *queue, uint64_t max, struct egi_task *buffer, struct egi_batch *ret_batch);
+bool egi_queue_take(struct egi_queue *queue, uint64_t max, struct egi_task *buffer,
+		    struct egi_batch *ret_batch);
 
 #endif

@@ -58,7 +58,8 @@ static int quota_at(const char *directory, bool unified)
 	long long quota, period;
 
 	if (!unified)
-		return cpus_of(read_number(directory, "cpu.cfs_quota_us"), read_number(directory, "cpu.cfs_period_us"));
+		return cpus_of(read_number(directory, "cpu.cfs_quota_us"),
+			       read_number(directory, "cpu.cfs_period_us"));
 	if (snprintf(path, sizeof(path), "%s/cpu.max", directory) >= (int)sizeof(path) ||
 	    !read_file(path, text, sizeof(text)) || sscanf(text, "%lld %lld", &quota, &period) != 2)
 		return 0;
@@ -100,7 +101,8 @@ int egi_quota_cpus(void)
 			continue;
 		if (*controllers == '\0')
 			least = smaller(least, quota_along("/sys/fs/cgroup", group, true));
-		else if (strncmp(controllers, "cpu", 3) == 0 && (controllers[3] == '\0' || controllers[3] == ','))
+		else if (strncmp(controllers, "cpu", 3) == 0 &&
+			 (controllers[3] == '\0' || controllers[3] == ','))
 			least = smaller(least, quota_along("/sys/fs/cgroup/cpu", group, false));
 	}
 	return least;

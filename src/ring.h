@@ -9,8 +9,7 @@
  * Puts are CK's own. Takes are ours, over CK's fields, because CK takes one entry per compare-and-swap and a
  * worker wants a batch: copy the entries, then move the consumer's head over all of them at once. As in CK's
  * own dequeue the copy may race with a producer that re-uses a slot already taken by someone else; the swap
- * then fails and the copy is discarded. Entries are copied with relaxed atomic loads, so that nothing is torn
- * and nothing is undefined.
+ * then fails and the copy is discarded. Entries are copied with relaxed atomic loads, so that no word is torn.
  *
  *   taker A                        taker B                 producer
  *   reads head 4, copies 4..5
@@ -77,7 +76,7 @@ static inline uint32_t egi_ring_taken(const struct egi_ring *ring)
  * entries taken before them, modulo 2^32, and *ret_beside the value of *beside while they were in the ring.
  */
 static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const uint64_t *beside,
-                                     struct egi_task *ret_tasks, uint32_t *ret_position, uint64_t *ret_beside)
+				     struct egi_task *ret_tasks, uint32_t *ret_position, uint64_t *ret_beside)
 {
 	uint32_t head = egi_load_acquire_u32(&ring->ck.c_head);
 
@@ -93,8 +92,8 @@ static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const 
 		for (uint32_t i = 0; i < count; i++) {
 			struct egi_task *slot = &ring->slots[(head + i) & (EGI_RING_SLOTS - 1)];
 
-			ret_tasks[i].code = egi_load_relaxed_u64(&slot->code);
-			ret_tasks[i].arg = egi_load_relaxed_ptr(&slot->arg);
+			ret_tasks[i].code = egi_load_speculative_u64(&slot->code);
+			ret_tasks[i].arg = egi_load_speculative_ptr(&slot->arg);
 		}
 		/* [R3] full: the copy is complete before the slots are given back to the producer. */
 		if (egi_cas_u32(&ring->ck.c_head, &head, head + count)) {

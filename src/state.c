@@ -6,7 +6,7 @@
 #include "verify.h"
 
 struct eg_group_state *egi_state_create(const struct eg_group_options *options,
-                                        const struct egi_crew_customer *customer)
+					const struct egi_crew_customer *customer)
 {
 	static uint64_t lives;
 	struct eg_group_state *state = aligned_alloc(EGI_CACHE_PAIR, sizeof(*state));
@@ -172,7 +172,8 @@ void egi_state_hold(struct eg_group_state *state, bool wants_place, bool *ret_pl
 	uint64_t gate = egi_load_relaxed_u64(&state->gate), next;
 
 	do {
-		EGI_VERIFY(egi_gate_holders(gate) < EGI_GATE_MAX, "more than a million threads wait for one group");
+		EGI_VERIFY(egi_gate_holders(gate) < EGI_GATE_MAX,
+			   "more than a million threads wait for one group");
 		*ret_placed = wants_place && egi_gate_has_room(gate);
 		next = gate + EGI_GATE_HOLDERS_ONE + (*ret_placed ? EGI_GATE_RUNNING_ONE : 0);
 	} while (!egi_cas_u64(&state->gate, &gate, next));

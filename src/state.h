@@ -39,12 +39,12 @@ struct egi_worker {
 	unsigned slot;
 
 	/* the worker's, per claim */
-	uint64_t chunk;     /* how many tasks to claim at once */
-	uint64_t claimed;   /* how many it last claimed, and when */
+	uint64_t chunk;   /* how many tasks to claim at once */
+	uint64_t claimed; /* how many it last claimed, and when */
 	int64_t claimed_ns;
 	bool tasks_are_long;
-	struct egi_queue *cursor;  /* the queue to look at next */
-	unsigned suspect;          /* the slot whose claim to check next for being late */
+	struct egi_queue *cursor; /* the queue to look at next */
+	unsigned suspect;         /* the slot whose claim to check next for being late */
 	struct egi_recovery recovery;
 };
 
@@ -90,7 +90,8 @@ struct eg_group_state {
 	struct egi_mutex lock;       /* adding queues and slots */
 	struct egi_mutex submission; /* asking for room and submitting */
 	struct egi_mutex sharing;    /* putting into the shared queue; taken last */
-	struct egi_queue *queues; /* newest first; a prefix is never changed, so it is walked without the lock */
+	struct egi_queue
+	    *queues; /* newest first; a prefix is never changed, so it is walked without the lock */
 	unsigned queues_count;
 	struct egi_queue *shared; /* for submitters beyond EGI_QUEUES_MAX */
 	struct egi_crew_post post;
@@ -106,7 +107,7 @@ struct eg_group_state {
 
 /* Makes a state with one owner, served by the crew as `customer` says. NULL without memory. */
 struct eg_group_state *egi_state_create(const struct eg_group_options *options,
-                                        const struct egi_crew_customer *customer);
+					const struct egi_crew_customer *customer);
 
 /* Everything is done and nobody is at work: forgets errors and cancellation, and counts task indices anew. */
 void egi_state_reset(struct eg_group_state *state);

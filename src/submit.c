@@ -5,7 +5,8 @@
 #include "worker.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
-static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue, const struct egi_task *task)
+static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue,
+			       const struct egi_task *task)
 {
 	int err;
 

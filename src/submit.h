@@ -22,9 +22,11 @@ int egi_submit_slow(struct eg_group_state *state, const struct egi_task *task, e
 /* Puts a task into the calling thread's queue and sees to it that somebody comes for it. */
 int egi_submit_put(struct eg_group_state *state, const struct egi_task *task);
 
-static inline int egi_submit(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode)
+static inline int egi_submit(struct eg_group_state *state, const struct egi_task *task,
+			     enum egi_submit_mode mode)
 {
-	if (EGI_UNLIKELY(mode == EGI_SUBMIT_TRY || state->backlog != 0 || egi_load_relaxed_u32(&state->closed) != 0))
+	if (EGI_UNLIKELY(mode == EGI_SUBMIT_TRY || state->backlog != 0 ||
+			 egi_load_relaxed_u32(&state->closed) != 0))
 		return egi_submit_slow(state, task, mode);
 	return egi_submit_put(state, task);
 }

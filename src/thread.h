@@ -19,7 +19,7 @@ struct egi_thread {
 	uint64_t id;                   /* never reused, 0 until first asked for */
 	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (panic.h) */
 	void (*at_exit)(void);         /* called when the thread ends inside a task (panic.h) */
-	struct egi_queue *queue;       /* the queue last submitted to, and the group life it belongs to (state.h) */
+	struct egi_queue *queue; /* the queue last submitted to, and the group life it belongs to (state.h) */
 	uint64_t queue_life;
 };
 
@@ -57,7 +57,10 @@ struct egi_mutex {
 	pthread_mutex_t native;
 };
 
-#define EGI_MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER}
+#define EGI_MUTEX_INIT                    \
+	{                                 \
+		PTHREAD_MUTEX_INITIALIZER \
+	}
 
 void egi_mutex_init(struct egi_mutex *mutex);
 void egi_mutex_finish(struct egi_mutex *mutex);

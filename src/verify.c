@@ -10,9 +10,9 @@ void egi_die(const char *text)
 {
 	char prefix[] = "liberrgroup: ", newline[] = "\n";
 	struct iovec line[] = {
-		{prefix, sizeof(prefix) - 1},
-		{(void *)(uintptr_t)text, strlen(text)},
-		{newline, 1},
+	    {prefix, sizeof(prefix) - 1},
+	    {(void *)(uintptr_t)text, strlen(text)},
+	    {newline, 1},
 	};
 
 	/* Nothing is left to do about a standard error that cannot be written. */

@@ -9,10 +9,10 @@
 
 #include "base.h"
 
-#define EGI_VERIFY(condition, text)          \
-	do {                                 \
+#define EGI_VERIFY(condition, text)             \
+	do {                                    \
 		if (EGI_UNLIKELY(!(condition))) \
-			egi_die(text);       \
+			egi_die(text);          \
 	} while (0)
 
 #ifdef NDEBUG

@@ -40,7 +40,8 @@ static struct egi_error_origin worker_origin(struct egi_recovery *recovery)
 	uint64_t index;
 	const struct egi_task *task = egi_claim_current(&worker->claim, &index);
 
-	return (struct egi_error_origin){(int64_t)index, (int)worker->slot, egi_site_find(egi_task_site(task))};
+	return (struct egi_error_origin){(int64_t)index, (int)worker->slot,
+					 egi_site_find(egi_task_site(task))};
 }
 
 /* Keeps or counts the error, and cancels if it is the first. In this order: nothing woken can come before it. */
@@ -96,7 +97,8 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, const struct egi_tas
 
 		origin.worker_slot = -1;
 		cause = state->ctx ? eg_error_ref(eg_ctx_cause(state->ctx)) : NULL;
-		error = egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, cause, NULL, "canceled before it started");
+		error = egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, cause, NULL,
+					     "canceled before it started");
 		egi_error_set_origin(error, origin);
 		egi_failures_add(&state->failures, error);
 	} else {
@@ -140,12 +142,7 @@ static void worker_learn(struct egi_worker *worker, int64_t now)
 
 static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, bool all, int64_t now)
 {
-	bool stolen = victim != worker && egi_claim_steal(&worker->claim, &victim->claim, all, (uint64_t)now);
-
-	/* The last to take from an abandoned claim gives back the slot that was kept for it. */
-	if (stolen && egi_claim_reclaim(&victim->claim))
-		egi_slots_return(victim);
-	return stolen;
+	return victim != worker && egi_claim_steal(&worker->claim, &victim->claim, all, (uint64_t)now);
 }
 
 /* Looks at one other worker per call. Whether its claim has been held for so long that it is stuck. */
@@ -297,11 +294,11 @@ static EGI_NOINLINE enum egi_worker_end worker_run_recovered(struct egi_worker *
 	return end;
 }
 
-/* Leaves the slot, with what is still claimed for others to steal. */
+/* Leaves the slot. What is still claimed, after a task ended its thread, say, is the next owner's, or a thief's. */
 static void worker_retire(struct egi_worker *worker)
 {
-	if (!egi_claim_abandon(&worker->claim))
-		egi_slots_return(worker);
+	egi_claim_leave(&worker->claim);
+	egi_slots_return(worker);
 }
 
 /*
@@ -318,7 +315,7 @@ static void worker_exited(struct egi_recovery *recovery)
 	egi_recovery_enter(recovery, __builtin_frame_address(0));
 	if (!setjmp(recovery->jump_to))
 		egi_recovery_add(recovery, egi_error_make_plain(EG_ERROR_EXITED, EG_EEXITED, NULL, NULL,
-		                                                "the task ended its thread"));
+								"the task ended its thread"));
 	worker_end_task(worker, 0);
 	egi_recovery_leave(recovery);
 	worker_count(worker);
@@ -451,9 +448,9 @@ static void customer_serve(struct egi_crew_post *post)
 }
 
 const struct egi_crew_customer egi_worker_customer = {
-	.enlist = customer_enlist,
-	.look = customer_look,
-	.retire = customer_retire,
-	.abandon = customer_abandon,
-	.serve = customer_serve,
+    .enlist = customer_enlist,
+    .look = customer_look,
+    .retire = customer_retire,
+    .abandon = customer_abandon,
+    .serve = customer_serve,
 };

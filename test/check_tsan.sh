@@ -10,7 +10,7 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 number=0
 failed=0
-TSAN_OPTIONS="suppressions=$top/test/tsan/suppressions:exitcode=66"
+TSAN_OPTIONS="exitcode=66"
 export TSAN_OPTIONS
 
 result() {

@@ -51,7 +51,7 @@ struct eg_site {
  */
 EG_PUBLIC eg_error *eg_error_create(int code, const char *format, ...) EG_PRINTF(2, 3) EG_MUST_CHECK;
 EG_PUBLIC eg_error *eg_error_create_from(eg_error *cause, int code, const char *format, ...)
-	EG_PRINTF(3, 4) EG_MUST_CHECK;
+    EG_PRINTF(3, 4) EG_MUST_CHECK;
 
 /*
  * Takes or gives back a reference. eg_error_ref returns its argument.
@@ -63,7 +63,8 @@ EG_PUBLIC void eg_error_unref(eg_error *error);
 /*
  * What the error says. Strings and causes are borrowed: they live as long as the error.
  *
- *   code     the task's own result, or EG_EPANIC, EG_EEXITED, -ECANCELED; 0 for NULL
+ *   code     the task's own result, or EG_EPANIC (the given error's code after eg_panic_with), EG_EEXITED,
+ *            -ECANCELED for a skipped task; 0 for NULL
  *   message  one line or more of text without a final newline; never NULL, "" for NULL
  *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was given,
  *            or why the group of a skipped task was cancelled
@@ -81,7 +82,7 @@ EG_PUBLIC eg_error *eg_error_joined(const eg_error *error);
  * Where the error comes from.
  *
  *   task_index   the task's position in the submission order of the thread that submitted it, from 0; -1 when
- *                the error did not come from a task
+ *                the error did not come from a task. Threads beyond the 64th to submit to one group count together
  *   worker_slot  the slot that ran the task, from 0, below the group's limit; -1 if it never ran
  *   site         the file, function and line that submitted the task, or NULL when they are not known
  *
@@ -99,8 +100,8 @@ EG_PUBLIC const struct eg_site *eg_error_site(const eg_error *error);
  * eg_error_print writes to a stream. eg_error_format writes to a buffer as snprintf does: at most `size`
  * bytes with the final NUL, and returns the length of the whole text.
  *
- * Threads: any; printing is serialised. Return: eg_error_print 0, -EINVAL for a NULL stream, -EIO when the
- * stream failed or memory ran out.
+ * Threads: any; printing is serialised. Out of memory costs names, not the rest. Return: eg_error_print 0, -EINVAL
+ * for a NULL stream, -EIO when the stream failed.
  */
 EG_PUBLIC int eg_error_print(const eg_error *error, FILE *stream);
 EG_PUBLIC size_t eg_error_format(const eg_error *error, char *buffer, size_t size);

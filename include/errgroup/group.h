@@ -33,23 +33,28 @@ typedef struct eg_group {
 	uint64_t eg_reserved[3];         /* private, zero */
 } eg_group;
 
+/* clang-format off */
 #define EG_GROUP_INIT {NULL, {0, 0, 0}}
+/* clang-format on */
 
 /* A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. */
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
-#define EG_LIMIT_NONE (-1)      /* any negative limit but EG_LIMIT_CPUS: every accepted task gets to run */
-#define EG_LIMIT_CPUS INT_MIN   /* as many as CPUs: affinity and cgroup quota, read when the limit is set */
-#define EG_BACKLOG_NONE (-1)    /* eg_group_go blocks until the task can start */
+#define EG_LIMIT_NONE (-1)    /* any negative limit but EG_LIMIT_CPUS: every accepted task gets to run */
+#define EG_LIMIT_CPUS INT_MIN /* as many as CPUs: affinity and cgroup quota, read when the limit is set */
+#define EG_BACKLOG_NONE (-1)  /* eg_group_go blocks until the task can start */
 
 enum eg_group_flags {
-	EG_GROUP_NO_CANCEL = 1 << 0,      /* tasks get the parent context as it is; the group cancels nothing */
-	EG_GROUP_SKIP_UNSTARTED = 1 << 1, /* once its context is cancelled, tasks not started are skipped, reported */
-	EG_GROUP_NO_HELP = 1 << 2,        /* the thread in eg_group_wait runs no task, if any other thread can */
-	EG_GROUP_ABORT_ON_PANIC = 1 << 3  /* a panic prints its error and aborts the process */
+	EG_GROUP_NO_CANCEL = 1 << 0, /* tasks get the parent context as it is; the group cancels nothing */
+	EG_GROUP_SKIP_UNSTARTED = 1 << 1, /* once cancelled, tasks not yet started are skipped and reported */
+	EG_GROUP_NO_HELP = 1 << 2,        /* eg_group_wait runs no task, if any other thread can */
+	EG_GROUP_ABORT_ON_PANIC = 1 << 3  /* a panic prints its error and aborts; no deferred call is made */
 };
 
-/* Options. Zero means default everywhere; fields are only ever added at the end. */
+/*
+ * Options. Zero means default everywhere; fields are only ever added at the end. A larger structure, from a newer
+ * header, is accepted if all that this library does not know is zero.
+ */
 struct eg_group_options {
 	size_t size;      /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
 	int limit;        /* tasks running at once; 0: no limit, else as eg_group_set_limit takes it */
@@ -58,7 +63,9 @@ struct eg_group_options {
 	unsigned flags;   /* of enum eg_group_flags */
 };
 
+/* clang-format off */
 #define EG_GROUP_OPTIONS_INIT {sizeof(struct eg_group_options), 0, 0, 0, 0}
+/* clang-format on */
 
 /*
  * Initialises a group whose tasks share a context derived from `parent` (NULL: background). The group cancels
@@ -71,11 +78,12 @@ struct eg_group_options {
  * Return: 0; -EINVAL for a NULL group, options of a wrong size, an unknown flag, or a negative backlog other
  * than EG_BACKLOG_NONE; -ENOMEM. The group is untouched on failure.
  */
-EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options) EG_MUST_CHECK;
+EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
+			    const struct eg_group_options *options) EG_MUST_CHECK;
 
 /*
  * Sets how many tasks may run at once, a helping waiter included. Raising acts at once, lowering as running
- * tasks end.
+ * tasks end. 1,048,575 and more is no limit.
  *
  * Threads: any, also while tasks run. Return: 0; -EINVAL for a NULL group or limit 0; -ENOMEM when an all-zero
  * group could not get its state; -ECANCELED when the group is being destroyed; -EOWNERDEAD in a forked child.
@@ -90,7 +98,8 @@ EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
  * any thread and from inside tasks of the same group at any moment, also while others wait.
  *
  * Ownership: `arg` stays the caller's and must live until the task has ended. Ordering: what the submitter
- * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group.
+ * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group; if
+ * no worker thread can be had, the blocked submitter runs tasks itself.
  * Return: 0, the task is accepted; -EINVAL for a NULL group or fn; -ENOMEM, nothing accepted; -ECANCELED when
  * the group is being destroyed or, while blocked on the backlog, its context was cancelled; -EOWNERDEAD in a
  * forked child.
@@ -107,7 +116,8 @@ EG_PUBLIC int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct 
  * Return: as eg_group_go, and -EAGAIN, nothing accepted. Never blocks on the backlog.
  */
 EG_PUBLIC int eg_group_try_go(eg_group *group, eg_task_fn *fn, void *arg) EG_MUST_CHECK;
-EG_PUBLIC int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site) EG_MUST_CHECK;
+EG_PUBLIC int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg,
+				 struct eg_site *site) EG_MUST_CHECK;
 
 /*
  * Submits a task with a copy of its argument: `size` bytes at `bytes`, aligned for any type, given back when
@@ -117,7 +127,7 @@ EG_PUBLIC int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, str
  */
 EG_PUBLIC int eg_group_go_copy(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size);
 EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size,
-                                  struct eg_site *site);
+				  struct eg_site *site);
 
 /*
  * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
@@ -127,7 +137,7 @@ EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *b
  * Ordering: everything the tasks wrote is visible to the caller. The group and all arguments may be freed the
  * instant it returns. Threads: any, several at once. Repeated waits return the same; the error stays until
  * eg_group_reset, and tasks submitted after a wait are waited for by the next.
- * Return: 0; the first failed task's result (EG_EPANIC for a panic, -ECANCELED for a skipped task); -EINVAL
+ * Return: 0; the first failed task's result (eg_error_code of eg_group_error); -EINVAL
  * for NULL; -EDEADLK inside a task of this group; -EOWNERDEAD in a forked child.
  */
 EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
@@ -188,10 +198,10 @@ EG_PUBLIC int eg_group_destroy(eg_group *group);
 EG_PUBLIC void eg_group_destroyp(eg_group *group);
 
 #if defined(__GNUC__) && !defined(EG_NO_SITES)
-#define EG_SITE()                                                                    \
-	(__extension__({                                                             \
+#define EG_SITE()                                                                       \
+	(__extension__({                                                                \
 		static struct eg_site eg_site_here = {__FILE__, __func__, __LINE__, 0}; \
-		&eg_site_here;                                                       \
+		&eg_site_here;                                                          \
 	}))
 #define eg_group_go(group, fn, arg) eg_group_go_at((group), (fn), (arg), EG_SITE())
 #define eg_group_try_go(group, fn, arg) eg_group_try_go_at((group), (fn), (arg), EG_SITE())

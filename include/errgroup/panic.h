@@ -33,7 +33,7 @@ EG_PUBLIC void eg_panic(const char *format, ...) EG_PRINTF(1, 2) EG_NORETURN;
 EG_PUBLIC void eg_panic_with(eg_error *error) EG_NORETURN;
 
 /*
- * Registers a call to make when the running task ends, be it by return or by panic. Calls are made last
+ * Registers a call to make when the running task ends: by return, panic or pthread_exit. Calls are made last
  * registered first, on the task's thread. A panic inside one joins the task's error and the others still run.
  *
  * @fn   called once with arg
