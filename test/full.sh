@@ -6,8 +6,9 @@
 export UBSAN_OPTIONS=print_stacktrace=1
 # The last: LeakSanitizer crashes on its guess about the thread-local data of libraries loaded at run time.
 export ASAN_OPTIONS=use_sigaltstack=0:strict_string_checks=1:abort_on_error=0:detect_stack_use_after_return=1:intercept_tls_get_addr=0
-# A forked child may start threads of its own; history is deep enough to show the older access of most races.
-export TSAN_OPTIONS="die_after_fork=0:history_size=4:second_deadlock_stack=1"
+# A forked child may start threads of its own, and need not sleep a second before it ends; history is deep enough to
+# show the older access of most races.
+export TSAN_OPTIONS="die_after_fork=0:history_size=4:second_deadlock_stack=1:atexit_sleep_ms=20"
 
 say "gcc, every warning an error"
 CC=gcc build gcc-werror build-werror --werror -Dtests=enabled
