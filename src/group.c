@@ -5,7 +5,7 @@
  *   submit.c    accepting a task: fast path, backlog, try
  *   worker.c    a thread with a place: claim, steal, run, leave
  *   state.c     queues, slots, the gate, and when everything is done
- *   crew.c      the process's threads and the board on which groups ask for them
+ *   crew.c      the process's threads and the board on which groups ask for them (customer.c: how a group asks)
  *   queue.c     one submitter's pending tasks: ring and overflow
  *   claim.c     what a worker has taken and not started, open to thieves
  *   panic.c     recovery of a task that gives up
@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "customer.h"
 #include "site.h"
 #include "submit.h"
 #include "verify.h"
@@ -43,7 +44,7 @@ static struct eg_group_state *group_state(const eg_group *group)
 /* Makes the state of an all-zero group on its first use. */
 static EGI_COLD int group_make(eg_group *group)
 {
-	struct eg_group_state *state = egi_state_create(&default_options, &egi_worker_customer);
+	struct eg_group_state *state = egi_state_create(&default_options, &egi_customer);
 
 	if (!state)
 		return -ENOMEM;
@@ -153,7 +154,7 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 		chosen = *options;
 	}
 	chosen.limit = resolve_limit(chosen.limit);
-	state = egi_state_create(&chosen, &egi_worker_customer);
+	state = egi_state_create(&chosen, &egi_customer);
 	if (!state)
 		return -ENOMEM;
 	state->owns_ctx = (chosen.flags & EG_GROUP_NO_CANCEL) == 0;
@@ -435,7 +436,7 @@ int eg_group_destroy(eg_group *group)
 		if (state->owns_ctx)
 			eg_ctx_cancel(state->ctx, NULL);
 		egi_event_notify(&state->room);
-		egi_state_hold(state, true, &placed);
+		egi_state_hold(state, egi_state_unfinished(state) != 0, &placed);
 		err = state_wait(state, placed, true, EGI_FOREVER);
 		if (err != -EOWNERDEAD) {
 			state_drop_ctx(state);

@@ -44,7 +44,7 @@ void egi_slots_finish(struct eg_group_state *state)
 	while (block) {
 		struct egi_slots *next = block->next;
 
-		for (size_t i = 0; i < EGI_SLOTS_PER_BLOCK; i++) {
+		for (size_t i = 0; i < block->made; i++) {
 			if (!block->workers[i])
 				continue;
 			egi_claim_finish(&block->workers[i]->claim);

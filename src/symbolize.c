@@ -3,7 +3,7 @@
 /*
  * Symbolizing a backtrace.
  *
- * Each call has a session: the modules of this one backtrace, each opened when its first frame comes up, and closed
+ * Each call has a lookup: the modules of this one backtrace, each opened when its first frame comes up, and closed
  * at the end. The mutex is taken for each frame's look-up and given back before the results are handed on, because
  * the callback may write to a stream, whose lock another thread may hold while it waits for the mutex.
  *
@@ -29,15 +29,15 @@
 static pthread_mutex_t symbolize_mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool use_debuginfo = true;
 
-struct session_module {
+struct lookup_module {
 	bool tried;
 	struct egi_elf_file file; /* fd -1: no file to use */
 	struct egi_debuginfo *debuginfo;
 };
 
-struct session {
+struct lookup {
 	const struct egi_backtrace *backtrace;
-	struct session_module *modules; /* NULL without memory: no names are looked up */
+	struct lookup_module *modules; /* NULL without memory: no names are looked up */
 	char function[FUNCTION_BYTES_MAX];
 	char build_id[2 * EGI_BUILD_ID_MAX + 1];
 };
@@ -60,7 +60,7 @@ void egi_symbolize_use_debuginfo(bool use)
 }
 
 /*
- * The session
+ * The lookup
  */
 
 /* Opens a file if it is the module that was captured. Without a build id, only a file without one can be. */
@@ -82,15 +82,15 @@ static bool module_open_file(const struct egi_backtrace_module *module, const ch
 	return true;
 }
 
-static struct session_module *session_open_module(struct session *session, unsigned index)
+static struct lookup_module *lookup_open_module(struct lookup *lookup, unsigned index)
 {
-	struct session_module *opened = &session->modules[index];
+	struct lookup_module *opened = &lookup->modules[index];
 	struct egi_backtrace_module module;
 
 	if (!opened->tried) {
 		opened->tried = true;
 		opened->file.fd = -1;
-		module = egi_backtrace_module(session->backtrace, index);
+		module = egi_backtrace_module(lookup->backtrace, index);
 		if (module_open_file(&module, module.path, &opened->file) ||
 		    (module.program && module_open_file(&module, "/proc/self/exe", &opened->file))) {
 			if (use_debuginfo)
@@ -100,31 +100,31 @@ static struct session_module *session_open_module(struct session *session, unsig
 	return opened->file.fd >= 0 ? opened : NULL;
 }
 
-static void session_finish(struct session *session)
+static void lookup_finish(struct lookup *lookup)
 {
-	if (session->modules == NULL)
+	if (lookup->modules == NULL)
 		return;
 	egi_symbolize_lock();
-	for (unsigned i = 0; i < egi_backtrace_module_count(session->backtrace); i++) {
-		if (session->modules[i].tried) {
-			egi_debuginfo_close(session->modules[i].debuginfo);
-			egi_elf_file_close(&session->modules[i].file);
+	for (unsigned i = 0; i < egi_backtrace_module_count(lookup->backtrace); i++) {
+		if (lookup->modules[i].tried) {
+			egi_debuginfo_close(lookup->modules[i].debuginfo);
+			egi_elf_file_close(&lookup->modules[i].file);
 		}
 	}
 	egi_symbolize_unlock();
-	free(session->modules);
+	free(lookup->modules);
 }
 
 /* Looks a frame up. Return: how many source frames were stored, at least 1. */
-static unsigned session_find(struct session *session, const struct egi_backtrace_frame *frame,
-			     struct egi_source_frame *ret_frames)
+static unsigned lookup_find(struct lookup *lookup, const struct egi_backtrace_frame *frame,
+			    struct egi_source_frame *ret_frames)
 {
-	struct session_module *module = NULL;
+	struct lookup_module *module = NULL;
 	unsigned count = 0;
 
 	egi_symbolize_lock();
-	if (session->modules != NULL && frame->module != EGI_BACKTRACE_NO_MODULE)
-		module = session_open_module(session, frame->module);
+	if (lookup->modules != NULL && frame->module != EGI_BACKTRACE_NO_MODULE)
+		module = lookup_open_module(lookup, frame->module);
 	if (module != NULL && module->debuginfo != NULL)
 		count = egi_debuginfo_find(module->debuginfo, frame->offset, ret_frames, INLINED_MAX);
 	if (count == 0) {
@@ -132,30 +132,30 @@ static unsigned session_find(struct session *session, const struct egi_backtrace
 		count = 1;
 	}
 	if (module != NULL && ret_frames[count - 1].function == NULL &&
-	    egi_elf_file_find_function(&module->file, frame->offset, session->function,
-				       sizeof(session->function)))
-		ret_frames[count - 1].function = session->function;
+	    egi_elf_file_find_function(&module->file, frame->offset, lookup->function,
+				       sizeof(lookup->function)))
+		ret_frames[count - 1].function = lookup->function;
 	egi_symbolize_unlock();
 	return count;
 }
 
-static void session_set_module(struct session *session, const struct egi_backtrace_frame *frame,
-			       struct egi_symbol *symbol)
+static void lookup_set_module(struct lookup *lookup, const struct egi_backtrace_frame *frame,
+			      struct egi_symbol *symbol)
 {
 	struct egi_backtrace_module module;
 	const char *slash;
 
-	session->build_id[0] = '\0';
-	symbol->build_id = session->build_id;
+	lookup->build_id[0] = '\0';
+	symbol->build_id = lookup->build_id;
 	if (frame->module == EGI_BACKTRACE_NO_MODULE)
 		return;
-	module = egi_backtrace_module(session->backtrace, frame->module);
+	module = egi_backtrace_module(lookup->backtrace, frame->module);
 	for (size_t i = 0; i < module.build_id_size && i < EGI_BUILD_ID_MAX; i++) {
 		static const char digits[] = "0123456789abcdef";
 
-		session->build_id[2 * i] = digits[module.build_id[i] >> 4];
-		session->build_id[2 * i + 1] = digits[module.build_id[i] & 15];
-		session->build_id[2 * i + 2] = '\0';
+		lookup->build_id[2 * i] = digits[module.build_id[i] >> 4];
+		lookup->build_id[2 * i + 1] = digits[module.build_id[i] & 15];
+		lookup->build_id[2 * i + 2] = '\0';
 	}
 	slash = strrchr(module.path, '/');
 	symbol->module_path = module.path;
@@ -166,12 +166,12 @@ static void session_set_module(struct session *session, const struct egi_backtra
 void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, void *arg)
 {
 	unsigned count = egi_backtrace_count(backtrace);
-	struct session session = {.backtrace = backtrace};
+	struct lookup lookup = {.backtrace = backtrace};
 
 	if (count == 0)
 		return;
 	if (egi_backtrace_module_count(backtrace) > 0)
-		session.modules = calloc(egi_backtrace_module_count(backtrace), sizeof(session.modules[0]));
+		lookup.modules = calloc(egi_backtrace_module_count(backtrace), sizeof(lookup.modules[0]));
 
 	for (unsigned i = 0; i < count; i++) {
 		struct egi_backtrace_frame frame = egi_backtrace_frame(backtrace, i);
@@ -185,8 +185,8 @@ void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, voi
 			fn(arg, &symbol);
 			symbol.elided = 0;
 		}
-		source_count = session_find(&session, &frame, sources);
-		session_set_module(&session, &frame, &symbol);
+		source_count = lookup_find(&lookup, &frame, sources);
+		lookup_set_module(&lookup, &frame, &symbol);
 		for (unsigned s = 0; s < source_count; s++) {
 			symbol.function = sources[s].function;
 			symbol.file = sources[s].file;
@@ -195,7 +195,7 @@ void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, voi
 			fn(arg, &symbol);
 		}
 	}
-	session_finish(&session);
+	lookup_finish(&lookup);
 }
 
 /*

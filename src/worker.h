@@ -30,7 +30,4 @@ enum egi_worker_end egi_worker_run(struct eg_group_state *state);
  */
 void egi_worker_help(struct eg_group_state *state);
 
-/* What the crew does for a group. */
-extern const struct egi_crew_customer egi_worker_customer;
-
 #endif

@@ -22,7 +22,7 @@ ctx failures panic queue report
 claim crew
 state
 slots worker
-submit
+customer submit
 group
 library
 END

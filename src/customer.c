@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "customer.h"
+
+#include "worker.h"
+
+static struct eg_group_state *state_of(struct egi_crew_post *post)
+{
+	return EGI_CONTAINER_OF(post, struct eg_group_state, post);
+}
+
+static bool customer_enlist(struct egi_crew_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+	uint64_t gate = egi_load_relaxed_u64(&state->gate), next;
+	bool placed;
+
+	do {
+		placed = egi_gate_has_room(gate) && (gate & EGI_GATE_DEAD) == 0;
+		next = gate & ~EGI_GATE_POSTED;
+		if (placed)
+			next += EGI_GATE_RUNNING_ONE + EGI_GATE_HOLDERS_ONE;
+	} while (!egi_cas_u64(&state->gate, &gate, next));
+	return placed;
+}
+
+static enum egi_crew_look customer_look(struct egi_crew_post *post, bool spare_cpu)
+{
+	struct eg_group_state *state = state_of(post);
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+	uint64_t moves = 0, submitted = 0;
+	bool moved, fed;
+
+	if (!egi_state_has_tasks(state))
+		return EGI_CREW_DONE;
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		moves += egi_load_acquire_u64(&worker->done);
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next) {
+		moves += egi_queue_taken(queue);
+		submitted += egi_load_acquire_u64(&queue->submitted);
+	}
+	moved = moves != state->seen_moves;
+	fed = submitted != state->seen_submitted;
+	state->seen_moves = moves;
+	state->seen_submitted = submitted;
+	/* Nothing starts; or the submitter has gone quiet and its CPU may be free. */
+	return !moved || (!fed && spare_cpu) ? EGI_CREW_SERVE : EGI_CREW_MOVING;
+}
+
+static bool customer_retire(struct egi_crew_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+
+	/* A submitter may have relied on the post just before. */
+	egi_gate_unpost(&state->gate);
+	return egi_state_has_left_over(state) && egi_gate_post(&state->gate, true);
+}
+
+static void customer_abandon(struct egi_crew_post *post)
+{
+	/* [E2] full, by the post in the gate: what may want to help is awake to look at the crew. */
+	egi_event_notify(&state_of(post)->finished);
+	egi_event_notify(&state_of(post)->room);
+}
+
+static void customer_serve(struct egi_crew_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+
+	do {
+		enum egi_worker_end end = egi_worker_run(state);
+
+		if (end == EGI_WORKER_FORKED)
+			return;
+		if (end == EGI_WORKER_NO_SLOT) {
+			egi_event_notify(&state->finished);
+			break;
+		}
+		if (end == EGI_WORKER_DRY)
+			egi_state_leave_place(state);
+		/* The post was taken down for this thread, and submitters relied on it. */
+	} while (egi_state_has_left_over(state) && egi_state_take_place(state));
+	egi_state_notify_if_done(state);
+	egi_state_release(state);
+}
+
+const struct egi_crew_customer egi_customer = {
+    .enlist = customer_enlist,
+    .look = customer_look,
+    .retire = customer_retire,
+    .abandon = customer_abandon,
+    .serve = customer_serve,
+};

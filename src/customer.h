@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_CUSTOMER_H
+#define EGI_CUSTOMER_H
+
+/*
+ * A group as the crew's customer: gives a crew thread a place, tells the sentinel how the group fares, and has the
+ * thread work until nothing is left.
+ */
+
+#include "crew.h"
+
+extern const struct egi_crew_customer egi_customer;
+
+#endif
