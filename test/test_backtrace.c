@@ -240,6 +240,14 @@ static void stop_frame_leaves_out_its_function_and_all_callers(void **state)
 	egi_backtrace_free(backtrace);
 }
 
+/* Whether an address that was a local's is nowhere near the stack. */
+static bool is_off_stack(const void *address)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), there = (uintptr_t)address;
+
+	return (here > there ? here - there : there - here) > (1 << 20);
+}
+
 static NOINLINE void base_with_locals(struct request *request, size_t position)
 {
 	volatile char locals[512];
@@ -260,6 +268,10 @@ static void stop_frame_may_be_any_local_of_the_function(void **state)
 
 		base_with_locals(&request, positions[i]);
 		assert_non_null(request.backtrace);
+		if (is_off_stack(request.stop_frame)) {
+			egi_backtrace_free(request.backtrace);
+			skip(); /* AddressSanitizer keeps locals on the heap */
+		}
 		assert_int_equal(egi_backtrace_count(request.backtrace), 2);
 		egi_backtrace_free(request.backtrace);
 	}
