@@ -22,12 +22,15 @@ struct member {
 	LIST_ENTRY(member) link;
 };
 
+TAILQ_HEAD(board, egi_crew_post);
+LIST_HEAD(members, member);
+
 /* Everything is under the lock. */
 static struct {
 	struct egi_mutex lock;
-	TAILQ_HEAD(, egi_crew_post) board;
-	LIST_HEAD(, member) idle; /* asleep until woken, last in first out */
-	struct member *sentinel;  /* asleep until `tick_due` */
+	struct board board;
+	struct members idle;     /* asleep until woken, last in first out */
+	struct member *sentinel; /* asleep until `tick_due` */
 	int64_t tick, tick_due;
 	int64_t last_post;
 	int cpus;
@@ -137,7 +140,7 @@ static void attend_board(int64_t now)
 
 		crew.missing = crew.waking == 0;
 		if (crew.missing) {
-			TAILQ_FOREACH (post, &crew.board, link)
+			for (post = TAILQ_FIRST(&crew.board); post; post = TAILQ_NEXT(post, link))
 				post->customer->abandon(post);
 		}
 	}

@@ -17,6 +17,9 @@
  * root and shared by all below it, so that a tree is walked under a single lock and forking can hold them all.
  * No lock is held while a watch is called or an error freed.
  */
+LIST_HEAD(contexts, eg_ctx);
+LIST_HEAD(watches, egi_ctx_watch);
+
 struct eg_ctx {
 	uint32_t refs;
 	uint32_t err; /* 0, or the negated result of eg_ctx_err; written once, after `cause` */
@@ -24,8 +27,8 @@ struct eg_ctx {
 	struct egi_mutex *lock;
 	eg_ctx *parent;
 	LIST_ENTRY(eg_ctx) sibling;
-	LIST_HEAD(, eg_ctx) children;
-	LIST_HEAD(, egi_ctx_watch) watches;
+	struct contexts children;
+	struct watches watches;
 	struct egi_ctx_watch *calling; /* the watch being called, and by whom */
 	uint64_t caller;
 	struct egi_event called; /* notified when `calling` goes back to NULL */

@@ -58,7 +58,9 @@ static uint32_t site_add(const struct eg_site *site)
 	memcpy(strings, site->file, file);
 	memcpy(strings + file, site->function, function);
 	*site_at(number) = (struct eg_site){strings, strings + file, site->line, number};
-	return count = number;
+	count = number;
+	/* cppcheck-suppress memleak ; the table keeps the strings as long as the process lives */
+	return number;
 }
 
 uint32_t egi_site_enter(struct eg_site *site)
