@@ -213,7 +213,7 @@ static int submit(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *si
 			return err;
 	}
 	task = egi_task_make(fn, arg, egi_site_number(site));
-	return egi_submit(state, &task, mode);
+	return egi_submit(state, task, mode);
 }
 
 /* Submits a boxed task; the box is freed if it is not accepted. */

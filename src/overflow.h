@@ -60,9 +60,9 @@ static inline bool egi_overflow_has_reserve(const struct egi_overflow *overflow)
 }
 
 /* Producer only, after a reserve. */
-static inline void egi_overflow_append(struct egi_overflow *overflow, const struct egi_task *task)
+static inline void egi_overflow_append(struct egi_overflow *overflow, struct egi_task task)
 {
-	overflow->tail->slots[overflow->tail_used++] = *task;
+	overflow->tail->slots[overflow->tail_used++] = task;
 	/* [O1] release: the slot, and a new segment's link, before the count; pairs with [O2]. */
 	egi_store_release_u64(&overflow->published, overflow->published + 1);
 }

@@ -20,7 +20,7 @@ void egi_queue_finish(struct egi_queue *queue)
 	egi_overflow_finish(&queue->overflow);
 }
 
-int egi_queue_put_slow(struct egi_queue *queue, const struct egi_task *task)
+int egi_queue_put_slow(struct egi_queue *queue, struct egi_task task)
 {
 	int err;
 

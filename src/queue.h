@@ -50,7 +50,7 @@ void egi_queue_init(struct egi_queue *queue, uint64_t owner);
 void egi_queue_finish(struct egi_queue *queue);
 
 /* The out-of-line part of egi_queue_put: starts spilling, ends spilling, or needs a segment. */
-int egi_queue_put_slow(struct egi_queue *queue, const struct egi_task *task);
+int egi_queue_put_slow(struct egi_queue *queue, struct egi_task task);
 
 /* How often, in tasks, a spilling submitter looks whether the overflow has been taken empty. A power of two. */
 #define EGI_QUEUE_RECHECK 64
@@ -59,7 +59,7 @@ int egi_queue_put_slow(struct egi_queue *queue, const struct egi_task *task);
  * The submitter only. `submitted` rises before the task can be taken, so that nobody who has seen the task
  * finish can count it as finished and not as submitted. Return: 0 or -ENOMEM with nothing changed.
  */
-static inline int egi_queue_put(struct egi_queue *queue, const struct egi_task *task)
+static inline int egi_queue_put(struct egi_queue *queue, struct egi_task task)
 {
 	uint64_t submitted = queue->submitted;
 

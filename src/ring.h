@@ -46,11 +46,9 @@ static inline bool egi_ring_has_room(const struct egi_ring *ring)
 }
 
 /* Producer only. False when full. The entry is published with release order (CK's store fence). */
-static inline bool egi_ring_put(struct egi_ring *ring, const struct egi_task *task)
+static inline bool egi_ring_put(struct egi_ring *ring, struct egi_task task)
 {
-	struct egi_task entry = *task;
-
-	return CK_RING_ENQUEUE_SPMC(egi_task, &ring->ck, ring->slots, &entry);
+	return CK_RING_ENQUEUE_SPMC(egi_task, &ring->ck, ring->slots, &task);
 }
 
 static inline bool egi_ring_is_empty(const struct egi_ring *ring)

@@ -200,6 +200,9 @@ bool egi_state_leave_place(struct eg_group_state *state)
 
 bool egi_state_has_left_over(struct eg_group_state *state)
 {
+	/* What is seen without the fence need not be looked for with it. */
+	if (egi_state_has_tasks(state))
+		return true;
 	egi_fence_heavy();
 	return egi_state_has_tasks(state);
 }

@@ -5,8 +5,7 @@
 #include "worker.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
-static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue,
-			       const struct egi_task *task)
+static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue, struct egi_task task)
 {
 	int err;
 
@@ -16,7 +15,7 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 	return err;
 }
 
-int egi_submit_put(struct eg_group_state *state, const struct egi_task *task)
+int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 {
 	struct egi_queue *queue = egi_state_queue(state);
 	int err;
@@ -61,7 +60,7 @@ static bool is_over(const struct eg_group_state *state)
 }
 
 /* One attempt. The lock makes asking and putting one step, so that the bound holds among submitters. */
-static int try_submit(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode)
+static int try_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
 	int err = -EAGAIN;
 
@@ -79,7 +78,7 @@ static bool must_help(struct eg_group_state *state)
 	       egi_state_has_tasks(state);
 }
 
-int egi_submit_slow(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode)
+int egi_submit_slow(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
 	int err;
 

@@ -16,14 +16,18 @@ enum egi_submit_mode {
 	EGI_SUBMIT_TRY /* refuses unless the task can start at once */
 };
 
+/*
+ * Tasks travel by value, in two registers: through memory, the two words would be written one by one and read back
+ * as one, which no processor forwards from its store buffer.
+ */
+
 /* Submission to a group that is bounded or being destroyed, or that must have room at once. */
-int egi_submit_slow(struct eg_group_state *state, const struct egi_task *task, enum egi_submit_mode mode);
+int egi_submit_slow(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode);
 
 /* Puts a task into the calling thread's queue and sees to it that somebody comes for it. */
-int egi_submit_put(struct eg_group_state *state, const struct egi_task *task);
+int egi_submit_put(struct eg_group_state *state, struct egi_task task);
 
-static inline int egi_submit(struct eg_group_state *state, const struct egi_task *task,
-			     enum egi_submit_mode mode)
+static inline int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
 	if (EGI_UNLIKELY(mode == EGI_SUBMIT_TRY || state->backlog != 0 ||
 			 egi_load_relaxed_u32(&state->closed) != 0))

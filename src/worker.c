@@ -11,6 +11,11 @@
 /* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
 #define CLAIM_SHORT (2 * EGI_MICROSECOND)
 #define CLAIM_LONG (8 * EGI_MICROSECOND)
+/* When few tiny tasks are left a worker leaves them for so long: see worker_linger. */
+#define LINGER (40 * EGI_MICROSECOND)
+#define HANDFUL 256
+#define CHUNK_OF_TINY 64
+
 #define CLAIM_LATE (100 * EGI_MICROSECOND)
 #define CHUNK_MAX 4096
 #define CHUNK_SKIPPED 65536
@@ -107,7 +112,7 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, const struct egi_tas
 	worker_count(worker);
 }
 
-/* How many tasks to claim from a queue: what the last claim suggests, at most half of a fair share. */
+/* How many tasks to claim from a queue: what the last claim suggests, at most a fair share. */
 static uint64_t worker_appetite(const struct egi_worker *worker, const struct egi_queue *queue)
 {
 	struct eg_group_state *state = worker->state;
@@ -117,7 +122,7 @@ static uint64_t worker_appetite(const struct egi_worker *worker, const struct eg
 		return CHUNK_SKIPPED;
 	if (worker->chunk == 1 || state->backlog != 0)
 		return 1;
-	share = egi_queue_pending(queue) / (2 * egi_gate_running(egi_load_relaxed_u64(&state->gate)));
+	share = egi_queue_pending(queue) / egi_gate_running(egi_load_relaxed_u64(&state->gate));
 	if (share == 0)
 		share = 1;
 	return share < worker->chunk ? share : worker->chunk;
@@ -197,6 +202,30 @@ static bool worker_sees_more(struct egi_worker *worker)
 	return worker->claimed > 1 || egi_state_pending(worker->state) > 0;
 }
 
+/*
+ * The tasks are tiny and few are left: a submitter is at work, and slower than this worker. To go on would take the
+ * lines that it writes from it task by task; a moment later there is a batch to take. Not while somebody waits, who
+ * may be waiting for this worker to say that all is done, and not when this thread is a submitter itself.
+ */
+static void worker_linger(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+	uint64_t gate = egi_load_relaxed_u64(&state->gate);
+	int64_t end;
+
+	if (worker->chunk < CHUNK_OF_TINY || egi_gate_holders(gate) > egi_gate_running(gate) ||
+	    egi_thread_self.queue_life == state->life || !egi_crew_has_cpus() ||
+	    egi_state_pending(state) >= HANDFUL)
+		return;
+	end = egi_clock_after(LINGER);
+	do {
+		for (int i = 0; i < 32; i++)
+			egi_stall();
+	} while (eg_clock_now_ns() < end);
+	/* This time was no claim's. */
+	worker->claimed_ns = 0;
+}
+
 /* Claims more. On success asks for another worker if there is work for one: each that comes brings the next. */
 static bool worker_find(struct egi_worker *worker)
 {
@@ -206,6 +235,7 @@ static bool worker_find(struct egi_worker *worker)
 	bool limited;
 
 	worker_learn(worker, now);
+	worker_linger(worker);
 	worker->claimed_ns = now;
 	if (!worker_steal_late(worker, now) && !worker_claim(worker, now) && !worker_steal_any(worker, now))
 		return false;

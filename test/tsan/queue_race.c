@@ -57,7 +57,7 @@ int main(void)
 		struct egi_task task = {1, (void *)(uintptr_t)i};
 
 		runs[i] = 1;
-		if (egi_queue_put(&queue, &task) != 0)
+		if (egi_queue_put(&queue, task) != 0)
 			abort();
 		if (i % 1000 == 0)
 			sched_yield();
