@@ -6,6 +6,7 @@
  * Measuring: a run is repeated until its median has settled or a bound is reached, and reported as one line of JSON.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* One run of a case with its parameters. Returns the figure in the case's unit. */
@@ -22,5 +23,8 @@ struct bench_case {
  * output. The first run is a warm-up and does not count.
  */
 void bench_report(const struct bench_case *bench, int workers, long tasks);
+
+/* Whether BENCH_QUICK is set: a rough figure soon. Cases leave out what takes long. */
+bool bench_is_quick(void);
 
 #endif

@@ -234,13 +234,14 @@ static void member_is_lost(void *arg)
 	free(arg);
 }
 
-/* Under lock, which is given up meanwhile. */
-static void member_serve(struct member *member, struct egi_crew_post *post)
+/* Under lock, which is given up meanwhile. Returns whether there was work for longer than the sentinel sleeps. */
+static bool member_serve(struct member *member, struct egi_crew_post *post)
 {
 	uint32_t fork_count = egi_thread_fork_count;
+	int64_t begin = eg_clock_now_ns();
 
 	crew.serving++;
-	attend_board(eg_clock_now_ns());
+	attend_board(begin);
 	egi_mutex_unlock(&crew.lock);
 	pthread_cleanup_push(member_is_lost, member);
 	post->customer->serve(post);
@@ -250,6 +251,7 @@ static void member_serve(struct member *member, struct egi_crew_post *post)
 		pthread_exit(NULL);
 	egi_mutex_lock(&crew.lock);
 	crew.serving--;
+	return eg_clock_now_ns() - begin > TICK_MIN;
 }
 
 /* Under lock, which is given up meanwhile: sleeps, and returns false at the deadline if nobody called. */
@@ -312,7 +314,8 @@ static bool member_idle(struct member *member)
 static void *member_main(void *arg)
 {
 	struct member *member = arg;
-	bool stays = true, served = false;
+	bool stays = true;
+	enum { CAME, WORKED, LOOKED_IN } before = CAME;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	egi_thread_be_punctual();
@@ -322,18 +325,22 @@ static void *member_main(void *arg)
 		struct egi_crew_post *post = NULL;
 
 		crew.missing = false;
-		/* A thread that just served takes the next post instead of another; it adds to no crowd. */
-		if (served || may_serve_now())
+		/*
+		 * A thread that worked takes the next post instead of another; it adds to no crowd. One that found
+		 * next to nothing takes none until the next look: whoever posts such groups, one after the other,
+		 * is better left alone with them.
+		 */
+		if (before == WORKED || (before == CAME && may_serve_now()))
 			post = board_enlist();
-		served = false;
+		else if (crew.sentinel)
+			attend_board(eg_clock_now_ns());
+		before = CAME;
 		if (!post && sentinel_is_wanted())
 			post = member_watch(member);
 		else if (!post)
 			stays = member_idle(member);
-		if (post) {
-			member_serve(member, post);
-			served = true;
-		}
+		if (post)
+			before = member_serve(member, post) ? WORKED : LOOKED_IN;
 	}
 	crew.threads--;
 	if (!member->awaited)
