@@ -139,6 +139,8 @@ void egi_claim_leave(struct egi_claim *claim)
 		/* What was started is accounted for now: thieves may take all the rest, and nobody the slot. */
 		claim_settle(claim, claim->front);
 		claim->segment = segment;
+		/* Nobody is at work on them, so they are late. */
+		egi_store_relaxed_u64(&claim->claimed_at_ns, 0);
 	} else {
 		claim_settle(claim, claim->back);
 	}

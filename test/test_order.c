@@ -134,13 +134,14 @@ static void limit_1_starts_in_order_what_a_task_submits(void **state)
 }
 
 /*
- * Two submitters: no order between them, but each one's own.
+ * Several submitters: no order between them, but each one's own.
  */
 
 struct lane {
 	long next;
 	long wrong;
 	long count;
+	long lanes;
 	struct tally *start;
 };
 
@@ -162,7 +163,7 @@ static void *lane_main(void *arg)
 {
 	struct lane *lane = arg;
 
-	tally_meet(lane->start, 2);
+	tally_meet(lane->start, lane->lanes);
 	for (long k = 0; k < lane->count; k++) {
 		struct lane_task task = {lane, k};
 
@@ -171,25 +172,41 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-static void limit_1_keeps_the_order_of_each_of_two_submitters(void **state)
+static void keep_order_of_each(long count, long tasks)
 {
 	struct tally start = TALLY_INIT;
-	struct lane lanes[2];
-	pthread_t threads[2];
+	struct lane *lanes = calloc((size_t)count, sizeof(*lanes));
+	pthread_t *threads = calloc((size_t)count, sizeof(*threads));
 
-	(void)state;
+	assert_non_null(lanes);
+	assert_non_null(threads);
 	order_init(1);
-	for (int i = 0; i < 2; i++) {
-		lanes[i] = (struct lane){0, 0, scaled(50000), &start};
+	for (long i = 0; i < count; i++) {
+		lanes[i] = (struct lane){0, 0, tasks, count, &start};
 		assert_int_equal(pthread_create(&threads[i], NULL, lane_main, &lanes[i]), 0);
 	}
-	for (int i = 0; i < 2; i++)
+	for (long i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
 	order_finish(0);
-	for (int i = 0; i < 2; i++) {
+	for (long i = 0; i < count; i++) {
 		assert_int_equal(lanes[i].next, lanes[i].count);
 		assert_int_equal(lanes[i].wrong, 0);
 	}
+	free(threads);
+	free(lanes);
+}
+
+static void limit_1_keeps_the_order_of_each_of_two_submitters(void **state)
+{
+	(void)state;
+	keep_order_of_each(2, scaled(50000));
+}
+
+/* More submitters than the 64 that have a queue of their own. */
+static void limit_1_keeps_the_order_of_each_of_many_submitters(void **state)
+{
+	(void)state;
+	keep_order_of_each(150, scaled(1000));
 }
 
 /*
@@ -324,7 +341,11 @@ static void limit_2_starts_tasks_that_take_their_time_in_order(void **state)
 	eg_group_destroy(&group);
 }
 
-/* Tiny tasks are taken in batches, which blurs the order by a batch and must not turn it over. */
+/*
+ * Tiny tasks are taken in batches, which blurs the order by a tenth of a millisecond, and by more where a worker is
+ * preempted between a batch and its start. How many places that is depends on the machine; the order must not be
+ * turned over, nor a batch be left until the end.
+ */
 static void limit_2_starts_tiny_tasks_in_order_but_for_a_blur(void **state)
 {
 	(void)state;
@@ -344,7 +365,7 @@ static void limit_2_starts_tiny_tasks_in_order_but_for_a_blur(void **state)
 			eg_group_go(&group, task_ticket, &all[i]);
 		tally_add(&hold.release, 1);
 		assert_int_equal(eg_group_wait(&group), 0);
-		tickets_finish(all, count, 10000);
+		tickets_finish(all, count, count / 4);
 		eg_group_destroy(&group);
 	}
 }
@@ -358,6 +379,7 @@ int main(void)
 	    TEST(limit_1_starts_in_order_across_rounds_of_wait),
 	    TEST(limit_1_starts_in_order_what_a_task_submits),
 	    TEST(limit_1_keeps_the_order_of_each_of_two_submitters),
+	    TEST(limit_1_keeps_the_order_of_each_of_many_submitters),
 	    TEST(a_task_may_wait_for_any_task_submitted_before_it_at_any_limit),
 	    TEST(limit_2_starts_tasks_that_take_their_time_in_order),
 	    TEST(limit_2_starts_tiny_tasks_in_order_but_for_a_blur),

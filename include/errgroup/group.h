@@ -94,8 +94,8 @@ EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
  * Submits a task and returns without waiting for any task, unless the group has a backlog bound.
  *
  * Tasks of one submitting thread start in the order of submission; where several workers run tasks of a few
- * microseconds or less, which they take in batches, the order may be blurred by some ten microseconds. Legal from
- * any thread and from inside tasks of the same group at any moment, also while others wait.
+ * microseconds or less, which they take in batches, the order may be blurred by a tenth of a millisecond. Legal
+ * from any thread and from inside tasks of the same group at any moment, also while others wait.
  *
  * Ownership: `arg` stays the caller's and must live until the task has ended. Ordering: what the submitter
  * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group; if
