@@ -205,25 +205,25 @@ static bool worker_sees_more(struct egi_worker *worker)
 /*
  * The tasks are tiny and few are left: a submitter is at work, and slower than this worker. To go on would take the
  * lines that it writes from it task by task; a moment later there is a batch to take. Not while somebody waits, who
- * may be waiting for this worker to say that all is done, and not when this thread is a submitter itself.
+ * may be waiting for this worker to say that all is done, and not when this thread is a submitter itself. Returns
+ * the time at the end.
  */
-static void worker_linger(struct egi_worker *worker)
+static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 {
 	struct eg_group_state *state = worker->state;
 	uint64_t gate = egi_load_relaxed_u64(&state->gate);
-	int64_t end;
+	int64_t end = now + LINGER;
 
 	if (worker->chunk < CHUNK_OF_TINY || egi_gate_holders(gate) > egi_gate_running(gate) ||
 	    egi_thread_self.queue_life == state->life || !egi_crew_has_cpus() ||
 	    egi_state_pending(state) >= HANDFUL)
-		return;
-	end = egi_clock_after(LINGER);
-	do {
+		return now;
+	while (now < end) {
 		for (int i = 0; i < 32; i++)
 			egi_stall();
-	} while (eg_clock_now_ns() < end);
-	/* This time was no claim's. */
-	worker->claimed_ns = 0;
+		now = eg_clock_now_ns();
+	}
+	return now;
 }
 
 /* Claims more. On success asks for another worker if there is work for one: each that comes brings the next. */
@@ -235,7 +235,7 @@ static bool worker_find(struct egi_worker *worker)
 	bool limited;
 
 	worker_learn(worker, now);
-	worker_linger(worker);
+	now = worker_linger(worker, now);
 	worker->claimed_ns = now;
 	if (!worker_steal_late(worker, now) && !worker_claim(worker, now) && !worker_steal_any(worker, now))
 		return false;
