@@ -78,10 +78,10 @@ static inline bool egi_queue_has_tasks(const struct egi_queue *queue)
 	return !egi_ring_is_empty(&queue->ring) || egi_overflow_pending(&queue->overflow) != 0;
 }
 
-/* Roughly how many tasks wait here: the overflow's, and the ring's as a single one. */
+/* How many tasks wait here; exact while nobody puts or takes. */
 static inline uint64_t egi_queue_pending(const struct egi_queue *queue)
 {
-	return egi_overflow_pending(&queue->overflow) + !egi_ring_is_empty(&queue->ring);
+	return egi_overflow_pending(&queue->overflow) + egi_ring_size(&queue->ring);
 }
 
 /* How many tasks have been taken from here, modulo 2^64 and good only to see whether it changes. */

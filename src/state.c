@@ -142,7 +142,7 @@ uint64_t egi_state_pending(struct eg_group_state *state)
 	uint64_t pending = 0;
 
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		pending += egi_overflow_pending(&queue->overflow) + egi_ring_size(&queue->ring);
+		pending += egi_queue_pending(queue);
 	return pending;
 }
 
@@ -195,7 +195,7 @@ bool egi_state_leave_place(struct eg_group_state *state)
 	/* [G2] full, and followed by the heavy fence of egi_state_has_left_over where that matters; pairs with [G1]. */
 	uint64_t before = egi_add_u64(&state->gate, ~EGI_GATE_RUNNING_ONE + 1);
 
-	return egi_gate_is_quiet(before);
+	return egi_gate_is_quiet(before) && !egi_gate_is_quiet(before - EGI_GATE_RUNNING_ONE);
 }
 
 bool egi_state_has_left_over(struct eg_group_state *state)

@@ -143,8 +143,8 @@ void egi_state_hold(struct eg_group_state *state, bool wants_place, bool *ret_pl
 bool egi_state_take_place(struct eg_group_state *state);
 
 /*
- * Gate: a holder gives up its place. Returns whether a submitter may have relied on it: the group was full. The
- * caller must then look again, with egi_state_has_left_over.
+ * Gate: a holder gives up its place. Returns whether a submitter may have relied on it: the group was quiet because
+ * it was full, and is no longer. The caller must then look again, with egi_state_has_left_over.
  */
 bool egi_state_leave_place(struct eg_group_state *state);
 
