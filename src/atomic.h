@@ -97,6 +97,14 @@ EGI_ATOMIC_LOADS_STORES(u64, uint64_t, 64)
 		ck_pr_fence_acquire();                                 \
 		egi_done;                                              \
 	}))
+#define egi_swap_ptr(at, desired)                                               \
+	(__extension__({                                                        \
+		__typeof__(*(at)) egi_before;                                   \
+		ck_pr_fence_release();                                          \
+		egi_before = (__typeof__(*(at)))ck_pr_fas_ptr((at), (desired)); \
+		ck_pr_fence_acquire();                                          \
+		egi_before;                                                     \
+	}))
 
 /*
  * A relaxed load of a word that may be overwritten meanwhile, whose value is thrown away then. It is a builtin in a

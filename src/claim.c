@@ -8,6 +8,7 @@
 void egi_claim_init(struct egi_claim *claim)
 {
 	claim->front = claim->back = claim->start = 0;
+	claim->busy = claim->robbed = 0;
 	claim->tasks = claim->buffer;
 	claim->segment = NULL;
 	claim->queue = NULL;
@@ -30,7 +31,7 @@ const struct egi_task *egi_claim_current(const struct egi_claim *claim, uint64_t
 	return &claim->tasks[at];
 }
 
-/* Under lock: this holder is done with its part of the segment, [start, end). */
+/* This holder is done with its part of the segment, [start, end). */
 static void claim_settle(struct egi_claim *claim, uint32_t end)
 {
 	if (claim->segment && end != claim->start)
@@ -39,7 +40,7 @@ static void claim_settle(struct egi_claim *claim, uint32_t end)
 	claim->start = end;
 }
 
-/* Under lock: makes [front, back) of `tasks` the new range. The bounds last, for searchers without the lock. */
+/* Makes [front, back) of `tasks` the new range. The bounds last, for searchers. */
 static void claim_set(struct egi_claim *claim, struct egi_segment *segment, const struct egi_task *tasks,
 		      uint32_t front, uint32_t back, uint64_t sequence, struct egi_queue *queue,
 		      uint64_t now_ns)
@@ -51,7 +52,7 @@ static void claim_set(struct egi_claim *claim, struct egi_segment *segment, cons
 	claim->queue = queue;
 	egi_store_relaxed_u64(&claim->claimed_at_ns, now_ns);
 	/*
-	 * Nothing outside the lock may see a front from one range and a back from another that together look
+	 * No searcher may see a front from one range and a back from another that together look
 	 * like tasks: the empty range first, then its start, then its end.
 	 */
 	egi_store_release_u32(&claim->back, 0);
@@ -59,72 +60,136 @@ static void claim_set(struct egi_claim *claim, struct egi_segment *segment, cons
 	egi_store_release_u32(&claim->back, back);
 }
 
-bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns)
+/*
+ * Owner: keeps thieves out for a moment. False if one is about; the lock, which it holds, will do instead.
+ */
+static bool claim_begin(struct egi_claim *claim)
 {
-	struct egi_batch batch;
-	bool filled = true;
+	egi_store_relaxed_u32(&claim->busy, 1);
+	egi_fence_light(); /* [C1] busy before the look for a thief; pairs with [C2] */
+	if (EGI_LIKELY(egi_load_acquire_u32(&claim->robbed) == 0))
+		return true;
+	egi_store_release_u32(&claim->busy, 0);
+	return false;
+}
 
+static void claim_end(struct egi_claim *claim)
+{
+	/* [C3] release: the new range before it is open to thieves; pairs with the acquire load of `busy`. */
+	egi_store_release_u32(&claim->busy, 0);
+}
+
+/* Owner: the same, waiting for the thief if there is one. Returns whether the lock was taken. */
+static bool claim_exclude(struct egi_claim *claim)
+{
+	if (claim_begin(claim))
+		return false;
 	egi_mutex_lock(&claim->lock);
-	if (!egi_claim_has_tasks(claim)) {
-		claim_settle(claim, claim->back);
-		filled = egi_queue_take(queue, max, claim->buffer, &batch);
-		if (filled)
-			claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count,
-				  batch.sequence, queue, now_ns);
+	return true;
+}
+
+static void claim_admit(struct egi_claim *claim, bool locked)
+{
+	if (locked)
+		egi_mutex_unlock(&claim->lock);
+	else
+		claim_end(claim);
+}
+
+bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_task)
+{
+	uint32_t front = claim->front - 1;
+	bool found;
+
+	/* A thief sees either front, and takes nothing below the higher one. */
+	egi_store_release_u32(&claim->front, front);
+	if (egi_load_acquire_u32(&claim->robbed) == 0 && front >= claim->back)
+		return false;
+	egi_mutex_lock(&claim->lock);
+	found = front < claim->back;
+	if (found) {
+		*ret_task = claim->tasks[front];
+		egi_store_release_u32(&claim->front, front + 1);
 	}
 	egi_mutex_unlock(&claim->lock);
+	return found;
+}
+
+bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns)
+{
+	bool locked = claim_exclude(claim);
+	struct egi_batch batch;
+	bool filled;
+
+	EGI_ASSERT(!egi_claim_has_tasks(claim));
+	claim_settle(claim, claim->back);
+	filled = egi_queue_take(queue, max, claim->buffer, &batch);
+	if (filled)
+		claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count, batch.sequence,
+			  queue, now_ns);
+	claim_admit(claim, locked);
 	return filled;
 }
 
-/* Both locks held: cuts the back off the victim's range. Returns where the thief's part begins; the end if none. */
-static uint32_t victim_cut(struct egi_claim *victim, bool all, uint32_t back)
+/*
+ * Thief, under the victim's lock: comes in. False if the owner is claiming anew. Afterwards the range is the
+ * thief's until it leaves, but for the task that the owner may have taken just before, below the front seen then.
+ */
+static bool thief_enters(struct egi_claim *victim)
 {
-	uint32_t front = egi_load_acquire_u32(&victim->front);
-	uint32_t cut;
+	egi_store_relaxed_u32(&victim->robbed, 1);
+	egi_fence_heavy(); /* [C2] the announcement before the look at busy and front; pairs with [C1] */
+	if (egi_load_acquire_u32(&victim->busy) == 0)
+		return true;
+	egi_store_release_u32(&victim->robbed, 0);
+	return false;
+}
 
-	if (front >= back)
-		return back;
-	cut = all ? front : front + (back - front) / 2;
+static void thief_leaves(struct egi_claim *victim)
+{
+	/* [C4] release: the lowered back before the owner goes on; pairs with the acquire load of `robbed`. */
+	egi_store_release_u32(&victim->robbed, 0);
+}
+
+/* The thief moves [cut, back) of the victim's range into its own claim. */
+static void thief_moves(struct egi_claim *thief, struct egi_claim *victim, uint32_t cut, uint32_t back,
+			uint64_t now_ns)
+{
+	const struct egi_task *tasks = victim->tasks;
+	uint64_t sequence = victim->sequence;
+
+	claim_settle(thief, thief->back);
 	egi_store_release_u32(&victim->back, cut);
-	egi_fence_heavy(); /* [C2] the lowered back before the second look at front; pairs with [C1] */
-	front = egi_load_acquire_u32(&victim->front);
-	if (front > cut) {
-		cut = front < back ? front : back;
-		egi_store_release_u32(&victim->back, cut);
+	if (!victim->segment) {
+		/* The victim will use its buffer again. */
+		memcpy(thief->buffer, &tasks[cut], (back - cut) * sizeof(*tasks));
+		tasks = thief->buffer;
+		sequence += cut;
+		back -= cut;
+		cut = 0;
 	}
-	return cut;
+	claim_set(thief, victim->segment, tasks, cut, back, sequence, victim->queue, now_ns);
 }
 
 bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all, uint64_t now_ns)
 {
-	uint32_t back, cut;
 	bool stolen = false;
 
+	EGI_ASSERT(!egi_claim_has_tasks(thief));
 	if (!egi_claim_has_tasks(victim) || !egi_mutex_try_lock(&victim->lock))
 		return false;
-	/* The thief's own lock second and only tried: two thieves that rob each other must not wait in a circle. */
-	if (egi_mutex_try_lock(&thief->lock)) {
-		EGI_ASSERT(!egi_claim_has_tasks(thief));
-		back = victim->back;
-		cut = victim_cut(victim, all, back);
-		stolen = cut < back;
-		if (stolen) {
-			const struct egi_task *tasks = victim->tasks;
-			uint32_t from = cut, to = back;
-			uint64_t sequence = victim->sequence;
+	/* Two thieves that rob each other must not wait in a circle: neither waits. */
+	if (claim_begin(thief)) {
+		if (thief_enters(victim)) {
+			uint32_t front = egi_load_acquire_u32(&victim->front), back = victim->back;
 
-			claim_settle(thief, thief->back);
-			if (!victim->segment) {
-				/* The victim will use its buffer again. */
-				memcpy(thief->buffer, &tasks[cut], (back - cut) * sizeof(*tasks));
-				tasks = thief->buffer;
-				sequence += cut;
-				from = 0;
-				to = back - cut;
-			}
-			claim_set(thief, victim->segment, tasks, from, to, sequence, victim->queue, now_ns);
+			stolen = front < back;
+			if (stolen)
+				thief_moves(thief, victim, all ? front : front + (back - front) / 2, back,
+					    now_ns);
+			thief_leaves(victim);
 		}
-		egi_mutex_unlock(&thief->lock);
+		claim_end(thief);
 	}
 	egi_mutex_unlock(&victim->lock);
 	return stolen;
@@ -132,7 +197,8 @@ bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all
 
 void egi_claim_leave(struct egi_claim *claim)
 {
-	egi_mutex_lock(&claim->lock);
+	bool locked = claim_exclude(claim);
+
 	if (egi_claim_has_tasks(claim)) {
 		struct egi_segment *segment = claim->segment;
 
@@ -144,5 +210,5 @@ void egi_claim_leave(struct egi_claim *claim)
 	} else {
 		claim_settle(claim, claim->back);
 	}
-	egi_mutex_unlock(&claim->lock);
+	claim_admit(claim, locked);
 }

@@ -4,21 +4,22 @@
 
 /*
  * The tasks that a worker has claimed and not started: a range that its owner takes from at the front without a
- * lock or a fence, and that anybody may steal from at the back. Tasks may wait for one another, so a claimed
- * task must never be stuck behind a running one.
+ * lock or a fence, and that anybody may steal from. Tasks may wait for one another, so a claimed task must never
+ * be stuck behind a running one.
  *
- * This is the THE protocol of Cilk-5 (Frigo, Leiserson, Randall, 1998): owner and thief each announce their move
- * and then look at the other's; the lock is for thieves, and for the owner when it claims anew. The bad case:
+ * It is the THE protocol of Cilk-5 (Frigo, Leiserson, Randall, 1998) with the fence moved to the thief's side: a
+ * thief announces itself in `robbed`, passes the heavy fence [C2], and from then on the owner keeps out. The owner
+ * announces what it does, in `front` for a task and in `busy` for a new claim, passes the light fence [C1] and looks
+ * at `robbed`. The bad case:
  *
  *   owner                                thief
- *   reads back: 8, so 7 is there
- *                                        reads front: 7, lowers back to 7
- *   raises front to 8, runs 7            takes 7 too
+ *   sees no thief
+ *                                        reads front: 7, takes 7 and lowers back to 7
+ *   raises front to 8, runs 7
  *
- * The owner therefore raises front, passes the light fence [C1] and looks at back again; the thief lowers back,
- * passes the heavy fence [C2] and looks at front again. At least one of them sees the other. What the owner may
- * have taken by then the thief leaves to it, by raising back to the front it saw; an owner that backed off
- * finds its task again under the lock.
+ * At least one of them sees the other. An owner that sees the thief takes its move back and waits for the lock,
+ * which the thief holds; what the owner was about to take when the thief looked, the thief leaves to it. A thief
+ * that sees the owner claim anew goes away.
  */
 
 #include "fence.h"
@@ -30,41 +31,50 @@
 struct egi_claim {
 	/* the owner's, per task */
 	EGI_ALIGNED uint32_t front; /* next to start; also one too many while the owner makes up its mind */
-	uint32_t back;              /* end of the range; lowered by thieves under lock */
+	uint32_t back;              /* end of the range; the owner's, a thief's while it robs */
 	const struct egi_task *tasks;
+	uint32_t busy; /* the owner is claiming anew */
 
-	/* per claim, under lock */
+	/* per claim, the owner's, a thief's while it robs */
 	uint32_t start;              /* where this holder's part of the segment begins */
 	struct egi_segment *segment; /* NULL: tasks lie in buffer */
 	uint64_t sequence;           /* of tasks[0] in its queue */
 	struct egi_queue *queue;
-	uint64_t claimed_at_ns; /* read by thieves: since when the range has been held */
+	uint64_t claimed_at_ns; /* read by thieves: since when the range has been held; 0: for long */
 
-	EGI_ALIGNED struct egi_mutex lock;
+	EGI_ALIGNED uint32_t robbed; /* a thief is at it; under lock */
+	struct egi_mutex lock;
 	struct egi_task buffer[EGI_RING_SLOTS];
 };
 
 void egi_claim_init(struct egi_claim *claim);
 void egi_claim_finish(struct egi_claim *claim);
 
+/* The out-of-line part of egi_claim_next: a thief is about, or the range is empty. */
+bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_task);
+
 /*
- * Owner: takes the next task. False: the range looks empty, and egi_claim_refill decides.
+ * Owner: takes the next task. False: the range is empty.
  */
 static inline bool egi_claim_next(struct egi_claim *claim, struct egi_task *ret_task)
 {
 	uint32_t front = claim->front;
 
-	if (front >= egi_load_relaxed_u32(&claim->back))
-		return false;
 	egi_store_relaxed_u32(&claim->front, front + 1);
-	egi_fence_light(); /* [C1] the raised front before the second look at back; pairs with [C2] */
-	if (EGI_UNLIKELY(front >= egi_load_relaxed_u32(&claim->back))) {
-		egi_store_release_u32(&claim->front, front);
-		return false;
-	}
+	egi_fence_light(); /* [C1] the raised front before the look for a thief; pairs with [C2] */
+	/* The end is read last: a thief that has come and gone in between has lowered it. */
+	if (EGI_UNLIKELY(egi_load_acquire_u32(&claim->robbed) != 0 ||
+			 front >= egi_load_relaxed_u32(&claim->back)))
+		return egi_claim_next_slow(claim, ret_task);
 	*ret_task = claim->tasks[front];
 	__builtin_prefetch((const void *)((uintptr_t)&claim->tasks[front] + EGI_CLAIM_PREFETCH));
 	return true;
+}
+
+/* Owner: the task last taken is not started after all. */
+static inline void egi_claim_put_back(struct egi_claim *claim)
+{
+	egi_store_release_u32(&claim->front, claim->front - 1);
 }
 
 /* The last task that egi_claim_next returned: where it stands, for errors. */
@@ -84,15 +94,12 @@ static inline uint32_t egi_claim_count(const struct egi_claim *claim)
 	return front < back ? back - front : 0;
 }
 
-/*
- * Owner: claims up to `max` tasks of a queue, unless the range was not empty after all. False if it is empty
- * and the queue too.
- */
+/* Owner: claims up to `max` tasks of a queue, when the range is empty. False if the queue is empty too. */
 bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns);
 
 /*
- * Owner: takes over tasks of another claim, the back half or all of them. False if there were none, or the
- * victim was busy being robbed.
+ * Owner, when the range is empty: takes over tasks of another claim, the back half or all of them. False if there
+ * were none, or the victim or the thief was busy.
  */
 bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all, uint64_t now_ns);
 

@@ -37,7 +37,7 @@ static enum egi_crew_look customer_look(struct egi_crew_post *post, bool spare_c
 		moves += egi_load_acquire_u64(&worker->done);
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next) {
 		moves += egi_queue_taken(queue);
-		submitted += egi_load_acquire_u64(&queue->submitted);
+		submitted += egi_queue_submitted(queue);
 	}
 	moved = moves != state->seen_moves;
 	fed = submitted != state->seen_submitted;

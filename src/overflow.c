@@ -8,8 +8,11 @@
 
 #include "verify.h"
 
+/* In tasks. A test build makes them, and the other sizes that are guarded so, small. */
+#ifndef SEGMENT_MIN
 #define SEGMENT_MIN 256
-#define SEGMENT_MAX 65536
+#define SEGMENT_MAX 16384
+#endif
 #define POPULATE_MIN (256 * 1024) /* bytes */
 
 /* What a segment's `settled` reaches: its slots, the producer's leave and the consumers' leave. */
@@ -17,8 +20,9 @@
 
 void egi_overflow_init(struct egi_overflow *overflow)
 {
-	overflow->tail = overflow->first = overflow->head = NULL;
-	overflow->tail_used = overflow->head_used = 0;
+	overflow->next = overflow->stop = NULL;
+	overflow->tail = overflow->first = overflow->head = overflow->spare = NULL;
+	overflow->head_used = 0;
 	overflow->published = overflow->taken = 0;
 	egi_mutex_init(&overflow->lock);
 }
@@ -34,6 +38,7 @@ void egi_overflow_finish(struct egi_overflow *overflow)
 		free(segment);
 		segment = next;
 	}
+	free(overflow->spare);
 	egi_mutex_finish(&overflow->lock);
 }
 
@@ -66,29 +71,43 @@ static void segment_populate(struct egi_segment *segment, size_t size)
 #endif
 }
 
-int egi_overflow_reserve(struct egi_overflow *overflow)
+/* The spare if it is large enough, or a new segment. NULL without memory. */
+static struct egi_segment *segment_get(struct egi_overflow *overflow, uint32_t capacity)
 {
-	struct egi_segment *segment, *left = overflow->tail;
-	uint32_t capacity;
+	/* [O4] full: pairs with [O3]; the producer writes to a spare only what comes after its last settlement. */
+	struct egi_segment *segment = egi_swap_ptr(&overflow->spare, NULL);
 	size_t size;
 
-	if (egi_overflow_has_reserve(overflow))
-		return 0;
-	capacity = segment_capacity(egi_overflow_pending(overflow));
+	if (segment && segment->capacity >= capacity)
+		return segment;
+	free(segment);
 	size = sizeof(*segment) + capacity * sizeof(segment->slots[0]);
 	segment = aligned_alloc(EGI_CACHE_PAIR, size);
 	if (!segment)
-		return -ENOMEM;
+		return NULL;
 	segment_populate(segment, size);
-	segment->next = NULL;
+	segment->home = overflow;
 	segment->capacity = capacity;
+	return segment;
+}
+
+int egi_overflow_reserve(struct egi_overflow *overflow)
+{
+	struct egi_segment *segment, *left = overflow->tail;
+
+	if (egi_overflow_has_reserve(overflow))
+		return 0;
+	segment = segment_get(overflow, segment_capacity(egi_overflow_pending(overflow)));
+	if (!segment)
+		return -ENOMEM;
+	segment->next = NULL;
 	segment->settled = 0;
 	if (left)
 		left->next = segment;
 	else
 		overflow->first = segment;
 	overflow->tail = segment;
-	overflow->tail_used = 0;
+	overflow->next = overflow->stop = segment->slots;
 	/* The consumers may free it from here on. */
 	if (left)
 		egi_segment_settle(left, 1);
@@ -133,7 +152,8 @@ void egi_segment_settle(struct egi_segment *segment, uint32_t count)
 {
 	uint32_t all = SETTLED_ALL(segment);
 
-	/* [O3] full: each party's last access comes before its count, and the free after all of them. */
-	if (egi_add_u32(&segment->settled, count) + count == all)
+	/* [O3] full: each party's last access comes before its count, and what happens to the segment after all. */
+	if (egi_add_u32(&segment->settled, count) + count == all &&
+	    !egi_cas_ptr(&segment->home->spare, NULL, segment))
 		free(segment);
 }

@@ -11,7 +11,8 @@
  *
  *   who writes what: the producer its tail and `published`; a consumer, under `lock`, the head and `taken`.
  *   A segment's `settled` counts its slots whose tasks were run or skipped, plus one when the producer moved on
- *   and one when the consumers did; whoever completes the sum frees the segment.
+ *   and one when the consumers did; whoever completes the sum frees the segment, or leaves it to the producer as
+ *   its `spare`: a stream of tasks then goes round in memory that is in the caches.
  */
 
 #include "atomic.h"
@@ -20,6 +21,7 @@
 
 struct egi_segment {
 	struct egi_segment *next; /* set by the producer before it publishes a task there */
+	struct egi_overflow *home;
 	uint32_t capacity;
 	EGI_ALIGNED uint32_t settled;
 	EGI_ALIGNED struct egi_task slots[];
@@ -27,16 +29,19 @@ struct egi_segment {
 
 struct egi_overflow {
 	/* the producer's */
+	struct egi_task *next; /* where the next task goes */
+	struct egi_task
+	    *stop; /* appends go on up to here, then something is to be looked at: see egi_overflow_allow */
+	uint64_t published;
 	struct egi_segment *tail;
 	struct egi_segment *first; /* where consumers start; set once, before the first publication */
-	uint32_t tail_used;
-	uint64_t published;
 
 	/* the consumers', under lock; `taken` is read by the producer and by searchers too */
 	EGI_ALIGNED struct egi_mutex lock;
 	struct egi_segment *head;
 	uint32_t head_used;
 	uint64_t taken;
+	struct egi_segment *spare; /* by swap: NULL, or a segment to use again */
 };
 
 struct egi_range {
@@ -56,13 +61,21 @@ int egi_overflow_reserve(struct egi_overflow *overflow);
 
 static inline bool egi_overflow_has_reserve(const struct egi_overflow *overflow)
 {
-	return overflow->tail && overflow->tail_used < overflow->tail->capacity;
+	return overflow->tail && overflow->next < overflow->tail->slots + overflow->tail->capacity;
 }
 
-/* Producer only, after a reserve. */
+/* Producer only: lets the next `count` appends go without a reserve, or fewer if the segment is nearly full. */
+static inline void egi_overflow_allow(struct egi_overflow *overflow, uint32_t count)
+{
+	struct egi_task *end = overflow->tail ? overflow->tail->slots + overflow->tail->capacity : NULL;
+
+	overflow->stop = end - overflow->next < (ptrdiff_t)count ? end : overflow->next + count;
+}
+
+/* Producer only, when allowed or after a reserve. */
 static inline void egi_overflow_append(struct egi_overflow *overflow, struct egi_task task)
 {
-	overflow->tail->slots[overflow->tail_used++] = task;
+	*overflow->next++ = task;
 	/* [O1] release: the slot, and a new segment's link, before the count; pairs with [O2]. */
 	egi_store_release_u64(&overflow->published, overflow->published + 1);
 }
@@ -79,7 +92,7 @@ static inline uint64_t egi_overflow_pending(const struct egi_overflow *overflow)
 /* Under lock: takes up to `max` of the oldest tasks, at most to the end of a segment. False if there are none. */
 bool egi_overflow_take(struct egi_overflow *overflow, uint64_t max, struct egi_range *ret_range);
 
-/* Accounts for `count` slots of a segment whose tasks are done with. */
+/* Accounts for `count` slots of a segment whose tasks are done with. The overflow must still be there. */
 void egi_segment_settle(struct egi_segment *segment, uint32_t count);
 
 #endif

@@ -7,7 +7,7 @@ void egi_queue_init(struct egi_queue *queue, uint64_t owner)
 {
 	egi_ring_init(&queue->ring);
 	egi_overflow_init(&queue->overflow);
-	queue->submitted = 0;
+	queue->ring_in = 0;
 	queue->spilling = false;
 	queue->owner = owner;
 	queue->index_base = 0;
@@ -20,24 +20,31 @@ void egi_queue_finish(struct egi_queue *queue)
 	egi_overflow_finish(&queue->overflow);
 }
 
-int egi_queue_put_slow(struct egi_queue *queue, struct egi_task task)
+static bool put_into_ring(struct egi_queue *queue, struct egi_task task)
+{
+	if (!egi_ring_has_room(&queue->ring))
+		return false;
+	egi_store_release_u64(&queue->ring_in, queue->ring_in + 1);
+	EGI_VERIFY(egi_ring_put(&queue->ring, task), "internal: the ring filled up under its only producer");
+	return true;
+}
+
+int egi_queue_put(struct egi_queue *queue, struct egi_task task)
 {
 	int err;
 
-	if (queue->spilling && egi_overflow_pending(&queue->overflow) == 0)
+	if (queue->spilling && egi_overflow_pending(&queue->overflow) == 0) {
 		queue->spilling = false;
-	if (!queue->spilling && egi_ring_has_room(&queue->ring)) {
-		egi_store_release_u64(&queue->submitted, queue->submitted + 1);
-		EGI_VERIFY(egi_ring_put(&queue->ring, task),
-			   "internal: the ring filled up under its only producer");
-		return 0;
+		egi_overflow_allow(&queue->overflow, 0);
 	}
+	if (!queue->spilling && put_into_ring(queue, task))
+		return 0;
 	err = egi_overflow_reserve(&queue->overflow);
 	if (err)
 		return err;
 	queue->spilling = true;
-	egi_store_release_u64(&queue->submitted, queue->submitted + 1);
 	egi_overflow_append(&queue->overflow, task);
+	egi_overflow_allow(&queue->overflow, EGI_QUEUE_RECHECK - 1);
 	return 0;
 }
 
@@ -47,7 +54,7 @@ int egi_queue_put_slow(struct egi_queue *queue, struct egi_task task)
  */
 static uint64_t queue_sequence(const struct egi_queue *queue, uint64_t position)
 {
-	uint64_t submitted = egi_load_acquire_u64(&queue->submitted);
+	uint64_t submitted = egi_queue_submitted(queue);
 
 	return submitted - (uint32_t)((uint32_t)submitted - (uint32_t)position);
 }

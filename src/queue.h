@@ -26,17 +26,17 @@
 #define EGI_QUEUE_SHARED UINT64_MAX /* the owner of a queue that several threads fill under a lock */
 
 struct egi_queue {
-	struct egi_ring ring;
 	struct egi_overflow overflow;
+	struct egi_ring ring;
 
 	/* the submitter's */
-	EGI_ALIGNED uint64_t
-	    submitted; /* raised before the task can be taken; read by whoever asks if all is done */
+	EGI_ALIGNED uint64_t ring_in; /* tasks ever put into the ring; raised before the task can be taken */
 	bool spilling;
 
 	/* rarely written */
-	uint64_t owner;      /* the submitting thread, 0 while nobody has the queue, or EGI_QUEUE_SHARED */
-	uint64_t index_base; /* `submitted` at the last reset of the group: task indices count from here */
+	uint64_t owner; /* the submitting thread, 0 while nobody has the queue, or EGI_QUEUE_SHARED */
+	uint64_t
+	    index_base; /* tasks submitted at the last reset of the group: task indices count from here */
 	struct egi_queue *next;
 };
 
@@ -49,27 +49,32 @@ struct egi_batch {
 void egi_queue_init(struct egi_queue *queue, uint64_t owner);
 void egi_queue_finish(struct egi_queue *queue);
 
-/* The out-of-line part of egi_queue_put: starts spilling, ends spilling, or needs a segment. */
-int egi_queue_put_slow(struct egi_queue *queue, struct egi_task task);
-
-/* How often, in tasks, a spilling submitter looks whether the overflow has been taken empty. A power of two. */
+/* How often, in tasks, a spilling submitter looks whether the overflow has been taken empty. */
+#ifndef EGI_QUEUE_RECHECK
 #define EGI_QUEUE_RECHECK 64
+#endif
 
 /*
- * The submitter only. `submitted` rises before the task can be taken, so that nobody who has seen the task
- * finish can count it as finished and not as submitted. Return: 0 or -ENOMEM with nothing changed.
+ * The submitter only. Return: 0 or -ENOMEM with nothing changed.
  */
-static inline int egi_queue_put(struct egi_queue *queue, struct egi_task task)
-{
-	uint64_t submitted = queue->submitted;
+int egi_queue_put(struct egi_queue *queue, struct egi_task task);
 
-	if (queue->spilling && (submitted & (EGI_QUEUE_RECHECK - 1)) != 0 &&
-	    egi_overflow_has_reserve(&queue->overflow)) {
-		egi_store_release_u64(&queue->submitted, submitted + 1);
-		egi_overflow_append(&queue->overflow, task);
-		return 0;
-	}
-	return egi_queue_put_slow(queue, task);
+/* The same for a submitter that is spilling and has nothing to look at; false if it is not, or has. */
+static inline bool egi_queue_spill(struct egi_queue *queue, struct egi_task task)
+{
+	if (queue->overflow.next == queue->overflow.stop)
+		return false;
+	egi_overflow_append(&queue->overflow, task);
+	return true;
+}
+
+/*
+ * How many tasks were ever put here. Both counts rise before, or as, a task can be taken, so that nobody who has
+ * seen a task finish can count it as finished and not as submitted. Not less than the number at the time of the call.
+ */
+static inline uint64_t egi_queue_submitted(const struct egi_queue *queue)
+{
+	return egi_load_acquire_u64(&queue->ring_in) + egi_load_acquire_u64(&queue->overflow.published);
 }
 
 /* Whether tasks wait here. */

@@ -25,7 +25,9 @@
 #include "atomic.h"
 #include "task.h"
 
+#ifndef EGI_RING_SLOTS
 #define EGI_RING_SLOTS 64 /* a power of two; the ring holds one less */
+#endif
 
 CK_RING_PROTOTYPE(egi_task, egi_task)
 

@@ -47,7 +47,7 @@ void egi_state_reset(struct eg_group_state *state)
 	egi_store_release_u32(&state->over, 0);
 	egi_state_ask(state, 0, EGI_ATTENTION_SKIP);
 	for (struct egi_queue *queue = state->queues; queue; queue = queue->next)
-		queue->index_base = queue->submitted;
+		queue->index_base = egi_queue_submitted(queue);
 }
 
 static void state_free(struct eg_group_state *state)
@@ -133,7 +133,7 @@ uint64_t egi_state_unfinished(struct eg_group_state *state)
 	while ((worker = egi_slots_next(&walk)) != NULL)
 		done += egi_load_acquire_u64(&worker->done);
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		submitted += egi_load_acquire_u64(&queue->submitted);
+		submitted += egi_queue_submitted(queue);
 	return submitted - done;
 }
 

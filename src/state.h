@@ -48,7 +48,9 @@ struct egi_worker {
 	struct egi_recovery recovery;
 };
 
+#ifndef EGI_SLOTS_PER_BLOCK
 #define EGI_SLOTS_PER_BLOCK 64
+#endif
 
 /* Slots, 64 to a block; a worker, once made, stays until the group is freed. */
 struct egi_slots {
@@ -103,7 +105,9 @@ struct eg_group_state {
 };
 
 /* Threads that get a queue of their own in a group; the others share one. */
+#ifndef EGI_QUEUES_MAX
 #define EGI_QUEUES_MAX 64
+#endif
 
 /* Makes a state with one owner, served by the crew as `customer` says. NULL without memory. */
 struct eg_group_state *egi_state_create(const struct eg_group_options *options,

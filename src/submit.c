@@ -18,13 +18,13 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 {
 	struct egi_queue *queue = egi_state_queue(state);
-	int err;
+	int err = 0;
 
 	if (EGI_UNLIKELY(!queue))
 		return -ENOMEM;
 	if (EGI_UNLIKELY(queue->owner == EGI_QUEUE_SHARED))
 		err = put_shared(state, queue, task);
-	else
+	else if (!egi_queue_spill(queue, task))
 		err = egi_queue_put(queue, task);
 	if (EGI_UNLIKELY(err))
 		return err;
