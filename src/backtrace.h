@@ -5,15 +5,16 @@
 /*
  * A backtrace: where a stack stood, as module, offset and build id of each frame.
  *
- * Capturing is cheap (a few microseconds) and looks up no names: symbolize.h does that later, if
- * anyone asks. Addresses are turned into module and offset at once, so a backtrace stays true after the module was
- * closed, and it never shows where anything lies in memory. It is one block from malloc, immutable once captured,
- * and may be read by any number of threads.
+ * Capturing is cheap (well under a microsecond where frames were seen before) and looks up no names:
+ * symbolize.h does that later, if anyone asks. Addresses are turned into module and offset at once, so a
+ * backtrace stays true after the module was closed, and it never shows where anything lies in memory. It is
+ * one block from malloc, immutable once captured, and may be read by any number of threads.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #include "module.h"
 
@@ -39,17 +40,45 @@ void egi_backtrace_prime(void);
 /*
  * Captures the calling thread's stack, innermost frame first, beginning with the caller of this function.
  *
- * @skip        leaves out so many of the innermost frames. Calls that the compiler inlined have no frame of their
- *              own: a caller that counts on a number keeps its functions noinline.
- * @stop_frame  an address inside the stack frame of the function at which to stop, as __builtin_frame_address(0)
- *              or the address of one of its locals gives it (of one that is on the stack: AddressSanitizer can move
- *              locals elsewhere): this function and all its callers are left out. NULL: go to the end of the stack. It has to lie on the stack that the caller runs on.
+ * @skip        leaves out so many of the innermost frames. Calls that the compiler inlined have no frame of
+ *              their own: a caller that counts on a number keeps its functions noinline.
+ * @stop_frame  an address inside the stack frame of the function at which to stop, as
+ *              __builtin_frame_address(0) or the address of one of its locals gives it (of one that is on the
+ *              stack: AddressSanitizer can move locals elsewhere): this function and all its callers are left
+ *              out. It has to lie on the stack that the caller runs on, and bounds what is read of it. NULL: go
+ *              to the end of the stack, which is slow, and trusts the frame pointers that it finds.
  *
- * Memory is bounded however deep the stack is. A broken stack ends the trace early; it does not crash. errno is
- * kept. Takes no lock but malloc's (and, without glibc 2.35, the loader's).
+ * Memory is bounded however deep the stack is. A broken stack ends the trace early; it does not crash. errno
+ * is kept. Takes no lock but malloc's (and, without glibc 2.35, the loader's).
  * Return: the backtrace, possibly with no frames; NULL without memory.
  */
 struct egi_backtrace *egi_backtrace_capture(unsigned skip, const void *stop_frame);
+
+/*
+ * The same in two steps, for signal handlers: what was seen of a stack is recorded in memory that the caller
+ * has, and made into a backtrace later, before any of the modules on that stack is closed.
+ */
+#define EGI_BACKTRACE_MODULES_MAX 32 /* frames of more modules than these are shown as of none */
+
+struct egi_backtrace_record {
+	unsigned count;
+	unsigned module_count;
+	uint64_t elided;
+	struct egi_backtrace_frame frames[EGI_BACKTRACE_HEAD + EGI_BACKTRACE_TAIL];
+	struct egi_module_view modules[EGI_BACKTRACE_MODULES_MAX];
+};
+
+/*
+ * Records the stack that a signal interrupted, beginning with the function that was interrupted. `stop_frame`
+ * is as above, never NULL, and lies on that stack, which may be another than the handler's.
+ * Async-signal-safe: takes no memory, and no lock (but, without glibc 2.35, the loader's). On machines that
+ * unwind_step.h does not know, and at a frame without an unwind table, the trace ends.
+ */
+void egi_backtrace_record_interrupted(const ucontext_t *context, const void *stop_frame,
+				      struct egi_backtrace_record *ret_record);
+
+/* Return: the backtrace; NULL without memory. */
+struct egi_backtrace *egi_backtrace_create(const struct egi_backtrace_record *record);
 
 /* Frees a backtrace. NULL is fine. */
 void egi_backtrace_free(struct egi_backtrace *backtrace);
@@ -58,8 +87,8 @@ void egi_backtrace_free(struct egi_backtrace *backtrace);
 unsigned egi_backtrace_count(const struct egi_backtrace *backtrace);
 
 /*
- * How many frames were left out between frame EGI_BACKTRACE_HEAD - 1 and frame EGI_BACKTRACE_HEAD; 0 when all were
- * kept.
+ * How many frames were left out between frame EGI_BACKTRACE_HEAD - 1 and frame EGI_BACKTRACE_HEAD; 0 when all
+ * were kept.
  */
 uint64_t egi_backtrace_elided(const struct egi_backtrace *backtrace);
 

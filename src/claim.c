@@ -5,6 +5,8 @@
 
 #include "verify.h"
 
+#define CLAIM_ALONE 256 /* tasks of the overflow that the only worker claims at once */
+
 void egi_claim_init(struct egi_claim *claim)
 {
 	claim->front = claim->back = claim->start = 0;
@@ -129,6 +131,18 @@ bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t
 			  queue, now_ns);
 	claim_admit(claim, locked);
 	return filled;
+}
+
+bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue)
+{
+	struct egi_batch batch;
+
+	claim_settle(claim, claim->back);
+	if (!egi_queue_take_alone(queue, CLAIM_ALONE, claim->buffer, &batch))
+		return false;
+	claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count, batch.sequence, queue,
+		  0);
+	return true;
 }
 
 /*

@@ -98,6 +98,12 @@ static inline uint32_t egi_claim_count(const struct egi_claim *claim)
 bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns);
 
 /*
+ * The same for the owner of a biased group, in a section: nobody else is there. All tasks of the ring, or a batch of the
+ * overflow.
+ */
+bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue);
+
+/*
  * Owner, when the range is empty: takes over tasks of another claim, the back half or all of them. False if there
  * were none, or the victim or the thief was busy.
  */

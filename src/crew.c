@@ -2,9 +2,12 @@
 #include "crew.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "atomic.h"
+#include "board.h"
 #include "clock.h"
+#include "fence.h"
 #include "park.h"
 #include "thread.h"
 #include "verify.h"
@@ -13,7 +16,6 @@
 #define TICK_MAX (1 * EGI_MILLISECOND)
 #define LINGER (1 * EGI_MILLISECOND) /* how long the sentinel goes on after the last post */
 #define IDLE_MAX (5 * EGI_SECOND)    /* how long an idle thread stays */
-#define LOOKS_MAX 16                 /* posts that the sentinel looks at in one round */
 
 struct member {
 	pthread_t thread;
@@ -22,13 +24,11 @@ struct member {
 	LIST_ENTRY(member) link;
 };
 
-TAILQ_HEAD(board, egi_crew_post);
 LIST_HEAD(members, member);
 
 /* Everything is under the lock. */
 static struct {
 	struct egi_mutex lock;
-	struct board board;
 	struct members idle;     /* asleep until woken, last in first out */
 	struct member *sentinel; /* asleep until `tick_due` */
 	int64_t tick, tick_due;
@@ -37,16 +37,15 @@ static struct {
 	int threads;
 	int serving;
 	int waking;   /* woken or started, and not yet awake */
-	int posts;    /* on the board */
-	int urgent;   /* those of them that want a thread beyond the CPUs */
 	bool missing; /* a thread was wanted and could not be had, and none has come free since */
 	bool stopping;
 } crew = {
     .lock = EGI_MUTEX_INIT,
-    .board = TAILQ_HEAD_INITIALIZER(crew.board),
     .idle = LIST_HEAD_INITIALIZER(crew.idle),
     .cpus = 1,
 };
+
+uint32_t egi_crew_watching;
 
 static void *member_main(void *arg);
 
@@ -58,30 +57,7 @@ static int eager_max(void)
 
 static bool may_serve_now(void)
 {
-	return crew.urgent > 0 || crew.serving + crew.waking < eager_max();
-}
-
-static void board_add(struct egi_crew_post *post)
-{
-	TAILQ_INSERT_TAIL(&crew.board, post, link);
-	post->on_board = true;
-	post->is_urgent = false;
-	crew.posts++;
-}
-
-static void board_remove(struct egi_crew_post *post)
-{
-	TAILQ_REMOVE(&crew.board, post, link);
-	post->on_board = false;
-	crew.posts--;
-	crew.urgent -= post->is_urgent;
-}
-
-/* To the end, so that the others get their turn. */
-static void board_rotate(struct egi_crew_post *post)
-{
-	TAILQ_REMOVE(&crew.board, post, link);
-	TAILQ_INSERT_TAIL(&crew.board, post, link);
+	return egi_board.urgent > 0 || crew.serving + crew.waking < eager_max();
 }
 
 static int member_start(void)
@@ -122,10 +98,10 @@ static bool bring_thread(void)
 static void attend_board(int64_t now)
 {
 	/* Those on their way are enough for what is posted. */
-	if (crew.posts <= crew.waking)
+	if (egi_board.posts <= crew.waking)
 		return;
 	if (crew.sentinel) {
-		if (crew.urgent == 0 && (!may_serve_now() || crew.tick_due - now <= TICK_MIN))
+		if (egi_board.urgent == 0 && (!may_serve_now() || crew.tick_due - now <= TICK_MIN))
 			return;
 		/* It serves; a new sentinel is found when it does. */
 		egi_flag_raise(&crew.sentinel->wake);
@@ -136,38 +112,95 @@ static void attend_board(int64_t now)
 	if (!may_serve_now() && crew.waking > 0)
 		return;
 	if (!bring_thread()) {
-		struct egi_crew_post *post;
-
 		crew.missing = crew.waking == 0;
-		if (crew.missing) {
-			for (post = TAILQ_FIRST(&crew.board); post; post = TAILQ_NEXT(post, link))
-				post->customer->abandon(post);
-		}
+		if (crew.missing)
+			egi_board_abandon_all();
 	}
 }
 
-void egi_crew_call(struct egi_crew_post *post, bool urgent)
+void egi_crew_call(struct egi_post *post, bool urgent)
 {
 	int64_t now = eg_clock_now_ns();
 
 	egi_mutex_lock(&crew.lock);
 	if (!post->on_board)
-		board_add(post);
-	if (urgent && !post->is_urgent) {
-		post->is_urgent = true;
-		crew.urgent++;
-	}
+		egi_board_add(post);
+	if (urgent)
+		egi_board_make_urgent(post);
 	crew.last_post = now;
 	attend_board(now);
 	egi_mutex_unlock(&crew.lock);
 }
 
-void egi_crew_forget(struct egi_crew_post *post)
+void egi_crew_forget(struct egi_post *post)
 {
 	egi_mutex_lock(&crew.lock);
 	if (post->on_board)
-		board_remove(post);
+		egi_board_remove(post);
 	egi_mutex_unlock(&crew.lock);
+}
+
+/* Gives the calling thread its notices. */
+static EGI_COLD void open_notices(void)
+{
+	struct egi_notices *notices = aligned_alloc(EGI_CACHE_PAIR, sizeof(*notices));
+
+	/* The exit hook of a registered thread frees them. */
+	if (!notices || !egi_thread_id()) {
+		free(notices);
+		return;
+	}
+	memset(notices, 0, sizeof(*notices));
+	egi_mutex_lock(&crew.lock);
+	TAILQ_INSERT_TAIL(&egi_board.notices, notices, link);
+	egi_mutex_unlock(&crew.lock);
+	egi_thread_self.notices = notices;
+}
+
+bool egi_crew_show(struct egi_post *post)
+{
+	int at;
+
+	if (EGI_UNLIKELY(!egi_thread_self.notices))
+		open_notices();
+	at = egi_thread_self.notices ? egi_notices_show(egi_thread_self.notices, post) : -1;
+	if (at < 0)
+		return false;
+	post->shown_at = at;
+	egi_store_release_ptr(&post->shown_in, egi_thread_self.notices);
+	return true;
+}
+
+void egi_crew_hide(struct egi_post *post)
+{
+	struct egi_notices *notices = egi_load_relaxed_ptr(&post->shown_in);
+
+	if (!notices)
+		return;
+	if (notices == egi_thread_self.notices) {
+		egi_notices_hide(notices, post->shown_at);
+	} else {
+		egi_mutex_lock(&crew.lock);
+		/* Its thread may be ending, and have put the post on the board. */
+		if (post->shown_in)
+			egi_store_release_ptr(&post->shown_in->shown[post->shown_at], NULL);
+		egi_mutex_unlock(&crew.lock);
+	}
+	egi_store_release_ptr(&post->shown_in, NULL);
+}
+
+void egi_crew_exit_thread(void)
+{
+	struct egi_notices *notices = egi_thread_self.notices;
+
+	if (!notices)
+		return;
+	egi_mutex_lock(&crew.lock);
+	egi_board_drop_notices(notices);
+	attend_board(eg_clock_now_ns());
+	egi_mutex_unlock(&crew.lock);
+	egi_thread_self.notices = NULL;
+	free(notices);
 }
 
 bool egi_crew_is_missing(void)
@@ -186,42 +219,6 @@ bool egi_crew_has_cpus(void)
 	return crew.cpus > 1;
 }
 
-/* Takes a post off the board for the calling thread to serve. NULL if no post has a place. */
-static struct egi_crew_post *board_enlist(void)
-{
-	struct egi_crew_post *post;
-
-	while ((post = TAILQ_FIRST(&crew.board)) != NULL) {
-		board_remove(post);
-		if (post->customer->enlist(post))
-			return post;
-	}
-	return NULL;
-}
-
-/* The sentinel's round: takes down what is done, and returns a post to serve, enlisted, or NULL. */
-static struct egi_crew_post *board_look(void)
-{
-	for (int i = 0; i < LOOKS_MAX; i++) {
-		struct egi_crew_post *post = TAILQ_FIRST(&crew.board);
-		enum egi_crew_look look;
-
-		if (!post)
-			break;
-		look = post->customer->look(post, crew.serving < crew.cpus);
-		if (look == EGI_CREW_MOVING && !may_serve_now()) {
-			board_rotate(post);
-			continue;
-		}
-		board_remove(post);
-		if (look != EGI_CREW_DONE && post->customer->enlist(post))
-			return post;
-		if (look == EGI_CREW_DONE && post->customer->retire(post))
-			board_add(post);
-	}
-	return NULL;
-}
-
 /* A thread that ends its life inside a task does not come back here: its place is given up for it. */
 static void member_is_lost(void *arg)
 {
@@ -232,26 +229,6 @@ static void member_is_lost(void *arg)
 	egi_mutex_unlock(&crew.lock);
 	pthread_detach(pthread_self());
 	free(arg);
-}
-
-/* Under lock, which is given up meanwhile. Returns whether there was work for longer than the sentinel sleeps. */
-static bool member_serve(struct member *member, struct egi_crew_post *post)
-{
-	uint32_t fork_count = egi_thread_fork_count;
-	int64_t begin = eg_clock_now_ns();
-
-	crew.serving++;
-	attend_board(begin);
-	egi_mutex_unlock(&crew.lock);
-	pthread_cleanup_push(member_is_lost, member);
-	post->customer->serve(post);
-	pthread_cleanup_pop(0);
-	/* In a forked child only this thread is left, of a crew that is none. */
-	if (fork_count != egi_thread_fork_count)
-		pthread_exit(NULL);
-	egi_mutex_lock(&crew.lock);
-	crew.serving--;
-	return eg_clock_now_ns() - begin > TICK_MIN;
 }
 
 /* Under lock, which is given up meanwhile: sleeps, and returns false at the deadline if nobody called. */
@@ -269,22 +246,67 @@ static bool member_sleep(struct member *member, int64_t deadline)
 	return called;
 }
 
-/* Under lock. Returns a post to serve, or NULL when the round brought none. */
-static struct egi_crew_post *member_watch(struct member *member)
+/*
+ * Under lock, which may be given up meanwhile: unless another thread watches, whoever shows a group from now on has to
+ * call; what has been shown before goes to the board.
+ */
+static void member_unwatch(struct member *member)
 {
-	struct egi_crew_post *post;
-	bool called;
+	bool active;
+
+	while (!crew.sentinel && egi_crew_is_watching()) {
+		egi_store_relaxed_u32(&egi_crew_watching, 0);
+		egi_fence_heavy(); /* [N2] before the look at all notices; pairs with [N1] */
+		if (egi_board_adopt(EGI_BOARD_ALL, &active) || crew.stopping)
+			return;
+		/* A group is busy for an instant, unless its thread has lost its CPU. */
+		egi_store_release_u32(&egi_crew_watching, 1);
+		member_sleep(member, egi_clock_after(TICK_MIN));
+	}
+}
+
+/* Under lock, which is given up meanwhile. Returns whether there was work for longer than the sentinel sleeps. */
+static bool member_serve(struct member *member, struct egi_post *post)
+{
+	uint32_t fork_count = egi_thread_fork_count;
+	int64_t begin = eg_clock_now_ns();
+
+	crew.serving++;
+	member_unwatch(member);
+	attend_board(begin);
+	egi_mutex_unlock(&crew.lock);
+	pthread_cleanup_push(member_is_lost, member);
+	post->customer->serve(post);
+	pthread_cleanup_pop(0);
+	/* In a forked child only this thread is left, of a crew that is none. */
+	if (fork_count != egi_thread_fork_count)
+		pthread_exit(NULL);
+	egi_mutex_lock(&crew.lock);
+	crew.serving--;
+	return eg_clock_now_ns() - begin > TICK_MIN;
+}
+
+/* Under lock. Returns a post to serve, or NULL when the round brought none. */
+static struct egi_post *member_watch(struct member *member)
+{
+	struct egi_post *post;
+	bool called, active;
 
 	crew.tick_due = egi_clock_after(crew.tick);
 	crew.sentinel = member;
+	/* Who shows a group looks at this behind a fence that costs nothing only where membarrier(2) is. */
+	egi_store_release_u32(&egi_crew_watching, egi_fence_is_asymmetric);
 	called = member_sleep(member, crew.tick_due);
 	if (!called)
 		crew.sentinel = NULL;
 	if (crew.stopping)
 		return NULL;
-	post = board_look();
+	egi_board_adopt(EGI_BOARD_OLD, &active);
+	if (active)
+		crew.last_post = eg_clock_now_ns();
+	post = egi_board_look(crew.serving < crew.cpus, may_serve_now());
 	/* Everything moves: look less often. Something new: look soon. */
-	if (post || called || TAILQ_EMPTY(&crew.board))
+	if (post || called || egi_board.posts == 0)
 		crew.tick = TICK_MIN;
 	else if (crew.tick < TICK_MAX)
 		crew.tick *= 2;
@@ -296,14 +318,17 @@ static bool sentinel_is_wanted(void)
 {
 	if (crew.sentinel)
 		return false;
-	return !TAILQ_EMPTY(&crew.board) || eg_clock_now_ns() - crew.last_post < LINGER;
+	return egi_board.posts > 0 || eg_clock_now_ns() - crew.last_post < LINGER;
 }
 
-/* Under lock. False when the member has been idle for long and should go. */
-static bool member_idle(struct member *member)
+/* Under lock, which is given up meanwhile. False when the member has been idle for long and should go. */
+static bool member_rest(struct member *member)
 {
 	bool called;
 
+	member_unwatch(member);
+	if ((egi_board.posts > 0 && !crew.sentinel) || crew.stopping)
+		return true;
 	LIST_INSERT_HEAD(&crew.idle, member, link);
 	called = member_sleep(member, egi_clock_after(IDLE_MAX));
 	if (!called)
@@ -311,36 +336,52 @@ static bool member_idle(struct member *member)
 	return called;
 }
 
+/* What a member did last. */
+enum member_deed { MEMBER_CAME, MEMBER_WORKED, MEMBER_LOOKED_IN };
+
+/*
+ * Under lock: a post for the calling thread to serve, or NULL. A thread that worked takes the next post instead of
+ * another; it adds to no crowd. One that found next to nothing takes none until the next look: whoever posts such groups,
+ * one after the other, is better left alone with them.
+ */
+static struct egi_post *member_find(enum member_deed before)
+{
+	struct egi_post *post = NULL;
+	bool active;
+
+	if (before == MEMBER_WORKED || (before == MEMBER_CAME && may_serve_now()))
+		post = egi_board_enlist();
+	else if (crew.sentinel)
+		attend_board(eg_clock_now_ns());
+	if (!post && before == MEMBER_WORKED) {
+		egi_board_adopt(EGI_BOARD_OLD, &active);
+		post = egi_board_enlist();
+	}
+	return post;
+}
+
 static void *member_main(void *arg)
 {
 	struct member *member = arg;
+	enum member_deed before = MEMBER_CAME;
 	bool stays = true;
-	enum { CAME, WORKED, LOOKED_IN } before = CAME;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	egi_thread_be_punctual();
 	egi_mutex_lock(&crew.lock);
 	crew.waking--;
 	while (stays && !crew.stopping) {
-		struct egi_crew_post *post = NULL;
+		struct egi_post *post;
 
 		crew.missing = false;
-		/*
-		 * A thread that worked takes the next post instead of another; it adds to no crowd. One that found
-		 * next to nothing takes none until the next look: whoever posts such groups, one after the other,
-		 * is better left alone with them.
-		 */
-		if (before == WORKED || (before == CAME && may_serve_now()))
-			post = board_enlist();
-		else if (crew.sentinel)
-			attend_board(eg_clock_now_ns());
-		before = CAME;
+		post = member_find(before);
+		before = MEMBER_CAME;
 		if (!post && sentinel_is_wanted())
 			post = member_watch(member);
 		else if (!post)
-			stays = member_idle(member);
+			stays = member_rest(member);
 		if (post)
-			before = member_serve(member, post) ? WORKED : LOOKED_IN;
+			before = member_serve(member, post) ? MEMBER_WORKED : MEMBER_LOOKED_IN;
 	}
 	crew.threads--;
 	if (!member->awaited)
@@ -363,6 +404,7 @@ void egi_crew_stop(void)
 
 	egi_mutex_lock(&crew.lock);
 	crew.stopping = true;
+	egi_store_relaxed_u32(&egi_crew_watching, 0);
 	while (crew.sentinel || (member = LIST_FIRST(&crew.idle)) != NULL) {
 		if (crew.sentinel) {
 			member = crew.sentinel;
@@ -393,9 +435,10 @@ void egi_crew_unlock(void)
 
 void egi_crew_start_child(void)
 {
-	TAILQ_INIT(&crew.board);
+	egi_board_start_child(egi_thread_self.notices);
 	LIST_INIT(&crew.idle);
 	crew.sentinel = NULL;
-	crew.threads = crew.serving = crew.waking = crew.posts = crew.urgent = 0;
+	crew.threads = crew.serving = crew.waking = 0;
 	crew.missing = false;
+	egi_store_relaxed_u32(&egi_crew_watching, 0);
 }

@@ -9,7 +9,8 @@
  * other, sleeps when the board is empty, and leaves after a while. Up to the number of CPUs less one, a post gets
  * a thread at once: the submitting or waiting thread keeps a CPU busy itself. Beyond that, posts stay on the
  * board under the eyes of one idle thread, the sentinel, which looks every so often whether the posted groups
- * move and takes part in one that does not. So a million small tasks need no more threads than CPUs, tasks that
+ * move and takes part in one that does not. It also looks at the notices (notice.h), and puts on the board what has
+ * been shown for longer than it sleeps. So a million small tasks need no more threads than CPUs, tasks that
  * block get more threads as long as tasks wait behind them, and a burst of posts costs no system call while the
  * sentinel is awake.
  *
@@ -17,47 +18,35 @@
  * for about a millisecond after the last post, and then sleeps like any other: an idle process uses no CPU.
  */
 
-#include <sys/queue.h>
-
-#include "base.h"
-
-enum egi_crew_look {
-	EGI_CREW_DONE,   /* nothing to do: take the post down */
-	EGI_CREW_MOVING, /* tasks wait, and are being started */
-	EGI_CREW_SERVE   /* tasks wait and a thread is wanted */
-};
-
-struct egi_crew_post {
-	const struct egi_crew_customer *customer;
-	bool on_board;
-	bool is_urgent;
-	TAILQ_ENTRY(egi_crew_post) link;
-};
-
-/*
- * What a group does for the crew. All but `serve` are called with the crew's lock held: they must be short and
- * may take no lock.
- */
-struct egi_crew_customer {
-	/* The post comes off the board; takes a place for the calling thread to serve. False: no place is free. */
-	bool (*enlist)(struct egi_crew_post *post);
-	/* How the group fares; `spare_cpu` says that a CPU may be idle. */
-	enum egi_crew_look (*look)(struct egi_crew_post *post, bool spare_cpu);
-	/* The post comes off the board unserved because nothing waits. True: it was a mistake, put it back. */
-	bool (*retire)(struct egi_crew_post *post);
-	/* No thread can be had for the post: whoever waits for the group should help. */
-	void (*abandon)(struct egi_crew_post *post);
-	/* Works for the group until there is nothing to do, and leaves the place. */
-	void (*serve)(struct egi_crew_post *post);
-};
+#include "atomic.h"
+#include "post.h"
 
 /*
  * Puts a post on the board. `urgent`: a thread should come even if the CPUs are busy. Threads: any.
  */
-void egi_crew_call(struct egi_crew_post *post, bool urgent);
+void egi_crew_call(struct egi_post *post, bool urgent);
+
+/*
+ * Shows a post in the calling thread's notices: the light way to ask for a thread, which is enough while the crew is
+ * watching (notice.h). False if it cannot be shown. Hiding it again: any thread; afterwards the crew comes to it
+ * through the board only.
+ */
+bool egi_crew_show(struct egi_post *post);
+void egi_crew_hide(struct egi_post *post);
+
+/* Not zero while a thread of the crew is going to look at all notices once more before it sleeps for good. */
+extern uint32_t egi_crew_watching;
+
+static inline bool egi_crew_is_watching(void)
+{
+	return egi_load_relaxed_u32(&egi_crew_watching) != 0;
+}
+
+/* The calling thread ends: what it showed goes to the board. */
+void egi_crew_exit_thread(void);
 
 /* Takes a post down. Afterwards the crew does not know it. Threads: any, not from a customer's function. */
-void egi_crew_forget(struct egi_crew_post *post);
+void egi_crew_forget(struct egi_post *post);
 
 /* Whether no thread can be had: one was wanted, could not be started, and none has come free since. */
 bool egi_crew_is_missing(void);

@@ -3,12 +3,12 @@
 
 #include "worker.h"
 
-static struct eg_group_state *state_of(struct egi_crew_post *post)
+static struct eg_group_state *state_of(struct egi_post *post)
 {
 	return EGI_CONTAINER_OF(post, struct eg_group_state, post);
 }
 
-static bool customer_enlist(struct egi_crew_post *post)
+static bool customer_enlist(struct egi_post *post)
 {
 	struct eg_group_state *state = state_of(post);
 	uint64_t gate = egi_load_relaxed_u64(&state->gate), next;
@@ -23,7 +23,7 @@ static bool customer_enlist(struct egi_crew_post *post)
 	return placed;
 }
 
-static enum egi_crew_look customer_look(struct egi_crew_post *post, bool spare_cpu)
+static enum egi_post_look customer_look(struct egi_post *post, bool spare_cpu)
 {
 	struct eg_group_state *state = state_of(post);
 	struct egi_slots_walk walk = {&state->slots, 0};
@@ -32,7 +32,7 @@ static enum egi_crew_look customer_look(struct egi_crew_post *post, bool spare_c
 	bool moved, fed;
 
 	if (!egi_state_has_tasks(state))
-		return EGI_CREW_DONE;
+		return EGI_POST_DONE;
 	while ((worker = egi_slots_next(&walk)) != NULL)
 		moves += egi_load_acquire_u64(&worker->done);
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next) {
@@ -44,10 +44,10 @@ static enum egi_crew_look customer_look(struct egi_crew_post *post, bool spare_c
 	state->seen_moves = moves;
 	state->seen_submitted = submitted;
 	/* Nothing starts; or the submitter has gone quiet and its CPU may be free. */
-	return !moved || (!fed && spare_cpu) ? EGI_CREW_SERVE : EGI_CREW_MOVING;
+	return !moved || (!fed && spare_cpu) ? EGI_POST_SERVE : EGI_POST_MOVING;
 }
 
-static bool customer_retire(struct egi_crew_post *post)
+static bool customer_retire(struct egi_post *post)
 {
 	struct eg_group_state *state = state_of(post);
 
@@ -56,14 +56,14 @@ static bool customer_retire(struct egi_crew_post *post)
 	return egi_state_has_left_over(state) && egi_gate_post(&state->gate, true);
 }
 
-static void customer_abandon(struct egi_crew_post *post)
+static void customer_abandon(struct egi_post *post)
 {
 	/* [E2] full, by the post in the gate: what may want to help is awake to look at the crew. */
 	egi_event_notify(&state_of(post)->finished);
 	egi_event_notify(&state_of(post)->room);
 }
 
-static void customer_serve(struct egi_crew_post *post)
+static void customer_serve(struct egi_post *post)
 {
 	struct eg_group_state *state = state_of(post);
 
@@ -84,10 +84,35 @@ static void customer_serve(struct egi_crew_post *post)
 	egi_state_release(state);
 }
 
-const struct egi_crew_customer egi_customer = {
+/* May meet a state that is no group's, or another's than was shown: it reads nothing but what is always there. */
+static enum egi_post_glance customer_glance(struct egi_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+	uint64_t life = egi_load_acquire_u64(&state->life);
+
+	if (!egi_queue_has_tasks(&state->first_queue) && !egi_claim_has_tasks(&state->first_worker.claim))
+		return EGI_POST_NOTHING;
+	if (state->seen_life == life)
+		return EGI_POST_OLD;
+	state->seen_life = life;
+	return EGI_POST_NEW;
+}
+
+static enum egi_post_adoption customer_adopt(struct egi_post *post)
+{
+	struct eg_group_state *state = state_of(post);
+
+	if (!egi_state_try_share(state))
+		return EGI_POST_BUSY;
+	return egi_gate_post(&state->gate, false) ? EGI_POST_ADOPTED : EGI_POST_LEFT;
+}
+
+const struct egi_post_customer egi_customer = {
     .enlist = customer_enlist,
     .look = customer_look,
     .retire = customer_retire,
     .abandon = customer_abandon,
     .serve = customer_serve,
+    .glance = customer_glance,
+    .adopt = customer_adopt,
 };

@@ -9,6 +9,6 @@
 
 #include "crew.h"
 
-extern const struct egi_crew_customer egi_customer;
+extern const struct egi_post_customer egi_customer;
 
 #endif

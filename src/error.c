@@ -10,6 +10,7 @@
 #include "verify.h"
 
 #define MESSAGE_MAX 65536
+#define MESSAGE_USUAL 256 /* longer ones are printed twice: for their length, and to memory of that size */
 
 struct eg_error {
 	uint32_t refs;
@@ -71,16 +72,34 @@ eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *caus
 	return error;
 }
 
+/*
+ * Prints the message into a buffer.
+ * Return: its length, which may be more than fits; negative when the format, or an argument, was not to be
+ * printed.
+ */
+static int message_print(char *buffer, size_t size, const char *format, va_list args)
+{
+	size_t length = strnlen(format, size);
+
+	/* Text without conversions needs no printf, which takes ten times as long. */
+	if (length < size && memchr(format, '%', length) == NULL) {
+		memcpy(buffer, format, length + 1);
+		return (int)length;
+	}
+	return vsnprintf(buffer, size, format, args);
+}
+
 eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
 			 const char *prefix, const char *format, va_list args)
 {
 	size_t prefix_size = strlen(prefix), size;
+	char buffer[MESSAGE_USUAL];
 	eg_error *error;
 	va_list again;
 	int length;
 
 	va_copy(again, args);
-	length = format ? vsnprintf(NULL, 0, format, again) : -1;
+	length = format ? message_print(buffer, sizeof(buffer), format, again) : -1;
 	va_end(again);
 	if (length < 0) {
 		/* The format, or an argument, was not to be printed: the code still is. */
@@ -93,7 +112,10 @@ eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, str
 	if (error_is_bare(error))
 		return error;
 	memcpy(error->text, prefix, prefix_size);
-	vsnprintf(error->text + prefix_size, size - prefix_size, format, args);
+	if ((size_t)length < sizeof(buffer))
+		memcpy(error->text + prefix_size, buffer, (size_t)length + 1);
+	else
+		vsnprintf(error->text + prefix_size, size - prefix_size, format, args);
 	return error;
 }
 

@@ -184,11 +184,15 @@ int eg_group_set_limit(eg_group *group, int limit)
 	if (egi_load_acquire_u32(&state->closed))
 		return -ECANCELED;
 	limit = resolve_limit(limit);
+	if (!egi_bias_is_mine(state))
+		egi_state_share(state);
 	gate = egi_load_relaxed_u64(&state->gate);
 	do {
 		next = gate & ~(EGI_GATE_MAX * EGI_GATE_LIMIT_ONE);
 		next |= egi_gate_limit_of(limit) * EGI_GATE_LIMIT_ONE;
 	} while (!egi_cas_u64(&state->gate, &gate, next));
+	if ((next & EGI_GATE_BIASED) != 0)
+		return 0; /* nobody else has ever seen it */
 	if (egi_gate_running(next) > egi_gate_limit(next))
 		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
 	else if (!egi_gate_has_room(gate) && egi_gate_has_room(next) && egi_state_has_left_over(state))
@@ -201,19 +205,14 @@ int eg_group_set_limit(eg_group *group, int limit)
 static int submit(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site, enum egi_submit_mode mode)
 {
 	struct eg_group_state *state;
-	struct egi_task task;
 	int err;
 
-	if (EGI_UNLIKELY(!group || !fn))
+	if (!fn)
 		return -EINVAL;
-	state = group_state(group);
-	if (EGI_UNLIKELY(!state || state->fork_count != egi_thread_fork_count)) {
-		err = group_open(group, &state);
-		if (err)
-			return err;
-	}
-	task = egi_task_make(fn, arg, egi_site_number(site));
-	return egi_submit(state, task, mode);
+	err = group_open(group, &state);
+	if (err)
+		return err;
+	return egi_submit(state, egi_task_make(fn, arg, egi_site_number(site)), mode);
 }
 
 /* Submits a boxed task; the box is freed if it is not accepted. */
@@ -231,11 +230,25 @@ static EGI_COLD int submit_boxed(eg_group *group, eg_task_fn *fn, void *arg, con
 	return err;
 }
 
-int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
+/* Whatever is not a task of an ordinary function from a known call site to a group that is in use. */
+static EGI_NOINLINE int go_slow(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
 {
-	if (EGI_UNLIKELY(!egi_task_fits(fn)))
+	if (!egi_task_fits(fn))
 		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_GO);
 	return submit(group, fn, arg, site, EGI_SUBMIT_GO);
+}
+
+int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
+{
+	struct eg_group_state *state;
+	uint32_t number;
+
+	if (EGI_UNLIKELY(!group || !fn || !egi_task_fits(fn) || !egi_site_is_known(site, &number)))
+		return go_slow(group, fn, arg, site);
+	state = group_state(group);
+	if (EGI_UNLIKELY(!state || !egi_submit_fast(state, egi_task_make(fn, arg, number))))
+		return go_slow(group, fn, arg, site);
+	return 0;
 }
 
 int(eg_group_go)(eg_group *group, eg_task_fn *fn, void *arg)
@@ -318,37 +331,83 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 	}
 }
 
-/* The round is over: so is the context, unless it is someone else's. */
-static void state_finish_ctx(struct eg_group_state *state)
+/* Everything is done. The round is over: so is the context, unless it is someone else's. Returns the group's code. */
+static int state_finish_round(struct eg_group_state *state)
 {
-	if (!state->owns_ctx || eg_ctx_err(state->ctx) != 0)
-		return;
-	egi_store_release_u32(&state->over, 1);
-	eg_ctx_cancel(state->ctx, NULL);
+	egi_state_conceal(state);
+	if (state->owns_ctx && eg_ctx_err(state->ctx) == 0) {
+		egi_store_release_u32(&state->over, 1);
+		eg_ctx_cancel(state->ctx, NULL);
+	}
+	/* [F2] acquire: pairs with [F1]. */
+	return eg_error_code(egi_load_acquire_ptr(&state->failures.first));
+}
+
+/*
+ * Waits on the thread towards which the group is biased. True: the wait is over, with *ret_err its result. False: others
+ * have come, and *ret_placed says whether the caller has a place; *ret_holds, whether it is a holder.
+ */
+static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *ret_holds, int *ret_err)
+{
+	enum egi_worker_end end = egi_worker_run_biased(state);
+
+	*ret_holds = end == EGI_WORKER_DRY || end == EGI_WORKER_YIELDED;
+	*ret_placed = end == EGI_WORKER_DRY;
+	switch (end) {
+	case EGI_WORKER_DONE:
+		*ret_err = 0;
+		return true;
+	case EGI_WORKER_INSIDE:
+		*ret_err = -EDEADLK;
+		return true;
+	case EGI_WORKER_FORKED:
+		*ret_err = -EOWNERDEAD;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Waits until everything is done, or the deadline. The thread that made the group has it to itself at first; then it is
+ * one of several. Returns 0 with the round over and the group's code, -ETIMEDOUT, -EDEADLK or -EOWNERDEAD.
+ */
+static int state_wait_all(struct eg_group_state *state, bool helps, int64_t deadline_ns, int *ret_code)
+{
+	bool placed = false, holds = false;
+	int err;
+
+	if (helps && wait_biased(state, &placed, &holds, &err)) {
+		if (err == 0)
+			*ret_code = state_finish_round(state);
+		return err;
+	}
+	if (!holds) {
+		if (egi_recovery_is_inside(state))
+			return -EDEADLK;
+		egi_state_share(state);
+		egi_state_hold(state, helps, &placed);
+	}
+	err = state_wait(state, placed, helps, deadline_ns);
+	if (err == -EOWNERDEAD)
+		return err;
+	/* Still a holder: another waiter may have destroyed the group by now. */
+	if (err == 0)
+		*ret_code = state_finish_round(state);
+	egi_state_release(state);
+	return err;
 }
 
 static int group_wait(eg_group *group, bool helps, int64_t deadline_ns)
 {
 	struct eg_group_state *state;
-	bool placed;
-	int err = group_find(group, &state);
+	int err = group_find(group, &state), code;
 
 	if (err || !state)
 		return err;
-	if (egi_recovery_is_inside(state))
-		return -EDEADLK;
 	helps = helps && (state->flags & EG_GROUP_NO_HELP) == 0;
-	egi_state_hold(state, helps, &placed);
-	err = state_wait(state, placed, helps, deadline_ns);
-	if (err == -EOWNERDEAD)
-		return err;
-	if (err == 0) {
-		state_finish_ctx(state);
-		/* [F2] acquire: pairs with [F1]. */
-		err = eg_error_code(egi_load_acquire_ptr(&state->failures.first));
-	}
-	egi_state_release(state);
-	return err;
+	err = state_wait_all(state, helps, deadline_ns, &code);
+	return err ? err : code;
 }
 
 int eg_group_wait(eg_group *group)
@@ -419,28 +478,38 @@ int eg_group_reset(eg_group *group)
 	return 0;
 }
 
+/* Ends a group with whatever is unfinished in it. Returns 0, -EDEADLK or -EOWNERDEAD. */
+static int state_close(struct eg_group_state *state)
+{
+	int code;
+
+	if (egi_recovery_is_inside(state))
+		return -EDEADLK;
+	egi_state_share(state);
+	egi_state_close(state);
+	if (state->owns_ctx)
+		eg_ctx_cancel(state->ctx, NULL);
+	egi_event_notify(&state->room);
+	return state_wait_all(state, true, EGI_FOREVER, &code);
+}
+
 int eg_group_destroy(eg_group *group)
 {
 	struct eg_group_state *state;
-	bool placed;
 	int err;
 
 	if (!group)
 		return 0;
 	err = group_find(group, &state);
 	if (!err && state) {
-		if (egi_recovery_is_inside(state))
-			return -EDEADLK;
-		egi_store_release_u32(&state->closed, 1);
-		egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
-		if (state->owns_ctx)
-			eg_ctx_cancel(state->ctx, NULL);
-		egi_event_notify(&state->room);
-		egi_state_hold(state, egi_state_unfinished(state) != 0, &placed);
-		err = state_wait(state, placed, true, EGI_FOREVER);
+		if (!egi_state_is_at_rest(state))
+			err = state_close(state);
+		if (err == -EDEADLK)
+			return err;
 		if (err != -EOWNERDEAD) {
+			if (state->owns_ctx)
+				eg_ctx_cancel(state->ctx, NULL);
 			state_drop_ctx(state);
-			egi_state_release(state);
 			egi_state_abandon(state);
 		}
 	}

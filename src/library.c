@@ -11,6 +11,7 @@
 #include "fence.h"
 #include "panic.h"
 #include "site.h"
+#include "state.h"
 #include "symbolize.h"
 #include "thread.h"
 #include "verify.h"
@@ -51,16 +52,28 @@ static void fork_unlocks(void)
 static void fork_enters_child(void)
 {
 	egi_thread_fork_count++;
+	egi_thread_start_child();
 	egi_recovery_mark_all();
 	egi_crew_start_child();
 	egi_fence_start();
 	fork_unlocks();
 }
 
+/* In this order: what its tasks leave behind may be put on the board, and states come back to it. */
+static void thread_exits(void)
+{
+	egi_recovery_exit_thread();
+	egi_crew_exit_thread();
+	egi_state_exit_thread();
+}
+
+/* Named by verify.c, see there. */
+const char egi_library_is_linked = 1;
+
 static void __attribute__((constructor)) library_loads(void)
 {
 	egi_fence_start();
-	egi_thread_start();
+	egi_thread_start(thread_exits);
 	egi_crew_start();
 	egi_backtrace_prime();
 	EGI_VERIFY(pthread_atfork(fork_prepares, fork_unlocks, fork_enters_child) == 0,
@@ -70,4 +83,5 @@ static void __attribute__((constructor)) library_loads(void)
 static void __attribute__((destructor)) library_ends(void)
 {
 	egi_crew_stop();
+	egi_state_exit_thread();
 }

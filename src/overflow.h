@@ -80,6 +80,13 @@ static inline void egi_overflow_append(struct egi_overflow *overflow, struct egi
 	egi_store_release_u64(&overflow->published, overflow->published + 1);
 }
 
+/* Room for how many tasks is kept while none waits. */
+static inline uint64_t egi_overflow_capacity(const struct egi_overflow *overflow)
+{
+	return (overflow->tail ? overflow->tail->capacity : 0) +
+	       (overflow->spare ? overflow->spare->capacity : 0);
+}
+
 /* How many tasks wait. Exact for nobody, never less than what waits for its own producer. */
 static inline uint64_t egi_overflow_pending(const struct egi_overflow *overflow)
 {

@@ -21,7 +21,7 @@ void egi_recovery_init(struct egi_recovery *recovery)
 	recovery->defers_room = EGI_DEFERS_INLINE;
 }
 
-static void thread_exits(void)
+void egi_recovery_exit_thread(void)
 {
 	struct egi_recovery *recovery;
 
@@ -39,7 +39,6 @@ void egi_recovery_enter(struct egi_recovery *recovery, const void *frame)
 	recovery->stop = frame;
 	recovery->magic = MAGIC;
 	recovery->outer = egi_thread_self.recovery;
-	egi_thread_self.at_exit = thread_exits;
 	egi_thread_self.recovery = recovery;
 }
 
@@ -140,8 +139,8 @@ static void __attribute__((noreturn)) unwind(struct egi_recovery *recovery, eg_e
 	run_defers(recovery);
 	EGI_VERIFY(recovery->magic == MAGIC && recovery == egi_thread_self.recovery,
 		   "panic in a task that is over");
-	EGI_VERIFY(recovery->thread == egi_thread_id(), "panic on a thread that does not run the task");
 	EGI_VERIFY(recovery->fork_count == egi_thread_fork_count, "panic in a forked copy of a task");
+	EGI_VERIFY(recovery->thread == egi_thread_id(), "panic on a thread that does not run the task");
 	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)__builtin_frame_address(0),
 		   "panic on a stack that is not the task's");
 	longjmp(recovery->jump_to, 1);

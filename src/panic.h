@@ -53,6 +53,9 @@ void egi_recovery_init(struct egi_recovery *recovery);
 void egi_recovery_enter(struct egi_recovery *recovery, const void *frame);
 void egi_recovery_leave(struct egi_recovery *recovery);
 
+/* The calling thread ends, perhaps inside tasks: has each of them recorded as failed. */
+void egi_recovery_exit_thread(void);
+
 /* Whether the calling thread is running a task of this group, at any depth. */
 bool egi_recovery_is_inside(const void *group);
 

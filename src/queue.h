@@ -25,6 +25,8 @@
 
 #define EGI_QUEUE_SHARED UINT64_MAX /* the owner of a queue that several threads fill under a lock */
 
+#define EGI_QUEUE_LIGHT 2048 /* tasks */
+
 struct egi_queue {
 	struct egi_overflow overflow;
 	struct egi_ring ring;
@@ -77,6 +79,12 @@ static inline uint64_t egi_queue_submitted(const struct egi_queue *queue)
 	return egi_load_acquire_u64(&queue->ring_in) + egi_load_acquire_u64(&queue->overflow.published);
 }
 
+/* Whether the queue, with no task in it, holds little memory. */
+static inline bool egi_queue_is_light(const struct egi_queue *queue)
+{
+	return egi_overflow_capacity(&queue->overflow) <= EGI_QUEUE_LIGHT;
+}
+
 /* Whether tasks wait here. */
 static inline bool egi_queue_has_tasks(const struct egi_queue *queue)
 {
@@ -100,5 +108,9 @@ static inline uint64_t egi_queue_taken(const struct egi_queue *queue)
  */
 bool egi_queue_take(struct egi_queue *queue, uint64_t max, struct egi_task *buffer,
 		    struct egi_batch *ret_batch);
+
+/* The same while no other thread takes or puts; all of the ring, or up to `max` tasks of the overflow. */
+bool egi_queue_take_alone(struct egi_queue *queue, uint64_t max, struct egi_task *buffer,
+			  struct egi_batch *ret_batch);
 
 #endif

@@ -5,35 +5,89 @@
 
 #include "verify.h"
 
-struct eg_group_state *egi_state_create(const struct eg_group_options *options,
-					const struct egi_crew_customer *customer)
+#define LIVES_AT_ONCE 65536
+#define KEPT_MAX 32    /* states kept by a thread: groups within groups, or batches of them */
+#define KEPT_WORKERS 4 /* the most workers of a state that is kept */
+
+/* A number that no other group has had, in this process. */
+static uint64_t new_life(struct egi_thread *self)
 {
-	static uint64_t lives;
+	static uint64_t last;
+
+	if (self->life_next == self->life_end) {
+		self->life_next = egi_add_u64(&last, LIVES_AT_ONCE) + 1;
+		self->life_end = self->life_next + LIVES_AT_ONCE;
+	}
+	return self->life_next++;
+}
+
+/* What stays as it is from one group to the next. */
+static struct eg_group_state *state_alloc(const struct egi_post_customer *customer)
+{
 	struct eg_group_state *state = aligned_alloc(EGI_CACHE_PAIR, sizeof(*state));
 
 	if (!state)
 		return NULL;
-	state->life = egi_add_u64(&lives, 1) + 1;
+	state->gate = EGI_GATE_DEAD;
+	state->contested = 0;
+	state->busy = 0;
+	state->attention = 0;
+	state->finished = state->room = (struct egi_event){0, 0};
+	egi_mutex_init(&state->lock);
+	egi_mutex_init(&state->submission);
+	egi_mutex_init(&state->sharing);
+	state->post = (struct egi_post){.customer = customer};
+	state->announced = false;
+	state->seen_life = state->seen_moves = state->seen_submitted = 0;
+	egi_slots_init(&state->slots, 0);
+	egi_slots_add_first(state);
+	egi_queue_init(&state->first_queue, 0);
+	state->queues = &state->first_queue;
+	state->queues_count = 1;
+	state->shared = NULL;
+	return state;
+}
+
+/* A state that this thread keeps, or a new one. NULL without memory. */
+static struct eg_group_state *state_get(struct egi_thread *self, const struct egi_post_customer *customer)
+{
+	struct eg_group_state *state = self->kept;
+
+	if (!state)
+		return state_alloc(customer);
+	self->kept = state->next_kept;
+	self->kept_count--;
+	return state;
+}
+
+struct eg_group_state *egi_state_create(const struct eg_group_options *options,
+					const struct egi_post_customer *customer)
+{
+	struct egi_thread *self = &egi_thread_self;
+	struct eg_group_state *state = state_get(self, customer);
+	uint64_t limit = egi_gate_limit_of(options->limit), life;
+
+	if (!state)
+		return NULL;
+	life = new_life(self);
+	egi_store_release_u64(&state->life, life);
 	state->fork_count = egi_thread_fork_count;
 	state->flags = options->flags;
 	state->backlog = options->backlog;
 	state->ctx = state->parent = NULL;
 	state->owns_ctx = false;
 	state->attention = state->halted = state->over = state->closed = 0;
-	state->gate = egi_gate_limit_of(options->limit) * EGI_GATE_LIMIT_ONE;
-	state->finished = state->room = (struct egi_event){0, 0};
 	egi_failures_init(&state->failures, options->collect);
-	egi_mutex_init(&state->lock);
-	egi_mutex_init(&state->submission);
-	egi_mutex_init(&state->sharing);
-	state->shared = NULL;
-	state->post = (struct egi_crew_post){.customer = customer};
-	state->seen_moves = state->seen_submitted = 0;
-	egi_slots_init(&state->slots, 0);
-	egi_slots_add_first(state);
-	egi_queue_init(&state->first_queue, 0);
-	state->queues = &state->first_queue;
-	state->queues_count = 1;
+	state->first_queue.index_base = egi_queue_submitted(&state->first_queue);
+	if (options->backlog == 0) {
+		state->owner = state->first_queue.owner = egi_thread_id();
+		egi_store_release_u64(&state->gate, egi_gate_biased(limit, life));
+	} else {
+		/* Room is asked for under a lock, so there is nothing to be gained. */
+		state->owner = EGI_OWNER_NONE;
+		state->first_queue.owner = 0;
+		egi_store_release_u64(&state->gate, limit * EGI_GATE_LIMIT_ONE);
+	}
 	return state;
 }
 
@@ -54,6 +108,7 @@ static void state_free(struct eg_group_state *state)
 {
 	struct egi_queue *queue = state->queues;
 
+	/* Also when it is not posted: a thread of the crew may be looking at it, under the crew's lock. */
 	egi_crew_forget(&state->post);
 	while (queue) {
 		struct egi_queue *next = queue->next;
@@ -64,13 +119,46 @@ static void state_free(struct eg_group_state *state)
 		queue = next;
 	}
 	egi_slots_finish(state);
-	egi_failures_finish(&state->failures);
 	egi_mutex_finish(&state->lock);
 	egi_mutex_finish(&state->submission);
 	egi_mutex_finish(&state->sharing);
+	free(state);
+}
+
+/*
+ * The group is gone, and with it everybody who was inside: `gate` is what it was just before. The calling thread keeps
+ * the state for its next group if it is an ordinary one.
+ */
+static void state_retire(struct eg_group_state *state, uint64_t gate)
+{
+	struct egi_thread *self = &egi_thread_self;
+
+	egi_failures_finish(&state->failures);
 	EGI_ASSERT(!state->owns_ctx || !state->ctx);
 	eg_ctx_unref(state->parent);
-	free(state);
+	if (self->kept_count == KEPT_MAX || self->id == 0 || state->queues_count > 1 ||
+	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
+		state_free(state);
+		return;
+	}
+	if ((gate & EGI_GATE_POSTED) != 0)
+		egi_crew_forget(&state->post);
+	state->next_kept = self->kept;
+	self->kept = state;
+	self->kept_count++;
+}
+
+void egi_state_exit_thread(void)
+{
+	struct egi_thread *self = &egi_thread_self;
+
+	while (self->kept) {
+		struct eg_group_state *state = self->kept;
+
+		self->kept = state->next_kept;
+		self->kept_count--;
+		state_free(state);
+	}
 }
 
 /* Under lock. NULL without memory. */
@@ -107,19 +195,21 @@ static struct egi_queue *queue_find(struct eg_group_state *state, uint64_t threa
 	return state->shared;
 }
 
-struct egi_queue *egi_state_queue_slow(struct eg_group_state *state)
+struct egi_queue *egi_state_queue(struct eg_group_state *state)
 {
 	struct egi_thread *self = &egi_thread_self;
 	uint64_t thread = egi_thread_id();
-	struct egi_queue *queue;
+	struct egi_queue *queue = egi_state_queue_fast(state);
 
+	if (queue)
+		return queue;
 	egi_mutex_lock(&state->lock);
 	queue = queue_find(state, thread);
-	egi_mutex_unlock(&state->lock);
-	if (queue) {
+	if (queue && queue->owner == thread && state->backlog == 0 && state->closed == 0) {
 		self->queue = queue;
 		self->queue_life = state->life;
 	}
+	egi_mutex_unlock(&state->lock);
 	return queue;
 }
 
@@ -212,21 +302,88 @@ void egi_state_release(struct eg_group_state *state)
 	uint64_t before = egi_add_u64(&state->gate, ~EGI_GATE_HOLDERS_ONE + 1);
 
 	if ((before & EGI_GATE_DEAD) != 0 && egi_gate_holders(before) == 1)
-		state_free(state);
+		state_retire(state, before);
 }
 
 void egi_state_abandon(struct eg_group_state *state)
 {
-	uint64_t before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
+	uint64_t before;
 
+	egi_crew_hide(&state->post);
+	state->announced = false;
+	if (egi_bias_is_mine(state) && egi_bias_begin(state)) {
+		before = state->gate;
+		egi_store_relaxed_u64(&state->gate, EGI_GATE_DEAD);
+		egi_bias_end(state);
+		state_retire(state, before);
+		return;
+	}
+	egi_state_share(state);
+	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
 	if (egi_gate_holders(before) == 0)
-		state_free(state);
+		state_retire(state, before);
+}
+
+void egi_state_announce(struct eg_group_state *state, const struct egi_queue *queue)
+{
+	if (queue == &state->first_queue && egi_load_relaxed_u64(&state->owner) == egi_thread_self.id) {
+		if (!state->announced)
+			state->announced = egi_crew_show(&state->post);
+		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
+		egi_fence_light();
+		if (state->announced && egi_crew_is_watching())
+			return;
+	}
+	/*
+	 * [G1] The task before the look at the gate; pairs with [G2]. Without it the task is left lying:
+	 *
+	 *     submitter                             last worker
+	 *                                           finds no task
+	 *     puts the task (still in its buffer)
+	 *     the gate is quiet: it will be seen
+	 *                                           leaves; the gate is no longer quiet
+	 *                                           looks again: sees no task
+	 */
+	egi_fence_light();
+	if (EGI_UNLIKELY(!egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate))))
+		egi_state_call(state, false);
+}
+
+void egi_state_conceal(struct eg_group_state *state)
+{
+	if (!state->announced || egi_load_relaxed_u64(&state->owner) != egi_thread_self.id)
+		return;
+	egi_crew_hide(&state->post);
+	state->announced = false;
 }
 
 void egi_state_call(struct eg_group_state *state, bool urgent)
 {
+	egi_state_share(state);
 	if (egi_gate_post(&state->gate, urgent))
 		egi_crew_call(&state->post, urgent);
+}
+
+bool egi_state_is_at_rest(struct eg_group_state *state)
+{
+	bool at_rest;
+
+	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
+		return false;
+	at_rest = state->slots.taken == 0 && !egi_queue_has_tasks(&state->first_queue);
+	egi_bias_end(state);
+	return at_rest;
+}
+
+void egi_state_close(struct eg_group_state *state)
+{
+	egi_mutex_lock(&state->lock);
+	egi_store_release_u32(&state->closed, 1);
+	/* No thread finds its queue without coming by `closed`. */
+	egi_store_release_u64(&state->owner, EGI_OWNER_NONE);
+	egi_store_release_u64(&state->life, new_life(&egi_thread_self));
+	egi_mutex_unlock(&state->lock);
+	egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
 }
 
 void egi_state_notify_if_done(struct eg_group_state *state)

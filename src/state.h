@@ -20,6 +20,21 @@
  *   D = 1, equal to S            the other task is still to run
  *
  * No counter is shared by the threads that raise them.
+ *
+ * A group starts biased towards the thread that makes it, its owner: as long as no other thread uses it, the owner
+ * submits, waits and destroys without a locked instruction or a fence. It works on what others might look at in
+ * sections, between egi_bias_begin and egi_bias_end; whoever else comes first says so in `contested`, and has the group
+ * shared once the owner is out of its section. That is once and for all: a group is never biased again.
+ *
+ *   owner                                 other thread
+ *   busy = 1                              contested = this life
+ *   light fence [B1]                      heavy fence [B2]
+ *   looks at contested                    waits until busy is 0
+ *   takes tasks with plain stores         makes the gate a shared one; takes tasks with locked instructions
+ *   busy = 0
+ *
+ * At least one of them sees the other. A group that has one submitter and is finished before the crew comes to it
+ * therefore costs no more than its tasks.
  */
 
 #include "claim.h"
@@ -43,6 +58,8 @@ struct egi_worker {
 	uint64_t claimed; /* how many it last claimed, and when */
 	int64_t claimed_ns;
 	bool tasks_are_long;
+	bool left_some;           /* to whom it last stole from */
+	bool biased;              /* it is the owner's, and has its place by the bias */
 	struct egi_queue *cursor; /* the queue to look at next */
 	unsigned suspect;         /* the slot whose claim to check next for being late */
 	struct egi_recovery recovery;
@@ -67,7 +84,9 @@ struct egi_slots {
 
 struct eg_group_state {
 	/* set at creation, or rarely */
-	EGI_ALIGNED uint64_t life; /* no other state ever has the same */
+	EGI_ALIGNED uint64_t
+	    owner;     /* the thread that made it, which has the first queue; or EGI_OWNER_NONE */
+	uint64_t life; /* no other state ever has the same, nor this one in another life */
 	uint32_t fork_count;
 	unsigned flags;
 	int backlog;
@@ -82,6 +101,8 @@ struct eg_group_state {
 
 	/* changes when threads come and go */
 	EGI_ALIGNED uint64_t gate;
+	uint64_t contested; /* the life in which another thread wants the group to be shared */
+	uint32_t busy;      /* the owner's: it is inside a section */
 
 	/* changes when threads sleep */
 	EGI_ALIGNED struct egi_event finished; /* everything done, or a waiter should look again */
@@ -96,8 +117,11 @@ struct eg_group_state {
 	    *queues; /* newest first; a prefix is never changed, so it is walked without the lock */
 	unsigned queues_count;
 	struct egi_queue *shared; /* for submitters beyond EGI_QUEUES_MAX */
-	struct egi_crew_post post;
+	struct egi_post post;
+	bool announced;                      /* the owner's: shown in its notices */
+	uint64_t seen_life;                  /* at the crew's last glance; the crew's lock */
 	uint64_t seen_moves, seen_submitted; /* at the crew's last look; the crew's lock */
+	struct eg_group_state *next_kept;    /* while it is no group's */
 
 	struct egi_slots slots;
 	struct egi_worker first_worker;
@@ -109,9 +133,14 @@ struct eg_group_state {
 #define EGI_QUEUES_MAX 64
 #endif
 
-/* Makes a state with one owner, served by the crew as `customer` says. NULL without memory. */
+#define EGI_OWNER_NONE UINT64_MAX
+
+/*
+ * Makes a state with one owner, served by the crew as `customer` says. NULL without memory. A thread keeps a few states
+ * of groups that it destroyed, and makes new groups of them.
+ */
 struct eg_group_state *egi_state_create(const struct eg_group_options *options,
-					const struct egi_crew_customer *customer);
+					const struct egi_post_customer *customer);
 
 /* Everything is done and nobody is at work: forgets errors and cancellation, and counts task indices anew. */
 void egi_state_reset(struct eg_group_state *state);
@@ -119,17 +148,58 @@ void egi_state_reset(struct eg_group_state *state);
 /* The owner is gone: freed now, or by the last thread inside. */
 void egi_state_abandon(struct eg_group_state *state);
 
+/* The calling thread ends, or the process: frees the states that it keeps. */
+void egi_state_exit_thread(void);
+
 /* The calling thread's queue, made if needed. NULL without memory. */
-struct egi_queue *egi_state_queue_slow(struct eg_group_state *state);
+struct egi_queue *egi_state_queue(struct eg_group_state *state);
 
-static inline struct egi_queue *egi_state_queue(struct eg_group_state *state)
+/*
+ * The calling thread's queue if it is known and nothing about the group needs a closer look: it is this process's,
+ * is not being destroyed, has no backlog bound, and no other thread uses the queue. NULL otherwise.
+ */
+static inline struct egi_queue *egi_state_queue_fast(struct eg_group_state *state)
 {
-	struct egi_thread *self = &egi_thread_self;
+	const struct egi_thread *self = &egi_thread_self;
 
-	if (EGI_LIKELY(self->queue_life == state->life))
-		return self->queue;
-	return egi_state_queue_slow(state);
+	if (EGI_LIKELY(egi_load_relaxed_u64(&state->owner) == self->id))
+		return &state->first_queue;
+	return egi_load_relaxed_u64(&state->life) == self->queue_life ? self->queue : NULL;
 }
+
+/*
+ * Bias, the owner only: enters a section. False if the group is shared, or about to be; the owner is then to call
+ * egi_state_share. Sections are short, and call nothing that waits for another thread.
+ */
+static inline bool egi_bias_begin(struct eg_group_state *state)
+{
+	egi_store_relaxed_u32(&state->busy, 1);
+	egi_fence_light(); /* [B1] busy before the look for others; pairs with [B2] */
+	if (EGI_LIKELY(egi_load_acquire_u64(&state->contested) != state->life &&
+		       (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0))
+		return true;
+	egi_store_release_u32(&state->busy, 0);
+	return false;
+}
+
+static inline void egi_bias_end(struct eg_group_state *state)
+{
+	/* [B3] release: what was done before others may come in; pairs with [B4]. */
+	egi_store_release_u32(&state->busy, 0);
+}
+
+/* Whether the caller is the owner of a group that may still be biased. */
+static inline bool egi_bias_is_mine(const struct eg_group_state *state)
+{
+	return egi_load_relaxed_u64(&state->owner) == egi_thread_self.id &&
+	       (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0;
+}
+
+/* Ends the bias: on return all threads may use the gate and the slots. Not inside a section. */
+void egi_state_share(struct eg_group_state *state);
+
+/* The same for a thread that may come late: false if the owner is inside a section. */
+bool egi_state_try_share(struct eg_group_state *state);
 
 /* Tasks submitted and not done; exact when nothing changes, and never too low for the caller's own view. */
 uint64_t egi_state_unfinished(struct eg_group_state *state);
@@ -157,6 +227,18 @@ bool egi_state_has_left_over(struct eg_group_state *state);
 
 /* Gate: ceases to be a holder. Nothing of the state may be touched afterwards. */
 void egi_state_release(struct eg_group_state *state);
+
+/* Tells the crew of tasks just put into a queue, in the lightest way that will do. */
+void egi_state_announce(struct eg_group_state *state, const struct egi_queue *queue);
+
+/* Whether the group is the caller's alone and nothing in it is unfinished. */
+bool egi_state_is_at_rest(struct eg_group_state *state);
+
+/* The group is being destroyed: nothing is accepted any more, and what has not started is skipped. */
+void egi_state_close(struct eg_group_state *state);
+
+/* Everything is done: nothing is to be seen by the crew. */
+void egi_state_conceal(struct eg_group_state *state);
 
 /* Asks the crew for a thread if the group is not quiet. `urgent`: even if it is posted or the CPUs are busy. */
 void egi_state_call(struct eg_group_state *state, bool urgent);

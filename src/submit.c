@@ -18,30 +18,17 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 {
 	struct egi_queue *queue = egi_state_queue(state);
-	int err = 0;
+	int err;
 
 	if (EGI_UNLIKELY(!queue))
 		return -ENOMEM;
 	if (EGI_UNLIKELY(queue->owner == EGI_QUEUE_SHARED))
 		err = put_shared(state, queue, task);
-	else if (!egi_queue_spill(queue, task))
+	else
 		err = egi_queue_put(queue, task);
-	if (EGI_UNLIKELY(err))
-		return err;
-	/*
-	 * [G1] The task before the look at the gate; pairs with [G2]. Without it the task is left lying:
-	 *
-	 *     submitter                             last worker
-	 *                                           finds no task
-	 *     puts the task (still in its buffer)
-	 *     the gate is quiet: it will be seen
-	 *                                           leaves; the gate is no longer quiet
-	 *                                           looks again: sees no task
-	 */
-	egi_fence_light();
-	if (EGI_UNLIKELY(!egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate))))
-		egi_state_call(state, false);
-	return 0;
+	if (EGI_LIKELY(err == 0))
+		egi_state_announce(state, queue);
+	return err;
 }
 
 static bool has_room(struct eg_group_state *state, enum egi_submit_mode mode)
@@ -78,12 +65,14 @@ static bool must_help(struct eg_group_state *state)
 	       egi_state_has_tasks(state);
 }
 
-int egi_submit_slow(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
 	int err;
 
 	if (egi_load_acquire_u32(&state->closed) != 0)
 		return -ECANCELED;
+	if (mode == EGI_SUBMIT_GO && state->backlog == 0)
+		return egi_submit_put(state, task);
 	/* A task of this group spills instead of waiting: what it waits for might be itself. */
 	if (mode == EGI_SUBMIT_GO && egi_recovery_is_inside(state))
 		return egi_submit_put(state, task);

@@ -21,18 +21,27 @@ enum egi_submit_mode {
  * as one, which no processor forwards from its store buffer.
  */
 
-/* Submission to a group that is bounded or being destroyed, or that must have room at once. */
-int egi_submit_slow(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode);
+/* Accepts a task, or refuses it. */
+int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode);
 
 /* Puts a task into the calling thread's queue and sees to it that somebody comes for it. */
 int egi_submit_put(struct eg_group_state *state, struct egi_task task);
 
-static inline int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+/*
+ * The fast path of EGI_SUBMIT_GO: a thread that goes on submitting to a group that the crew knows of. False, with nothing
+ * done, if there is anything to look at.
+ */
+static inline bool egi_submit_fast(struct eg_group_state *state, struct egi_task task)
 {
-	if (EGI_UNLIKELY(mode == EGI_SUBMIT_TRY || state->backlog != 0 ||
-			 egi_load_relaxed_u32(&state->closed) != 0))
-		return egi_submit_slow(state, task, mode);
-	return egi_submit_put(state, task);
+	struct egi_queue *queue = egi_state_queue_fast(state);
+
+	if (EGI_UNLIKELY(!queue || !egi_queue_spill(queue, task)))
+		return false;
+	/* [N1] light: nobody is ever seen to watch where it would have to be a full fence. */
+	egi_fence_compiler();
+	if (EGI_UNLIKELY(queue != &state->first_queue || !state->announced || !egi_crew_is_watching()))
+		egi_state_announce(state, queue);
+	return true;
 }
 
 #endif

@@ -16,21 +16,31 @@ __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exe
 uint32_t egi_thread_fork_count;
 
 static pthread_key_t exit_key;
+static void (*exit_hook)(void);
 
 /*
  * Runs when a registered thread ends. A thread that pthread_exit or cancellation took out of a task still has
- * its recovery frame here; the frame's stack is gone, what it stands for is not.
+ * its recovery frame then; the frame's stack is gone, what it stands for is not. Another key's destructor may use
+ * the library afterwards: then the thread registers anew, and comes here again.
  */
 static void thread_exits(void *self)
 {
 	(void)self;
-	if (egi_thread_self.recovery && egi_thread_self.at_exit)
-		egi_thread_self.at_exit();
+	exit_hook();
+	egi_thread_self.id = 0;
+	egi_thread_self.queue_life = 0;
 }
 
-void egi_thread_start(void)
+void egi_thread_start(void (*exits)(void))
 {
+	exit_hook = exits;
 	EGI_VERIFY(pthread_key_create(&exit_key, thread_exits) == 0, "no thread-specific key left");
+}
+
+void egi_thread_start_child(void)
+{
+	egi_thread_self.id = 0;
+	egi_thread_self.queue_life = 0;
 }
 
 uint64_t egi_thread_register(void)

@@ -18,15 +18,21 @@
 struct egi_thread {
 	uint64_t id;                   /* never reused, 0 until first asked for */
 	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (panic.h) */
-	void (*at_exit)(void);         /* called when the thread ends inside a task (panic.h) */
 	struct egi_queue *queue; /* the queue last submitted to, and the group life it belongs to (state.h) */
 	uint64_t queue_life;
+	uint64_t life_next, life_end; /* lives to give to groups made here (state.h) */
+	struct eg_group_state *kept;  /* states to make groups of (state.h) */
+	unsigned kept_count;
+	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
 };
 
 extern __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
 
-/* Called at load time: the key whose destructor notices a thread that ends inside a task. */
-void egi_thread_start(void);
+/* Called at load time: the key whose destructor notices that a thread ends, and has `exits` called there. */
+void egi_thread_start(void (*exits)(void));
+
+/* In a forked child: the calling thread is another than the one it is a copy of. */
+void egi_thread_start_child(void);
 
 /* Gives the calling thread its id and its exit hook. */
 uint64_t egi_thread_register(void);

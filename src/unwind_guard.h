@@ -5,11 +5,11 @@
 /*
  * Keeps libgcc's unwinder away from broken stacks.
  *
- * The unwinder reads code at a return address for which it knows no unwind table, to see whether a signal handler
- * was called there. If the return address is wild, because the stack was overwritten, that read faults. So before
- * each step the guard works out, from the same unwind tables, where the return address lies that the unwinder will
- * take, and looks at it first. It knows the two ways in which compilers lay out frames, relative to the stack
- * pointer and relative to the frame pointer, on x86-64; for any other frame it has no opinion.
+ * The unwinder reads code at a return address for which it knows no unwind table, to see whether a signal
+ * handler was called there. If the return address is wild, because the stack was overwritten, that read
+ * faults. So before each step the guard works out, from the same unwind tables, where the return address lies
+ * that the unwinder will take, and looks at it first. It knows the frames that unwind_table.h has rules for;
+ * for any other it has no opinion.
  *
  * Takes no memory and no lock.
  */
@@ -17,14 +17,14 @@
 #include <stdint.h>
 #include <unwind.h>
 
-enum egi_unwind_step {
-	EGI_UNWIND_GO,   /* safe, or not known */
-	EGI_UNWIND_STOP, /* the frame ends above the limit */
-	EGI_UNWIND_END,  /* the frame's extent makes no sense: do not step out of it */
-	EGI_UNWIND_LAST /* the return address is known, in ret_return, but nothing can be unwound from there */
+enum egi_guard_verdict {
+	EGI_GUARD_GO,   /* safe, or not known */
+	EGI_GUARD_STOP, /* the frame ends above the limit */
+	EGI_GUARD_END,  /* the frame's extent makes no sense: do not step out of it */
+	EGI_GUARD_LAST /* the return address is known, in ret_return, but nothing can be unwound from there */
 };
 
-/* What the guard carries from one frame to the next: the unwind table of the frame to come. Starts as all zero. */
+/* Carried from one frame to the next: the unwind table of the frame to come. Starts as all zero. */
 struct egi_unwind_guard {
 	uintptr_t lookup;
 	const void *table;
@@ -37,7 +37,7 @@ struct egi_unwind_guard {
  * @lookup  an address inside the instruction at which the frame stands
  * @limit   an address on the stack, above which no frame to step out of may end; 0: no limit
  */
-enum egi_unwind_step egi_unwind_guard_judge(struct egi_unwind_guard *guard, struct _Unwind_Context *context,
-					    uintptr_t lookup, uintptr_t limit, uintptr_t *ret_return);
+enum egi_guard_verdict egi_unwind_guard_judge(struct egi_unwind_guard *guard, struct _Unwind_Context *context,
+					      uintptr_t lookup, uintptr_t limit, uintptr_t *ret_return);
 
 #endif

@@ -6,6 +6,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* Volatile, so that the name stays in the object file. */
+const char *const volatile egi_library_anchor = &egi_library_is_linked;
+
 void egi_die(const char *text)
 {
 	char prefix[] = "liberrgroup: ", newline[] = "\n";

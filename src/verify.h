@@ -24,4 +24,11 @@
 /* Writes "liberrgroup: <text>" as one line to standard error and aborts. Async-signal-safe. */
 void egi_die(const char *text) __attribute__((noreturn, cold));
 
+/*
+ * Of a static library the linker takes what is called, and nobody calls library.c, whose constructor the rest relies
+ * on. Everything else uses verify.c, which therefore names it.
+ */
+extern const char egi_library_is_linked;
+extern const char *const volatile egi_library_anchor;
+
 #endif

@@ -199,7 +199,7 @@ static bool worker_claim(struct egi_worker *worker, int64_t now)
 /* Whether there is more than the task about to start, so that another thread could be of use. */
 static bool worker_sees_more(struct egi_worker *worker)
 {
-	return worker->claimed > 1 || egi_state_pending(worker->state) > 0;
+	return worker->claimed > 1 || egi_state_has_tasks(worker->state);
 }
 
 /*
@@ -224,6 +224,28 @@ static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 		now = eg_clock_now_ns();
 	}
 	return now;
+}
+
+/*
+ * The owner of a biased group claims all there is, since nobody is there to share it with; whoever comes later takes
+ * from the claim, which counts as late. False if there is nothing, everything is done, and the place is given up.
+ * The group may also turn out to be shared, which is for the caller to see.
+ */
+static bool worker_find_biased(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+	bool found;
+
+	if (EGI_UNLIKELY(!egi_bias_begin(state))) {
+		egi_state_share(state);
+		worker->biased = false;
+		return false;
+	}
+	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
+	if (!found)
+		egi_store_relaxed_u64(&state->slots.taken, 0);
+	egi_bias_end(state);
+	return found;
 }
 
 /* Claims more. On success asks for another worker if there is work for one: each that comes brings the next. */
@@ -287,6 +309,10 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 		if (EGI_UNLIKELY(worker_is_asked(worker, EGI_ATTENTION_SHRINK)) && worker_yields(worker))
 			return EGI_WORKER_YIELDED;
 		if (EGI_UNLIKELY(!egi_claim_next(&worker->claim, &task))) {
+			if (worker->biased && worker_find_biased(worker))
+				continue;
+			if (worker->biased)
+				return EGI_WORKER_DONE;
 			if (!worker_find(worker))
 				return EGI_WORKER_DRY;
 			continue;
@@ -342,6 +368,8 @@ static void worker_exited(struct egi_recovery *recovery)
 
 	if (worker_is_forked(worker))
 		return;
+	egi_state_share(state);
+	worker->biased = false;
 	egi_recovery_enter(recovery, __builtin_frame_address(0));
 	if (!setjmp(recovery->jump_to))
 		egi_recovery_add(recovery, egi_error_make_plain(EG_ERROR_EXITED, EG_EEXITED, NULL, NULL,
@@ -357,6 +385,21 @@ static void worker_exited(struct egi_recovery *recovery)
 	egi_state_release(state);
 }
 
+static enum egi_worker_end worker_run(struct egi_worker *worker, bool biased)
+{
+	struct eg_group_state *state = worker->state;
+
+	worker->recovery.group = state;
+	worker->recovery.origin = worker_origin;
+	worker->recovery.exited = worker_exited;
+	worker->recovery.abort_on_panic = (state->flags & EG_GROUP_ABORT_ON_PANIC) != 0;
+	worker->chunk = 1;
+	worker->claimed_ns = 0;
+	worker->tasks_are_long = false;
+	worker->biased = biased;
+	return worker_run_recovered(worker);
+}
+
 enum egi_worker_end egi_worker_run(struct eg_group_state *state)
 {
 	struct egi_worker *worker = egi_slots_take(state);
@@ -366,15 +409,28 @@ enum egi_worker_end egi_worker_run(struct eg_group_state *state)
 		egi_state_leave_place(state);
 		return EGI_WORKER_NO_SLOT;
 	}
-	worker->recovery.group = state;
-	worker->recovery.origin = worker_origin;
-	worker->recovery.exited = worker_exited;
-	worker->recovery.abort_on_panic = (state->flags & EG_GROUP_ABORT_ON_PANIC) != 0;
-	worker->chunk = 1;
-	worker->claimed_ns = 0;
-	worker->tasks_are_long = false;
-	end = worker_run_recovered(worker);
+	end = worker_run(worker, false);
 	if (end != EGI_WORKER_FORKED)
+		worker_retire(worker);
+	return end;
+}
+
+enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
+{
+	struct egi_worker *worker = &state->first_worker;
+	enum egi_worker_end end;
+
+	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
+		return EGI_WORKER_SHARED;
+	if (state->slots.taken != 0) {
+		egi_bias_end(state);
+		return EGI_WORKER_INSIDE;
+	}
+	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
+	egi_store_relaxed_u64(&state->slots.taken, 1);
+	egi_bias_end(state);
+	end = worker_run(worker, true);
+	if (end != EGI_WORKER_FORKED && end != EGI_WORKER_DONE)
 		worker_retire(worker);
 	return end;
 }
@@ -384,6 +440,7 @@ void egi_worker_help(struct eg_group_state *state)
 	enum egi_worker_end end;
 	bool placed;
 
+	egi_state_share(state);
 	egi_state_hold(state, true, &placed);
 	if (placed) {
 		end = egi_worker_run(state);

@@ -13,15 +13,18 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic clock debuginfo quota task unwind_guard verify
-elf_file fence gate park thread
-box module overflow ring site
+atomic clock debuginfo quota task unwind_reader verify
+elf_file fence gate notice park thread unwind_program
+unwind_table
+unwind_cache unwind_guard
+box module overflow post ring site
+unwind_step
 backtrace
 error symbolize
-ctx failures panic queue report
+board ctx failures panic queue report
 claim crew
 state
-slots worker
+bias slots worker
 customer submit
 group
 library

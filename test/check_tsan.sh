@@ -32,16 +32,18 @@ run() {
     "$scratch/program" >"$scratch/output" 2>&1
 }
 
-# planted TITLE FILE FROM TO: the race must be reported within a few runs.
+# planted TITLE FILES FROM TO: the race must be reported within a few runs.
 planted() {
     rm -rf "$scratch/src"
     cp -r "$top/src" "$scratch/src"
-    sed "s/$3/$4/" "$top/src/$2" >"$scratch/src/$2"
-    if cmp -s "$top/src/$2" "$scratch/src/$2"; then
-        echo "the source has changed: $2 has no $3" >"$scratch/output"
-        result 1 "$1 is reported"
-        return
-    fi
+    for file in $2; do
+        sed "s/$3/$4/" "$top/src/$file" >"$scratch/src/$file"
+        if cmp -s "$top/src/$file" "$scratch/src/$file"; then
+            echo "the source has changed: $file has no $3" >"$scratch/output"
+            result 1 "$1 is reported"
+            return
+        fi
+    done
     for attempt in 1 2 3 4 5; do
         run "$scratch/src"
         status=$?
@@ -62,6 +64,6 @@ run "$top/src"
 result $? "the queue as it is gives no report"
 planted "a relaxed publication of the overflow" overflow.h 'egi_store_release_u64(&overflow->published' \
     'egi_store_relaxed_u64(\&overflow->published'
-planted "a relaxed look at the overflow" overflow.h 'return egi_load_acquire_u64(&overflow->published' \
-    'return egi_load_relaxed_u64(\&overflow->published'
+planted "a relaxed look at the overflow" "overflow.h queue.h" 'egi_load_acquire_u64(&\([a-z>-]*overflow[.>-]*published\)' \
+    'egi_load_relaxed_u64(\&\1'
 exit $failed

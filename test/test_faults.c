@@ -11,8 +11,10 @@
  * The same with pthread_create, each run in a forked child so that no cached thread hides the failure.
  */
 
+#include "crew.h"
 #include "faults.h"
 #include "scenarios.h"
+#include "state.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,17 +44,27 @@ static bool is_settled(long before)
 	return false;
 }
 
+/* What this thread keeps for its next groups is given up, so that they have to ask for memory. */
+static void drop_kept(void)
+{
+	egi_crew_exit_thread();
+	egi_state_exit_thread();
+}
+
 /* Runs a scenario with one plan and returns whether anything failed in it. */
 static bool memory_round(scenario_fn *scenario, long at, bool persists)
 {
 	long injected = 0;
 
 	for (int try = 0; try < TRIES; try++) {
-		long before = faults_live();
+		long before;
 
+		drop_kept();
+		before = faults_live();
 		faults_arm(FAULT_MEMORY, at, persists);
 		scenario();
 		injected = faults_disarm();
+		drop_kept();
 		if (is_settled(before))
 			return injected > 0;
 	}

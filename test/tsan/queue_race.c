@@ -15,6 +15,9 @@
 #define TASKS 50000
 #define CONSUMERS 3
 
+/* Instead of library.c: nothing here needs what it sets up, but the fence. */
+const char egi_library_is_linked = 1;
+
 static struct egi_queue queue;
 static struct egi_claim claims[CONSUMERS];
 static uint32_t

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Running unwind tables: see unwind_program.h.
+ */
+
+#include "unwind_program.h"
+
+#include <string.h>
+
+#define REMEMBERED_MAX 8
+#define OP_BREG0 0x70
+#define OP_DEREF 0x06
+
+/*
+ * Instructions
+ */
+
+static struct egi_place *state_place(struct egi_unwind_state *state, uint64_t number)
+{
+	switch (number) {
+	case EGI_REGISTER_FP:
+		return &state->fp;
+	case EGI_REGISTER_SP:
+		return &state->sp;
+	case EGI_REGISTER_RA:
+		return &state->ra;
+	default:
+		return NULL;
+	}
+}
+
+static void state_save(struct egi_unwind_state *state, uint64_t number, enum egi_place_kind kind,
+		       int64_t offset)
+{
+	struct egi_place *place = state_place(state, number);
+
+	if (place != NULL)
+		*place = (struct egi_place){kind, offset};
+}
+
+static void state_restore(struct egi_unwind_program *program, uint64_t number)
+{
+	struct egi_place *place = state_place(&program->state, number);
+
+	if (place != NULL)
+		*place = *state_place(&program->initial, number);
+}
+
+static void state_define_cfa(struct egi_unwind_state *state, uint64_t number, int64_t offset)
+{
+	state->cfa = EGI_CFA_REGISTER;
+	state->cfa_register = number;
+	state->cfa_offset = offset;
+}
+
+/* Table arithmetic wraps; what comes out of range is found out when the rule is made. */
+static int64_t times(uint64_t factor, int64_t align)
+{
+	return (int64_t)(factor * (uint64_t)align);
+}
+
+/*
+ * Reads an expression, of which two shapes are known: a register plus a number, and the word at that address.
+ * Return: false for others.
+ */
+static bool read_expression(struct egi_reader *reader, uint64_t *ret_register, int64_t *ret_offset,
+			    bool *ret_is_word)
+{
+	struct egi_reader block = *reader;
+	uint64_t size = egi_read_uleb(&block);
+	unsigned char op;
+
+	*reader = block;
+	egi_read_past(reader, size);
+	block.end = reader->at;
+	op = egi_read_byte(&block);
+	if (op < OP_BREG0 || op >= OP_BREG0 + 32)
+		return false;
+	*ret_register = (uint64_t)op - OP_BREG0;
+	*ret_offset = egi_read_sleb(&block);
+	*ret_is_word = block.at < block.end;
+	if (*ret_is_word && egi_read_byte(&block) != OP_DEREF)
+		return false;
+	return block.at == block.end && !block.has_failed;
+}
+
+static void run_cfa_expression(struct egi_unwind_program *program)
+{
+	struct egi_unwind_state *state = &program->state;
+	bool is_word = false;
+
+	state->cfa = EGI_CFA_OTHER;
+	if (read_expression(&program->reader, &state->cfa_register, &state->cfa_offset, &is_word) && is_word)
+		state->cfa = EGI_CFA_WORD;
+}
+
+static void run_place_expression(struct egi_unwind_program *program)
+{
+	uint64_t number = egi_read_uleb(&program->reader), base = 0;
+	enum egi_place_kind kind = EGI_PLACE_OTHER;
+	int64_t offset = 0;
+	bool is_word = false;
+
+	if (read_expression(&program->reader, &base, &offset, &is_word) && !is_word) {
+		if (base == EGI_REGISTER_FP)
+			kind = EGI_PLACE_FP;
+		else if (base == EGI_REGISTER_SP)
+			kind = EGI_PLACE_SP;
+	}
+	state_save(&program->state, number, kind, offset);
+}
+
+/* Runs one instruction that says where a register is. Return: false for one that is not of these. */
+static bool run_place(struct egi_unwind_program *program, unsigned char code)
+{
+	struct egi_reader *reader = &program->reader;
+	struct egi_unwind_state *state = &program->state;
+	uint64_t number;
+
+	switch (code) {
+	case 0x05: /* offset_extended */
+		number = egi_read_uleb(reader);
+		state_save(state, number, EGI_PLACE_CFA, times(egi_read_uleb(reader), program->data_align));
+		break;
+	case 0x11: /* offset_extended_sf */
+		number = egi_read_uleb(reader);
+		state_save(state, number, EGI_PLACE_CFA,
+			   times((uint64_t)egi_read_sleb(reader), program->data_align));
+		break;
+	case 0x2f: /* GNU_negative_offset_extended */
+		number = egi_read_uleb(reader);
+		state_save(state, number, EGI_PLACE_CFA, times(-egi_read_uleb(reader), program->data_align));
+		break;
+	case 0x06: /* restore_extended */
+		state_restore(program, egi_read_uleb(reader));
+		break;
+	case 0x07: /* undefined */
+		state_save(state, egi_read_uleb(reader), EGI_PLACE_UNDEFINED, 0);
+		break;
+	case 0x08: /* same_value */
+		state_save(state, egi_read_uleb(reader), EGI_PLACE_SAME, 0);
+		break;
+	case 0x09: /* register */
+	case 0x14: /* val_offset */
+	case 0x15: /* val_offset_sf */
+		state_save(state, egi_read_uleb(reader), EGI_PLACE_OTHER, 0);
+		egi_read_uleb(reader);
+		break;
+	case 0x10: /* expression */
+		run_place_expression(program);
+		break;
+	case 0x16: /* val_expression */
+		state_save(state, egi_read_uleb(reader), EGI_PLACE_OTHER, 0);
+		egi_read_past(reader, egi_read_uleb(reader));
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Runs one instruction that says where the CFA is, or of the rest. Return: false for one that is not known.
+ */
+static bool run_other(struct egi_unwind_program *program, unsigned char code)
+{
+	struct egi_reader *reader = &program->reader;
+	struct egi_unwind_state *state = &program->state;
+	uint64_t number;
+
+	switch (code) {
+	case 0x00: /* nop */
+		break;
+	case 0x0c: /* def_cfa */
+		number = egi_read_uleb(reader);
+		state_define_cfa(state, number, (int64_t)egi_read_uleb(reader));
+		break;
+	case 0x12: /* def_cfa_sf */
+		number = egi_read_uleb(reader);
+		state_define_cfa(state, number, times((uint64_t)egi_read_sleb(reader), program->data_align));
+		break;
+	case 0x0d: /* def_cfa_register */
+		state_define_cfa(state, egi_read_uleb(reader), state->cfa_offset);
+		break;
+	case 0x0e: /* def_cfa_offset */
+		state->cfa_offset = (int64_t)egi_read_uleb(reader);
+		break;
+	case 0x13: /* def_cfa_offset_sf */
+		state->cfa_offset = times((uint64_t)egi_read_sleb(reader), program->data_align);
+		break;
+	case 0x0f: /* def_cfa_expression */
+		run_cfa_expression(program);
+		break;
+	case 0x2e: /* GNU_args_size */
+		egi_read_uleb(reader);
+		break;
+#if defined(__aarch64__)
+	case 0x2d: /* AARCH64_negate_ra_state */
+		state->ra_is_signed = !state->ra_is_signed;
+		break;
+#endif
+	default:
+		return false;
+	}
+	return true;
+}
+
+bool egi_unwind_program_run(struct egi_unwind_program *program, uintptr_t location, uintptr_t lookup)
+{
+	struct egi_reader *reader = &program->reader;
+	struct egi_unwind_state remembered[REMEMBERED_MAX];
+	unsigned depth = 0;
+
+	while (reader->at < reader->end && location <= lookup) {
+		unsigned char code = egi_read_byte(reader), low = code & 0x3f;
+
+		switch (code & 0xc0) {
+		case 0x40: /* advance_loc */
+			location += low * program->code_align;
+			continue;
+		case 0x80: /* offset */
+			state_save(&program->state, low, EGI_PLACE_CFA,
+				   times(egi_read_uleb(reader), program->data_align));
+			continue;
+		case 0xc0: /* restore */
+			state_restore(program, low);
+			continue;
+		default:
+			break;
+		}
+		if (code >= 0x02 && code <= 0x04) { /* advance_loc1, 2, 4 */
+			location += egi_read_fixed(reader, (size_t)1 << (code - 2)) * program->code_align;
+		} else if (code == 0x0a) { /* remember_state */
+			if (depth == REMEMBERED_MAX)
+				return false;
+			remembered[depth++] = program->state;
+		} else if (code == 0x0b) { /* restore_state */
+			if (depth == 0)
+				return false;
+			program->state = remembered[--depth];
+		} else if (!run_place(program, code) && !run_other(program, code)) {
+			return false;
+		}
+	}
+	return !reader->has_failed;
+}
+
+/*
+ * Records
+ */
+
+static size_t pointer_size(unsigned char encoding)
+{
+	static const unsigned char sizes[16] = {8, 0, 2, 4, 8, 0, 0, 0, 0, 0, 2, 4, 8};
+
+	return sizes[encoding & 15];
+}
+
+bool egi_unwind_record_open(struct egi_unwind_memory memory, uintptr_t record, struct egi_reader *ret_reader)
+{
+	struct egi_reader reader = egi_reader_of(memory, record, 4);
+	uint64_t length = egi_read_fixed(&reader, 4);
+
+	if (reader.has_failed || length == 0 || length >= UINT32_C(0xfffffff0))
+		return false;
+	*ret_reader = egi_reader_of(memory, record + 4, length);
+	return !ret_reader->has_failed;
+}
+
+/* Reads a CIE's augmentation, which says what its FDEs are like. Return: false for one that is not known. */
+static bool program_augment(struct egi_unwind_program *program, uintptr_t text)
+{
+	struct egi_reader *reader = &program->reader, letters = *reader;
+	uint64_t size;
+	uintptr_t rest;
+
+	letters.at = text;
+	program->pointer_size = pointer_size(0);
+	program->has_augmentation = egi_read_byte(&letters) == 'z';
+	if (!program->has_augmentation)
+		return *(const unsigned char *)text == '\0';
+	size = egi_read_uleb(reader);
+	if (size > reader->end - reader->at)
+		return false;
+	rest = reader->at + size;
+	for (unsigned char letter; (letter = egi_read_byte(&letters)) != '\0';) {
+		unsigned char encoding = letter == 'S' ? 0 : egi_read_byte(reader);
+
+		if (letter == 'S')
+			program->is_signal_frame = true;
+		else if (letter == 'R')
+			program->pointer_size = pointer_size(encoding);
+		else if (letter == 'P' && (encoding & 0x70) != 0x50 && pointer_size(encoding) != 0)
+			egi_read_past(reader, pointer_size(encoding));
+		else if (letter != 'L')
+			return false;
+	}
+	reader->at = rest;
+	return program->pointer_size != 0 && !reader->has_failed;
+}
+
+bool egi_unwind_program_open(struct egi_unwind_program *program, struct egi_unwind_memory memory,
+			     uintptr_t cie)
+{
+	struct egi_reader *reader = &program->reader;
+	unsigned char version;
+	uintptr_t text;
+
+	memset(program, 0, sizeof(*program));
+	if (!egi_unwind_record_open(memory, cie, reader) || egi_read_fixed(reader, 4) != 0)
+		return false;
+	version = egi_read_byte(reader);
+	if (version != 1 && version != 3)
+		return false;
+	text = reader->at;
+	while (egi_read_byte(reader) != '\0')
+		continue;
+	program->code_align = egi_read_uleb(reader);
+	program->data_align = egi_read_sleb(reader);
+	if ((version == 1 ? egi_read_byte(reader) : egi_read_uleb(reader)) != EGI_REGISTER_RA ||
+	    reader->has_failed)
+		return false;
+	if (!program_augment(program, text) || !egi_unwind_program_run(program, 0, 0))
+		return false;
+	program->initial = program->state;
+	return true;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_UNWIND_STEP_H
+#define EGI_UNWIND_STEP_H
+
+/*
+ * Stepping up a stack, from a frame to its caller, on x86-64 and aarch64: quickly, and within bounds.
+ *
+ * Each step looks up the rule of the place where the frame stands (unwind_cache.h, or the first time
+ * unwind_table.h) and reads two words of the stack by it. Nothing is read but between the frame's stack
+ * pointer and the address at which to stop, which lies on the same stack, and the stack pointer only rises;
+ * so a stack that was overwritten ends the walk, or sends it astray for some frames, and does no harm. A
+ * frame that it cannot step out of is foreign: libgcc's unwinder may know more.
+ *
+ * Takes no memory and no lock (without glibc 2.35, the loader's), and may be called in a signal handler.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "module.h"
+#include "unwind_table.h"
+
+struct egi_unwind_registers {
+	uintptr_t pc, sp, fp;
+	uintptr_t ra; /* the link register, where the machine has one */
+};
+
+/* Stores the registers at the place where it stands. */
+#if EGI_UNWIND_IS_NATIVE && defined(__x86_64__)
+#define EGI_UNWIND_HERE(registers)                                                             \
+	__asm__ volatile("leaq 0(%%rip), %%rax\n\tmovq %%rax, %0\n\t"                          \
+			 "movq %%rsp, %1\n\tmovq %%rbp, %2"                                    \
+			 : "=m"((registers)->pc), "=m"((registers)->sp), "=m"((registers)->fp) \
+			 :                                                                     \
+			 : "rax")
+#elif EGI_UNWIND_IS_NATIVE
+#define EGI_UNWIND_HERE(registers)                                                              \
+	__asm__ volatile("adr x9, .\n\tstr x9, %0\n\tmov x9, sp\n\tstr x9, %1\n\t"              \
+			 "str x29, %2\n\tstr x30, %3"                                           \
+			 : "=m"((registers)->pc), "=m"((registers)->sp), "=m"((registers)->fp), \
+			   "=m"((registers)->ra)                                                \
+			 :                                                                      \
+			 : "x9")
+#else
+#define EGI_UNWIND_HERE(registers) ((void)(registers))
+#endif
+
+/* More modules than this on one stack are left to libgcc's unwinder. */
+#define EGI_UNWIND_MODULES_MAX 16
+
+struct egi_unwind_module {
+	struct egi_module_view view;
+	uint64_t key; /* for egi_unwind_cache_key; 0: one whose rules cannot be cached */
+};
+
+struct egi_unwind {
+	struct egi_unwind_registers at; /* the frame's, and before its function goes on */
+	bool is_exact;                  /* pc is an instruction that was interrupted, no return address */
+	uintptr_t stop;                 /* rounded down to a word */
+	const struct egi_unwind_module
+	    *module; /* that of the frame before; frames of one tend to lie together */
+	unsigned module_count;
+	struct egi_unwind_module modules[EGI_UNWIND_MODULES_MAX]; /* those met so far */
+};
+
+/*
+ * Begins at registers, those of a frame on the stack that `stop` lies on, or the ones a signal interrupted
+ * there.
+ * Return: false when the machine is not one of those above, or `stop` is no higher than the stack pointer.
+ */
+bool egi_unwind_begin(struct egi_unwind *unwind, const struct egi_unwind_registers *registers,
+		      const void *stop);
+
+/* The registers that a signal handler was given. */
+struct egi_unwind_registers egi_unwind_interrupted(const ucontext_t *context);
+
+/* An address inside the instruction at which the frame stands. */
+static inline uintptr_t egi_unwind_lookup(const struct egi_unwind *unwind)
+{
+	/* A return address is one past its call, which may be the last instruction of the function. */
+	return unwind->is_exact ? unwind->at.pc : unwind->at.pc - 1;
+}
+
+enum egi_unwind_result {
+	EGI_UNWIND_STEPPED, /* this is the caller's frame now */
+	EGI_UNWIND_STOPPED, /* not stepped: the frame ends above `stop` */
+	EGI_UNWIND_ENDED,   /* not stepped: the outermost frame, or one whose extent makes no sense */
+	EGI_UNWIND_FOREIGN  /* not stepped: no rule is known */
+};
+
+enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind);
+
+/*
+ * Steps out of a jump to nowhere, which a call through a wild pointer is: an interrupted frame whose address
+ * is in no module, and which has done nothing yet to its stack.
+ * Return: false, not stepped, for any other frame.
+ */
+bool egi_unwind_return(struct egi_unwind *unwind);
+
+#endif

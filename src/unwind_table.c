@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * From what an unwind table says to a rule: see unwind_table.h.
+ */
+
+#include "unwind_table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "unwind_program.h"
+
+#if EGI_UNWIND_IS_NATIVE
+
+/*
+ * Rules
+ */
+
+#define OFFSET_MASK (2 * EGI_UNWIND_OFFSET_BIAS - 1)
+
+/* Makes an offset fit for a rule. Return: 0 when it does not. */
+static uint64_t offset_pack(int64_t offset)
+{
+	if (offset % 8 != 0 || offset <= -EGI_UNWIND_OFFSET_BIAS * 8 || offset >= EGI_UNWIND_OFFSET_BIAS * 8)
+		return 0;
+	return (uint64_t)(offset / 8 + EGI_UNWIND_OFFSET_BIAS) & OFFSET_MASK;
+}
+
+static bool place_is(struct egi_place place, enum egi_place_kind kind, int64_t offset)
+{
+	return place.kind == kind && place.offset == offset;
+}
+
+/*
+ * A frame that the kernel made to call a signal handler: recognised only in the exact shape that glibc
+ * writes.
+ */
+static bool state_is_signal_frame(const struct egi_unwind_state *state)
+{
+#ifdef EGI_UNWIND_SIGNAL_SP
+	return state->cfa == EGI_CFA_WORD && state->cfa_register == EGI_REGISTER_SP &&
+	       state->cfa_offset == EGI_UNWIND_SIGNAL_SP &&
+	       place_is(state->ra, EGI_PLACE_SP, EGI_UNWIND_SIGNAL_PC) &&
+	       place_is(state->fp, EGI_PLACE_SP, EGI_UNWIND_SIGNAL_FP);
+#else
+	(void)state;
+	return false;
+#endif
+}
+
+/* Sets where the return address is. Return: false for a place that a rule cannot hold. */
+static bool rule_set_ra(struct egi_unwind_rule *rule, struct egi_place ra)
+{
+	if (ra.kind == EGI_PLACE_SAME)
+		return EGI_RA_HAS_REGISTER;
+	if (ra.kind != EGI_PLACE_CFA)
+		return false;
+	rule->ra_at = offset_pack(ra.offset) & OFFSET_MASK;
+	return rule->ra_at != 0;
+}
+
+static bool rule_set_fp(struct egi_unwind_rule *rule, struct egi_place fp)
+{
+	rule->fp_saved = EGI_RULE_SAME;
+	/* A register that is lost is left as it is by libgcc too. */
+	if (fp.kind == EGI_PLACE_SAME || fp.kind == EGI_PLACE_UNDEFINED)
+		return true;
+	if (fp.kind != EGI_PLACE_CFA && fp.kind != EGI_PLACE_FP)
+		return false;
+	rule->fp_saved = fp.kind == EGI_PLACE_CFA ? EGI_RULE_AT_CFA : EGI_RULE_BESIDE_FP;
+	rule->fp_at = offset_pack(fp.offset) & OFFSET_MASK;
+	return rule->fp_at != 0;
+}
+
+static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program)
+{
+	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
+	const struct egi_unwind_state *state = &program->state;
+	struct egi_unwind_rule rule = foreign;
+
+	if (program->is_signal_frame) {
+		rule.kind = state_is_signal_frame(state) ? EGI_RULE_SIGNAL : EGI_RULE_FOREIGN;
+		return rule;
+	}
+	if (state->ra.kind == EGI_PLACE_UNDEFINED) {
+		rule.kind = EGI_RULE_END;
+		return rule;
+	}
+	if (state->cfa == EGI_CFA_REGISTER && state->cfa_register == EGI_REGISTER_SP)
+		rule.kind = EGI_RULE_SP;
+	else if (state->cfa == EGI_CFA_REGISTER && state->cfa_register == EGI_REGISTER_FP)
+		rule.kind = EGI_RULE_FP;
+	else if (state->cfa == EGI_CFA_WORD && state->cfa_register == EGI_REGISTER_FP)
+		rule.kind = EGI_RULE_AT_FP;
+	else
+		return foreign;
+	rule.cfa_at = offset_pack(state->cfa_offset) & OFFSET_MASK;
+	if (state->sp.kind != EGI_PLACE_SAME || rule.cfa_at == 0 || !rule_set_ra(&rule, state->ra) ||
+	    !rule_set_fp(&rule, state->fp))
+		return foreign;
+	rule.ra_is_signed = state->ra_is_signed;
+	return rule;
+}
+
+/*
+ * Tables
+ */
+
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup)
+{
+	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
+	struct egi_unwind_program program;
+	struct egi_reader reader;
+	uint64_t delta, size;
+
+	if (!egi_unwind_record_open(memory, fde, &reader))
+		return foreign;
+	delta = egi_read_fixed(&reader, 4); /* 0 marks a CIE */
+	if (reader.has_failed || delta == 0 || !egi_unwind_program_open(&program, memory, fde + 4 - delta))
+		return foreign;
+	egi_read_past(&reader, program.pointer_size);
+	size = egi_read_fixed(&reader, program.pointer_size);
+	if (reader.has_failed || lookup - function >= size)
+		return foreign;
+	if (program.has_augmentation)
+		egi_read_past(&reader, egi_read_uleb(&reader));
+	program.reader = reader;
+	if (!egi_unwind_program_run(&program, function, lookup))
+		return foreign;
+	return rule_make(&program);
+}
+
+/*
+ * The search table of .eh_frame_hdr: pairs of signed 32-bit distances from the header, in the order of
+ * functions.
+ */
+struct entry {
+	int32_t function;
+	int32_t fde;
+};
+
+static struct entry entry_at(uintptr_t entries, uint64_t index)
+{
+	struct entry entry;
+
+	memcpy(&entry, (const void *)(entries + index * sizeof(entry)), sizeof(entry));
+	return entry;
+}
+
+static uintptr_t entry_target(uintptr_t header, int32_t distance)
+{
+	return header + (uintptr_t)(intptr_t)distance;
+}
+
+struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+					     uintptr_t lookup)
+{
+	static const unsigned char encodings[] = {1, 0x1b, 0x03,
+						  0x3b}; /* the version, and what all linkers write */
+	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
+	struct egi_reader reader;
+	uint64_t first = 0, count, after;
+	struct entry entry;
+	uintptr_t function;
+
+	if (header.end < header.start)
+		return foreign;
+	reader = egi_reader_of(memory, header.start, header.end - header.start);
+	for (size_t i = 0; i < sizeof(encodings); i++)
+		if (egi_read_byte(&reader) != encodings[i])
+			return foreign;
+	egi_read_past(&reader, 4); /* where .eh_frame is */
+	count = egi_read_fixed(&reader, 4);
+	if (reader.has_failed || count == 0 || count > (reader.end - reader.at) / sizeof(struct entry))
+		return foreign;
+
+	/* The last function that begins at the address or before it. */
+	for (after = count; after - first > 1;) {
+		uint64_t middle = first + (after - first) / 2;
+
+		if (entry_target(header.start, entry_at(reader.at, middle).function) <= lookup)
+			first = middle;
+		else
+			after = middle;
+	}
+	entry = entry_at(reader.at, first);
+	function = entry_target(header.start, entry.function);
+	if (function > lookup)
+		return foreign;
+	return egi_unwind_table_run(memory, entry_target(header.start, entry.fde), function, lookup);
+}
+
+#else
+
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup)
+{
+	(void)memory;
+	(void)fde;
+	(void)function;
+	(void)lookup;
+	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+}
+
+struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+					     uintptr_t lookup)
+{
+	(void)memory;
+	(void)header;
+	(void)lookup;
+	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+}
+
+#endif

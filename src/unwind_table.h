@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_UNWIND_TABLE_H
+#define EGI_UNWIND_TABLE_H
+
+/*
+ * Unwind tables: how to step from one place in the code to its caller.
+ *
+ * A compiler describes each function in .eh_frame by a small program (its FDE, with the CIE that it shares
+ * with others), whose instructions move through the function's code and say how to find the caller's stack
+ * pointer, the CFA, and where the registers were saved. Running it up to one address gives that address's
+ * rule. Of all that a table can say, a rule holds what a backtrace needs and what compilers write in
+ * practice; whatever is beyond it is EGI_RULE_FOREIGN, and left to the system's unwinder.
+ *
+ * Tables are read within given bounds only, whatever is in them. Takes no memory and no lock, and may be
+ * called in a signal handler.
+ */
+
+#include <stdint.h>
+
+#include "unwind_reader.h"
+
+#if defined(__x86_64__) && defined(__LP64__)
+#define EGI_UNWIND_IS_NATIVE 1
+#define EGI_UNWIND_SIGNAL_SP 160 /* where a signal frame keeps registers, from its stack pointer */
+#define EGI_UNWIND_SIGNAL_PC 168
+#define EGI_UNWIND_SIGNAL_FP 120
+#elif defined(__aarch64__) && defined(__LP64__) && !defined(__AARCH64EB__)
+#define EGI_UNWIND_IS_NATIVE 1
+#else
+#define EGI_UNWIND_IS_NATIVE 0
+#endif
+
+/* How a place's CFA is found. */
+enum egi_rule_kind {
+	EGI_RULE_FOREIGN, /* no table, or one that says what a rule cannot hold */
+	EGI_RULE_END,     /* the outermost frame: it has no return address */
+	EGI_RULE_SIGNAL,  /* the registers lie where the kernel put them for a signal handler */
+	EGI_RULE_SP,      /* stack pointer + offset; from here on the common ones */
+	EGI_RULE_FP,      /* frame pointer + offset */
+	EGI_RULE_AT_FP    /* the word at frame pointer + offset */
+};
+
+/* Where the caller's frame pointer is. */
+enum egi_rule_saved {
+	EGI_RULE_SAME,     /* still in its register */
+	EGI_RULE_AT_CFA,   /* at CFA + offset */
+	EGI_RULE_BESIDE_FP /* at frame pointer + offset */
+};
+
+/*
+ * One word, so that it can be stored and loaded whole. Offsets are in words of 8 bytes, as egi_unwind_offset
+ * reads them: the CFA's from the register, the return address's from the CFA.
+ */
+struct egi_unwind_rule {
+	uint64_t kind : 3;
+	uint64_t fp_saved : 2;
+	uint64_t ra_is_signed : 1; /* with pointer authentication (aarch64) */
+	uint64_t cfa_at : 20;
+	uint64_t fp_at : 19;
+	uint64_t ra_at : 19; /* 0: in its register (aarch64) */
+};
+
+#define EGI_UNWIND_OFFSET_BIAS (1 << 18)
+
+static inline uintptr_t egi_unwind_offset(uint64_t at)
+{
+	return (uintptr_t)((at - EGI_UNWIND_OFFSET_BIAS) * 8);
+}
+
+_Static_assert(sizeof(struct egi_unwind_rule) == 8, "a rule is one word");
+
+/* Takes the authentication code off a return address. */
+static inline uintptr_t egi_unwind_strip(uintptr_t address)
+{
+#if defined(__aarch64__)
+	register uintptr_t x30 __asm__("x30") = address;
+
+	__asm__("hint #7" : "+r"(x30)); /* xpaclri; nothing on machines that do not know it */
+	return x30;
+#else
+	return address;
+#endif
+}
+
+/*
+ * Finds the rule at an address through a module's .eh_frame_hdr.
+ *
+ * @memory  what may be read: the segment that holds the tables
+ * @header  .eh_frame_hdr, in there
+ * @lookup  an address inside the instruction at which the frame stands
+ */
+struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+					     uintptr_t lookup);
+
+/* Finds it in one FDE, that of a function which begins at `function`. */
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup);
+
+#endif
