@@ -351,7 +351,7 @@ void egi_state_announce(struct eg_group_state *state, const struct egi_queue *qu
 
 void egi_state_conceal(struct eg_group_state *state)
 {
-	if (!state->announced || egi_load_relaxed_u64(&state->owner) != egi_thread_self.id)
+	if (egi_load_relaxed_u64(&state->owner) != egi_thread_self.id || !state->announced)
 		return;
 	egi_crew_hide(&state->post);
 	state->announced = false;

@@ -228,8 +228,8 @@ static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 
 /*
  * The owner of a biased group claims all there is, since nobody is there to share it with; whoever comes later takes
- * from the claim, which counts as late. False if there is nothing, everything is done, and the place is given up.
- * The group may also turn out to be shared, which is for the caller to see.
+ * from the claim, which counts as late. False if there is nothing, and so everything is done; or if the group turns
+ * out to be shared.
  */
 static bool worker_find_biased(struct egi_worker *worker)
 {
@@ -242,8 +242,6 @@ static bool worker_find_biased(struct egi_worker *worker)
 		return false;
 	}
 	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
-	if (!found)
-		egi_store_relaxed_u64(&state->slots.taken, 0);
 	egi_bias_end(state);
 	return found;
 }
@@ -430,8 +428,19 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 	egi_store_relaxed_u64(&state->slots.taken, 1);
 	egi_bias_end(state);
 	end = worker_run(worker, true);
-	if (end != EGI_WORKER_FORKED && end != EGI_WORKER_DONE)
-		worker_retire(worker);
+	if (end == EGI_WORKER_FORKED)
+		return end;
+	/* The slot is given up last: the worker may be another thread's from then on. */
+	if (end == EGI_WORKER_DONE) {
+		if (egi_bias_begin(state)) {
+			egi_store_relaxed_u64(&state->slots.taken, 0);
+			egi_bias_end(state);
+			return EGI_WORKER_DONE;
+		}
+		egi_state_share(state);
+		end = EGI_WORKER_DRY;
+	}
+	worker_retire(worker);
 	return end;
 }
 

@@ -268,7 +268,7 @@ static void child_main(int write_end, void (*fn)(void *arg), void *arg)
 	_exit(0);
 }
 
-void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child)
+static void child_run_once(void (*fn)(void *arg), void *arg, struct child *ret_child)
 {
 	size_t length = 0;
 	ssize_t count;
@@ -305,6 +305,16 @@ void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child)
 	while (waitpid(pid, &ret_child->status, 0) < 0)
 		if (errno != EINTR)
 			abort();
+}
+
+void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child)
+{
+	/* gcc 12's ThreadSanitizer now and then takes a thread of a forked child for one of its parent's, and ends. */
+	for (int attempt = 0; attempt < 5; attempt++) {
+		child_run_once(fn, arg, ret_child);
+		if (!strstr(ret_child->text, "ThreadSanitizer: dup thread"))
+			return;
+	}
 }
 
 bool child_exited(const struct child *child, int status)

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library, through its public headers alone. A pool is a group with a limit, made and destroyed around
+ * each batch; its threads come from the library's cache, which the warm-up has filled. The wait runs tasks,
+ * within the limit.
+ */
+#include <errgroup.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../bench.h"
+
+struct rt_pool {
+	eg_group group;
+	int workers;
+};
+
+struct rt_group {
+	eg_group group;
+};
+
+#define RT_CAN_PEND
+#define RT_HAS_WAIT
+#define RT_HAS_GROUP
+#define RT_HAS_NESTED
+#define RT_HAS_THREADS
+#define RT_HAS_CANCEL
+#define RT_HAS_PANIC
+
+#define RT_HELD(workers) (workers)
+#define RT_TASK(name, arg) static int name(__attribute__((unused)) eg_ctx *rt_ctx, void *arg)
+#define RT_RETURN return 0
+#define rt_argument(arg) (arg)
+
+static inline void rt_setup(char **argv)
+{
+	(void)argv;
+}
+
+static inline void rt_submit(struct rt_pool *pool, eg_task_fn *fn, void *arg)
+{
+	if (eg_group_go(&pool->group, fn, arg) != 0)
+		bench_fail("eg_group_go failed");
+}
+
+static inline void rt_wait(struct rt_pool *pool)
+{
+	if (eg_group_wait(&pool->group) != 0)
+		bench_fail("eg_group_wait: %s", eg_error_message(eg_group_error(&pool->group)));
+}
+
+#define rt_finish rt_wait
+
+static void rt_with_options(int workers, unsigned flags, unsigned collect, rt_body *body, void *context)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	struct rt_pool pool;
+
+	options.limit = workers;
+	options.flags = flags;
+	options.collect = collect;
+	pool.workers = workers;
+	if (eg_group_init(&pool.group, NULL, &options) != 0)
+		bench_fail("eg_group_init failed");
+	body(&pool, context);
+	eg_group_destroy(&pool.group);
+}
+
+#define rt_with_pool(workers, tasks, fn, body, context) \
+	((void)(tasks), (void)(fn), rt_with_options((workers), 0, 0, (body), (context)))
+
+/* Small and nested groups have a limit and no context of their own, as in the library's first example. */
+static inline void rt_group_open(struct rt_group *group, struct rt_pool *pool, eg_task_fn *fn)
+{
+	(void)fn;
+	group->group = (eg_group)EG_GROUP_INIT;
+	if (eg_group_set_limit(&group->group, pool->workers) != 0)
+		bench_fail("eg_group_set_limit failed");
+}
+
+static inline void rt_group_submit(struct rt_group *group, eg_task_fn *fn, void *arg)
+{
+	if (eg_group_go(&group->group, fn, arg) != 0)
+		bench_fail("eg_group_go failed");
+}
+
+static inline void rt_group_wait(struct rt_group *group)
+{
+	if (eg_group_wait(&group->group) != 0)
+		bench_fail("eg_group_wait: %s", eg_error_message(eg_group_error(&group->group)));
+}
+
+static inline void rt_group_close(struct rt_group *group)
+{
+	eg_group_destroy(&group->group);
+}
+
+#define RT_FAIL(pool) return -EIO
+#define rt_with_cancel_pool(workers, tasks, fn, body, context) \
+	((void)(tasks), (void)(fn), rt_with_options((workers), EG_GROUP_SKIP_UNSTARTED, 0, (body), (context)))
+
+static inline long rt_finish_failed(struct rt_pool *pool)
+{
+	if (eg_group_wait(&pool->group) != -EIO)
+		bench_fail("the failed task's error is not the group's");
+	/* All errors but the one that made it are skipped tasks. */
+	return (long)eg_group_errors(&pool->group, 0, NULL) - 1;
+}
+
+#define RT_PANIC() eg_panic("given up")
+#define rt_with_panic_pool(workers, tasks, fn, body, context) \
+	((void)(fn), rt_with_options((workers), 0, (unsigned)(tasks), (body), (context)))
+
+static inline void rt_finish_panicked(struct rt_pool *pool)
+{
+	if (eg_group_wait(&pool->group) != EG_EPANIC)
+		bench_fail("the panic is not the group's error");
+}
+
+static inline void rt_check_panicked(struct rt_pool *pool, long tasks)
+{
+	eg_error **errors = calloc((size_t)tasks, sizeof(eg_error *));
+	char text[8192];
+	int lines = 0;
+
+	if (errors == NULL || eg_group_errors(&pool->group, (size_t)tasks, errors) != (size_t)tasks)
+		bench_fail("panics got lost");
+	for (long i = 0; i < tasks; i++)
+		if (eg_error_kind(errors[i]) != EG_ERROR_PANIC)
+			bench_fail("error %ld is not a panic's", i);
+	eg_error_format(errors[tasks - 1], text, sizeof(text));
+	for (const char *line = text; line != NULL; line = strchr(line + 1, '\n'))
+		lines++;
+	if (lines < 10)
+		bench_fail("the panic has no trace of its calls:\n%s", text);
+	free(errors);
+}
+
+#include "../cases.h"
