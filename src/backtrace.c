@@ -230,7 +230,7 @@ static bool view_find(const struct egi_unwind *unwind, uintptr_t address, struct
 static void record_fill(struct egi_backtrace_record *record, const struct walk *walk,
 			const struct egi_unwind *unwind)
 {
-	struct egi_module_view *modules = record->modules;
+	struct egi_module_view *modules = &record->modules[0];
 	unsigned count = walk->seen < FRAMES_MAX ? (unsigned)walk->seen : FRAMES_MAX, module_count = 0, m = 0;
 
 	for (unsigned i = 0; i < count; i++) {

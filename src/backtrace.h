@@ -43,10 +43,11 @@ void egi_backtrace_prime(void);
  * @skip        leaves out so many of the innermost frames. Calls that the compiler inlined have no frame of
  *              their own: a caller that counts on a number keeps its functions noinline.
  * @stop_frame  an address inside the stack frame of the function at which to stop, as
- *              __builtin_frame_address(0) or the address of one of its locals gives it (of one that is on the
- *              stack: AddressSanitizer can move locals elsewhere): this function and all its callers are left
- *              out. It has to lie on the stack that the caller runs on, and bounds what is read of it. NULL: go
- *              to the end of the stack, which is slow, and trusts the frame pointers that it finds.
+ *              __builtin_frame_address(0) or the address of one of its locals gives it (of one that is on
+ *              the stack: AddressSanitizer can move locals elsewhere): this function and all its callers
+ *              are left out. It has to lie on the stack that the caller runs on, and bounds what is read of
+ *              it. NULL: go to the end of the stack, which is slow, and trusts the frame pointers that it
+ *              finds.
  *
  * Memory is bounded however deep the stack is. A broken stack ends the trace early; it does not crash. errno
  * is kept. Takes no lock but malloc's (and, without glibc 2.35, the loader's).

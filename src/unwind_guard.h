@@ -8,8 +8,8 @@
  * The unwinder reads code at a return address for which it knows no unwind table, to see whether a signal
  * handler was called there. If the return address is wild, because the stack was overwritten, that read
  * faults. So before each step the guard works out, from the same unwind tables, where the return address lies
- * that the unwinder will take, and looks at it first. It knows the frames that unwind_table.h has rules for;
- * for any other it has no opinion.
+ * that the unwinder will take, and looks at it first. Where it cannot, because the table says it by a larger
+ * computation than compilers write, the walk ends.
  *
  * Takes no memory and no lock.
  */
@@ -18,9 +18,9 @@
 #include <unwind.h>
 
 enum egi_guard_verdict {
-	EGI_GUARD_GO,   /* safe, or not known */
+	EGI_GUARD_GO,   /* safe */
 	EGI_GUARD_STOP, /* the frame ends above the limit */
-	EGI_GUARD_END,  /* the frame's extent makes no sense: do not step out of it */
+	EGI_GUARD_END,  /* its extent makes no sense or is not known: do not step out of it */
 	EGI_GUARD_LAST /* the return address is known, in ret_return, but nothing can be unwound from there */
 };
 

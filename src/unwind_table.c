@@ -100,6 +100,9 @@ static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program
 	if (state->sp.kind != EGI_PLACE_SAME || rule.cfa_at == 0 || !rule_set_ra(&rule, state->ra) ||
 	    !rule_set_fp(&rule, state->fp))
 		return foreign;
+	/* gcc forgets to say that a function has restored the frame pointer, which then is its caller's. */
+	if (rule.kind == EGI_RULE_SP && rule.fp_saved == EGI_RULE_BESIDE_FP)
+		rule.fp_saved = EGI_RULE_SAME;
 	rule.ra_is_signed = state->ra_is_signed;
 	return rule;
 }
@@ -108,29 +111,25 @@ static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program
  * Tables
  */
 
-struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
-					    uintptr_t function, uintptr_t lookup)
+bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
+			  uintptr_t lookup, struct egi_unwind_program *ret_program)
 {
-	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
-	struct egi_unwind_program program;
 	struct egi_reader reader;
 	uint64_t delta, size;
 
 	if (!egi_unwind_record_open(memory, fde, &reader))
-		return foreign;
+		return false;
 	delta = egi_read_fixed(&reader, 4); /* 0 marks a CIE */
-	if (reader.has_failed || delta == 0 || !egi_unwind_program_open(&program, memory, fde + 4 - delta))
-		return foreign;
-	egi_read_past(&reader, program.pointer_size);
-	size = egi_read_fixed(&reader, program.pointer_size);
+	if (reader.has_failed || delta == 0 || !egi_unwind_program_open(ret_program, memory, fde + 4 - delta))
+		return false;
+	egi_read_past(&reader, ret_program->pointer_size);
+	size = egi_read_fixed(&reader, ret_program->pointer_size);
 	if (reader.has_failed || lookup - function >= size)
-		return foreign;
-	if (program.has_augmentation)
+		return false;
+	if (ret_program->has_augmentation)
 		egi_read_past(&reader, egi_read_uleb(&reader));
-	program.reader = reader;
-	if (!egi_unwind_program_run(&program, function, lookup))
-		return foreign;
-	return rule_make(&program);
+	ret_program->reader = reader;
+	return egi_unwind_program_run(ret_program, function, lookup);
 }
 
 /*
@@ -161,6 +160,7 @@ struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, st
 	static const unsigned char encodings[] = {1, 0x1b, 0x03,
 						  0x3b}; /* the version, and what all linkers write */
 	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
+	struct egi_unwind_program program;
 	struct egi_reader reader;
 	uint64_t first = 0, count, after;
 	struct entry entry;
@@ -190,19 +190,22 @@ struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, st
 	function = entry_target(header.start, entry.function);
 	if (function > lookup)
 		return foreign;
-	return egi_unwind_table_run(memory, entry_target(header.start, entry.fde), function, lookup);
+	if (!egi_unwind_table_run(memory, entry_target(header.start, entry.fde), function, lookup, &program))
+		return foreign;
+	return rule_make(&program);
 }
 
 #else
 
-struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
-					    uintptr_t function, uintptr_t lookup)
+bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
+			  uintptr_t lookup, struct egi_unwind_program *ret_program)
 {
 	(void)memory;
 	(void)fde;
 	(void)function;
 	(void)lookup;
-	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+	(void)ret_program;
+	return false;
 }
 
 struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,

@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include "unwind_program.h"
 #include "unwind_reader.h"
 
 #if defined(__x86_64__) && defined(__LP64__)
@@ -92,8 +93,11 @@ static inline uintptr_t egi_unwind_strip(uintptr_t address)
 struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
 					     uintptr_t lookup);
 
-/* Finds it in one FDE, that of a function which begins at `function`. */
-struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
-					    uintptr_t function, uintptr_t lookup);
+/*
+ * Runs one FDE, that of a function which begins at `function`, up to an address in it. Return: false, with
+ * ret_program of no use, when that is not known here.
+ */
+bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
+			  uintptr_t lookup, struct egi_unwind_program *ret_program);
 
 #endif

@@ -96,9 +96,9 @@ static void walk(struct frames *frames, const struct egi_unwind_registers *regis
 
 static void frames_print(const char *title, const struct frames *frames)
 {
-	print_message("%s%s\n", title, frames->is_foreign ? " (foreign)" : "");
+	print_message("# %s%s\n", title, frames->is_foreign ? " (foreign)" : "");
 	for (unsigned i = 0; i < frames->count; i++)
-		print_message("  %#lx at %#lx\n", (unsigned long)frames->pcs[i],
+		print_message("#   %#lx at %#lx\n", (unsigned long)frames->pcs[i],
 			      (unsigned long)frames->lows[i]);
 }
 
@@ -121,7 +121,7 @@ static bool frames_are_alike(const struct frames *a, const struct frames *b)
 static uintptr_t stop;
 static uint64_t seed;
 static unsigned compared, frames_total, deepest;
-static bool has_failed;
+static bool has_failed, is_stepping;
 
 static uint64_t draw(uint64_t below)
 {
@@ -316,7 +316,8 @@ static NOINLINE void shape_signal(unsigned depth)
 static NOINLINE void go_on(unsigned depth)
 {
 	if (depth == 0) {
-		compare();
+		if (!is_stepping)
+			compare();
 		NO_TAIL_CALL();
 		return;
 	}
@@ -402,11 +403,11 @@ static void frames_of_random_stacks_are_those_of_libgcc(void **state)
 
 		random_stack((unsigned)draw(25));
 		if (has_failed)
-			print_message("seed %lu\n", (unsigned long)before);
+			print_message("# seed %lu\n", (unsigned long)before);
 		seed = before;
 	}
 	handle(SIGUSR1, SIG_DFL, NULL);
-	print_message("%u stacks, %u frames, the deepest %u\n", compared, frames_total, deepest);
+	print_message("# %u stacks, %u frames, the deepest %u\n", compared, frames_total, deepest);
 	assert_false(has_failed);
 }
 
@@ -449,25 +450,36 @@ static void set_trap_flag(bool is_on)
 			 : "memory", "cc");
 }
 
-static NOINLINE void stepped(void)
+/* Not the aligned shapes: at their last instruction gcc's table is wrong, and leads libgcc astray. */
+static NOINLINE void stepped(bool is_on)
 {
 	char text[100];
 	void *memory;
 
-	set_trap_flag(true);
+	set_trap_flag(is_on);
 	for (unsigned i = 0; i < 3; i++)
 		shape_two_ends(0, i);
+	shape_large(0);
+	shape_alloca(0);
+	shape_many_arguments(0);
+	shape_variadic(0, 0);
+	shape_unoptimized(0);
+	shape_frame_pointer(0);
+	shape_cold(0);
+	shape_calls_libc(0);
 	memory = malloc(500);
 	free(memory);
-	snprintf(text, sizeof(text), "%s %d", "text", 15);
+	snprintf(text, sizeof(text), "%s %d %g", "text", 15, 0.3);
 	set_trap_flag(false);
 	NO_TAIL_CALL();
 }
 
+/* The first time without the flag, because the dynamic linker's code that looks up functions is foreign. */
 static NOINLINE void stepped_base(void)
 {
 	stop = (uintptr_t)__builtin_frame_address(0);
-	stepped();
+	stepped(false);
+	stepped(true);
 	NO_TAIL_CALL();
 }
 
@@ -475,12 +487,13 @@ static void frames_at_every_instruction_are_those_of_libgcc(void **state)
 {
 	(void)state;
 	has_failed = false;
+	is_stepping = true;
 	handle(SIGTRAP, NULL, step);
 	stepped_base();
 	handle(SIGTRAP, SIG_DFL, NULL);
 	if (steps < 100)
 		skip(); /* valgrind has no trap flag */
-	print_message("%u instructions, %u of them foreign\n", steps, steps_foreign);
+	print_message("# %u instructions, %u of them foreign\n", steps, steps_foreign);
 	assert_false(has_failed);
 	assert_true(steps_foreign < steps / 10);
 }

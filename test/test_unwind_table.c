@@ -118,7 +118,7 @@ static void most_places_of_the_c_library_have_rules(void **state)
 
 		known += rule.kind != EGI_RULE_FOREIGN;
 	}
-	print_message("%lu functions, %lu places with rules\n", (unsigned long)count, (unsigned long)known);
+	print_message("# %lu functions, %lu places with rules\n", (unsigned long)count, (unsigned long)known);
 	assert_true(known > count / 5 * 4); /* some of the rest lie between functions */
 }
 
@@ -195,6 +195,7 @@ static void damaged_tables_are_read_within_bounds(void **state)
 		    copy.header.start + (function_at(header.start, index) - header.start) + draw(60);
 		uintptr_t anywhere = copy.memory.start + draw(copy.memory.end - copy.memory.start);
 		struct egi_unwind_memory cut = copy.memory;
+		struct egi_unwind_program program;
 		struct damage damages[DAMAGES_MAX];
 		unsigned damage_count = (unsigned)draw(DAMAGES_MAX + 1);
 
@@ -203,13 +204,13 @@ static void damaged_tables_are_read_within_bounds(void **state)
 		if (draw(8) == 0) /* and less of it there than it says */
 			cut.end = copy.header.end + draw(copy.memory.end - copy.header.end);
 		known += egi_unwind_table_find(cut, copy.header, lookup).kind != EGI_RULE_FOREIGN;
-		egi_unwind_table_run(copy.memory, anywhere, lookup, lookup);
+		egi_unwind_table_run(copy.memory, anywhere, lookup, lookup, &program);
 		while (damage_count-- > 0)
 			*(unsigned char *)damages[damage_count].at = damages[damage_count].before;
 	}
 	assert_memory_equal(copy.bytes, (const void *)segment.start, segment.end - segment.start);
 	free(copy.bytes);
-	print_message("%lu of %u had rules still\n", (unsigned long)known, ROUNDS);
+	print_message("# %lu of %u had rules still\n", (unsigned long)known, ROUNDS);
 }
 
 /*
