@@ -63,7 +63,7 @@ const metgTasksMin = 1000
 const metgTrials = 3
 const metgPrecision = 1.03
 const metgStepsMin = 1
-const metgStepsMax = 1 << 20 // more than a millisecond
+const metgStepsMax = 1 << 17 // more than 0.1 ms
 const curveNsMin, curveNsMax = 4, 65536
 
 // A metgTime executes tasks of steps each and returns the makespan that counts.
@@ -119,7 +119,7 @@ func metg(workers, tasks int, measure metgTime) float64 {
 	found, part := efficiency(workers, tasks, long, measure)
 	for part < 0.5 {
 		if long >= metgStepsMax {
-			cannot("not even tasks of a millisecond reach 50 %")
+			cannot("not even tasks of 0.1 ms reach 50 %")
 		}
 		short, long = long, 2*long
 		found, part = efficiency(workers, tasks, long, measure)
@@ -204,10 +204,18 @@ const wakeTripsMin, wakeTripsMax = 300, 4000
 const wakeRunUs = 200000 // the pauses of a run last about this long together
 const wakeSleepUs = 60   // what the kernel adds to a pause
 
+// pause sleeps in the kernel, as the other runtimes do. time.Sleep makes at least a millisecond of a short
+// sleep in a program that is otherwise idle.
+func pause(us int) {
+	length := syscall.NsecToTimespec(int64(us) * 1000)
+	if err := syscall.Nanosleep(&length, nil); err != nil && err != syscall.EINTR {
+		fail("no sleep: %v", err)
+	}
+}
+
 // wake times round trips. The parameter is the pause between tasks in microseconds.
 func wake(workers, gapUs, runs int, trip func(*group, func() error)) {
 	warmUp(workers, 1000)
-	gap := time.Duration(gapUs) * time.Microsecond
 	trips := wakeRunUs / (gapUs + wakeSleepUs)
 	trips = int(math.Max(wakeTripsMin, math.Min(wakeTripsMax, float64(trips))))
 	ns := make([]float64, trips)
@@ -220,8 +228,8 @@ func wake(workers, gapUs, runs int, trip func(*group, func() error)) {
 	for run := 0; run < runs; run++ {
 		begin, cpu := time.Now(), cpuTime()
 		for i := range ns {
-			if gap > 0 {
-				time.Sleep(gap)
+			if gapUs > 0 {
+				pause(gapUs)
 			}
 			start := time.Now()
 			trip(g, task)

@@ -62,8 +62,8 @@ const METG_TASKS_MIN: f64 = 1000.0;
 const METG_TRIALS: usize = 3;
 const METG_PRECISION: f64 = 1.03;
 const METG_STEPS_MIN: u64 = 1;
-/// More than a millisecond.
-const METG_STEPS_MAX: u64 = 1 << 20;
+/// More than 0.1 ms.
+const METG_STEPS_MAX: u64 = 1 << 17;
 /// From 4 ns to 65536 ns.
 const CURVE_DOUBLINGS: RangeInclusive<u32> = 2..=16;
 
@@ -122,7 +122,7 @@ fn metg(job: &Job, measure: Measure) -> f64 {
 
     while part < 0.5 {
         if long >= METG_STEPS_MAX {
-            cannot("not even tasks of a millisecond reach 50 %");
+            cannot("not even tasks of 0.1 ms reach 50 %");
         }
         (short, long) = (long, 2 * long);
         (found, part) = efficiency(job, &speed, long, measure);
