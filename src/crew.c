@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "fence.h"
 #include "park.h"
+#include "pool.h"
 #include "thread.h"
 #include "verify.h"
 
@@ -387,6 +388,8 @@ static void *member_main(void *arg)
 	if (!member->awaited)
 		pthread_detach(pthread_self());
 	egi_mutex_unlock(&crew.lock);
+	/* The process has been idle for long, or ends. */
+	egi_pool_drain();
 	free(member);
 	return NULL;
 }

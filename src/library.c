@@ -10,6 +10,7 @@
 #include "ctx.h"
 #include "fence.h"
 #include "panic.h"
+#include "pool.h"
 #include "site.h"
 #include "state.h"
 #include "symbolize.h"
@@ -39,10 +40,12 @@ static void fork_prepares(void)
 	egi_ctx_lock_all();
 	egi_site_lock();
 	egi_symbolize_lock();
+	egi_pool_lock();
 }
 
 static void fork_unlocks(void)
 {
+	egi_pool_unlock();
 	egi_symbolize_unlock();
 	egi_site_unlock();
 	egi_ctx_unlock_all();
@@ -84,4 +87,5 @@ static void __attribute__((destructor)) library_ends(void)
 {
 	egi_crew_stop();
 	egi_state_exit_thread();
+	egi_pool_drain();
 }

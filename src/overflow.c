@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "pool.h"
 #include "verify.h"
 
 /* In tasks. A test build makes them, and the other sizes that are guarded so, small. */
@@ -27,6 +28,12 @@ void egi_overflow_init(struct egi_overflow *overflow)
 	egi_mutex_init(&overflow->lock);
 }
 
+static void segment_free(struct egi_segment *segment)
+{
+	if (!segment || segment->capacity != SEGMENT_MAX || !egi_pool_put(segment))
+		free(segment);
+}
+
 void egi_overflow_finish(struct egi_overflow *overflow)
 {
 	struct egi_segment *segment = overflow->head ? overflow->head : overflow->first;
@@ -35,10 +42,10 @@ void egi_overflow_finish(struct egi_overflow *overflow)
 	while (segment) {
 		struct egi_segment *next = segment->next;
 
-		free(segment);
+		segment_free(segment);
 		segment = next;
 	}
-	free(overflow->spare);
+	segment_free(overflow->spare);
 	egi_mutex_finish(&overflow->lock);
 }
 
@@ -80,7 +87,13 @@ static struct egi_segment *segment_get(struct egi_overflow *overflow, uint32_t c
 
 	if (segment && segment->capacity >= capacity)
 		return segment;
-	free(segment);
+	segment_free(segment);
+	segment = capacity == SEGMENT_MAX ? egi_pool_get() : NULL;
+	if (segment) {
+		segment->home = overflow;
+		segment->capacity = capacity;
+		return segment;
+	}
 	size = sizeof(*segment) + capacity * sizeof(segment->slots[0]);
 	segment = aligned_alloc(EGI_CACHE_PAIR, size);
 	if (!segment)
@@ -148,12 +161,18 @@ bool egi_overflow_take(struct egi_overflow *overflow, uint64_t max, struct egi_r
 	return true;
 }
 
+/* Nobody uses the segment any more. */
+static void segment_leave(struct egi_segment *segment)
+{
+	if (!egi_cas_ptr(&segment->home->spare, NULL, segment))
+		segment_free(segment);
+}
+
 void egi_segment_settle(struct egi_segment *segment, uint32_t count)
 {
 	uint32_t all = SETTLED_ALL(segment);
 
 	/* [O3] full: each party's last access comes before its count, and what happens to the segment after all. */
-	if (egi_add_u32(&segment->settled, count) + count == all &&
-	    !egi_cas_ptr(&segment->home->spare, NULL, segment))
-		free(segment);
+	if (egi_add_u32(&segment->settled, count) + count == all)
+		segment_leave(segment);
 }

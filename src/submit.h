@@ -37,9 +37,10 @@ static inline bool egi_submit_fast(struct eg_group_state *state, struct egi_task
 
 	if (EGI_UNLIKELY(!queue || !egi_queue_spill(queue, task)))
 		return false;
-	/* [N1] light: nobody is ever seen to watch where it would have to be a full fence. */
-	egi_fence_compiler();
-	if (EGI_UNLIKELY(queue != &state->first_queue || !state->announced || !egi_crew_is_watching()))
+	/* [N1], [G1] light: see egi_state_announce. */
+	egi_fence_light();
+	if (EGI_UNLIKELY(!egi_crew_is_watching() || queue != &state->first_queue || !state->announced) &&
+	    !egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate)))
 		egi_state_announce(state, queue);
 	return true;
 }

@@ -78,38 +78,51 @@ static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
 		worker_fail(state, error);
 }
 
-/* Counts the task that just ended. */
-static void worker_count(struct egi_worker *worker)
+/* Counts the task, or the tasks, that just ended. */
+static void worker_count(struct egi_worker *worker, uint64_t ended)
 {
 	/* [D2] release: what the task did before its count; pairs with [D1]. */
-	egi_store_release_u64(&worker->done, worker->done + 1);
+	egi_store_release_u64(&worker->done, worker->done + ended);
 	if (worker->state->backlog == 0)
 		return;
 	egi_fence_full(); /* [E2]: the count before the look at sleepers */
 	egi_event_notify(&worker->state->room);
 }
 
-/* A task that was accepted and is not to start. */
-static EGI_COLD void worker_skip(struct egi_worker *worker, const struct egi_task *task)
+/* An error that says what a task would have been and why it did not start. */
+static eg_error *worker_skip_error(struct egi_worker *worker)
 {
 	struct eg_group_state *state = worker->state;
-	eg_error *cause, *error;
+	struct egi_error_origin origin = worker_origin(&worker->recovery);
+	eg_error *cause = state->ctx ? eg_error_ref(eg_ctx_cause(state->ctx)) : NULL;
+	eg_error *error =
+	    egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, cause, NULL, "canceled before it started");
 
-	if (egi_task_fn(task) == egi_box_run)
-		egi_box_free(task->arg);
-	if (egi_failures_wants(&state->failures)) {
-		struct egi_error_origin origin = worker_origin(&worker->recovery);
+	origin.worker_slot = -1;
+	egi_error_set_origin(error, origin);
+	return error;
+}
 
-		origin.worker_slot = -1;
-		cause = state->ctx ? eg_error_ref(eg_ctx_cause(state->ctx)) : NULL;
-		error = egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, cause, NULL,
-					     "canceled before it started");
-		egi_error_set_origin(error, origin);
-		egi_failures_add(&state->failures, error);
-	} else {
-		egi_failures_count(&state->failures, 1);
-	}
-	worker_count(worker);
+/*
+ * Tasks that were accepted and are not to start: this one and what else is claimed. There may be millions, so they are
+ * counted together.
+ */
+static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task)
+{
+	struct eg_group_state *state = worker->state;
+	uint64_t skipped = 0, unkept = 0;
+
+	do {
+		if (egi_task_fn(&task) == egi_box_run)
+			egi_box_free(task.arg);
+		if (egi_failures_wants(&state->failures))
+			egi_failures_add(&state->failures, worker_skip_error(worker));
+		else
+			unkept++;
+		skipped++;
+	} while (worker_is_asked(worker, EGI_ATTENTION_SKIP) && egi_claim_next(&worker->claim, &task));
+	egi_failures_count(&state->failures, unkept);
+	worker_count(worker, skipped);
 }
 
 /* How many tasks to claim from a queue: what the last claim suggests, at most a fair share. */
@@ -320,7 +333,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 		 * round while this worker was looking for a task of it.
 		 */
 		if (EGI_UNLIKELY(worker_is_asked(worker, EGI_ATTENTION_SKIP))) {
-			worker_skip(worker, &task);
+			worker_skip(worker, task);
 			continue;
 		}
 		code = egi_task_fn(&task)(state->ctx, task.arg);
@@ -329,7 +342,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 			if (worker_is_forked(worker))
 				return EGI_WORKER_FORKED;
 		}
-		worker_count(worker);
+		worker_count(worker, 1);
 	}
 }
 
@@ -341,7 +354,7 @@ static EGI_NOINLINE enum egi_worker_end worker_run_recovered(struct egi_worker *
 	egi_recovery_enter(&worker->recovery, __builtin_frame_address(0));
 	if (setjmp(worker->recovery.jump_to)) {
 		worker_end_task(worker, 0);
-		worker_count(worker);
+		worker_count(worker, 1);
 	}
 	end = worker_loop(worker);
 	egi_recovery_leave(&worker->recovery);
@@ -374,7 +387,7 @@ static void worker_exited(struct egi_recovery *recovery)
 								"the task ended its thread"));
 	worker_end_task(worker, 0);
 	egi_recovery_leave(recovery);
-	worker_count(worker);
+	worker_count(worker, 1);
 	worker_retire(worker);
 	egi_state_leave_place(state);
 	if (egi_state_has_left_over(state))

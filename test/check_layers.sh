@@ -17,7 +17,8 @@ atomic clock debuginfo quota task unwind_reader verify
 elf_file fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
-box module overflow post ring site
+box module pool post ring site
+overflow
 unwind_step
 backtrace
 error symbolize
