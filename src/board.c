@@ -51,7 +51,7 @@ struct egi_post *egi_board_enlist(void)
 	return NULL;
 }
 
-struct egi_post *egi_board_look(bool spare_cpu, bool may_serve)
+struct egi_post *egi_board_look(bool spare_cpu, bool may_serve, bool may_grow)
 {
 	for (int i = 0; i < LOOKS_MAX; i++) {
 		struct egi_post *post = TAILQ_FIRST(&egi_board.posted);
@@ -60,7 +60,7 @@ struct egi_post *egi_board_look(bool spare_cpu, bool may_serve)
 		if (!post)
 			break;
 		look = post->customer->look(post, spare_cpu);
-		if (look == EGI_POST_MOVING && !may_serve) {
+		if (look != EGI_POST_DONE && !may_serve && (look == EGI_POST_MOVING || !may_grow)) {
 			board_rotate(post);
 			continue;
 		}
@@ -82,50 +82,54 @@ void egi_board_abandon_all(void)
 }
 
 /* False if the group is busy. */
-static bool board_adopt(struct egi_post *post, enum egi_board_shown which)
+static bool board_adopt(struct egi_post *post)
 {
-	enum egi_post_glance glance = post->customer->glance(post);
-	enum egi_post_adoption adoption;
+	enum egi_post_adoption adoption = post->on_board ? EGI_POST_LEFT : post->customer->adopt(post);
 
-	if (post->on_board || glance == EGI_POST_NOTHING ||
-	    (glance == EGI_POST_NEW && which == EGI_BOARD_OLD))
-		return true;
-	adoption = post->customer->adopt(post);
 	if (adoption == EGI_POST_ADOPTED)
 		egi_board_add(post);
 	return adoption != EGI_POST_BUSY;
 }
 
-static bool notices_adopt(struct egi_notices *notices, enum egi_board_shown which)
+/*
+ * The first group of a thread in which tasks waited at the last look already. The first is the outermost and has the most to
+ * do; to share the others, too, would only slow their thread down.
+ */
+static struct egi_post *notices_find_old(struct egi_notices *notices, bool *ret_waiting)
 {
-	bool done = true;
+	struct egi_post *old = NULL;
 
 	for (int i = 0; i < EGI_NOTICES_MAX; i++) {
 		/* [N3] acquire: pairs with [N4]. */
 		struct egi_post *post = egi_load_acquire_ptr(&notices->shown[i]);
+		enum egi_post_glance glance = post ? post->customer->glance(post) : EGI_POST_NOTHING;
 
-		if (post && !board_adopt(post, which))
-			done = false;
+		if (glance == EGI_POST_NOTHING || post->on_board)
+			continue;
+		*ret_waiting = true;
+		if (glance == EGI_POST_OLD && !old)
+			old = post;
 	}
-	return done;
+	return old;
 }
 
-bool egi_board_adopt(enum egi_board_shown which, bool *ret_active)
+void egi_board_look_at_notices(bool may_serve, bool *ret_active, bool *ret_waiting)
 {
-	struct egi_notices *notices = TAILQ_FIRST(&egi_board.notices),
-			   *last = TAILQ_LAST(&egi_board.notices, egi_notices_list);
-	bool done = true;
+	struct egi_notices *notices = TAILQ_FIRST(&egi_board.notices);
+	struct egi_notices *last = TAILQ_LAST(&egi_board.notices, egi_notices_list);
 
-	*ret_active = false;
-	for (int i = 0; notices && (i < LOOKS_MAX || which == EGI_BOARD_ALL); i++) {
+	*ret_active = *ret_waiting = false;
+	for (int i = 0; notices && i < LOOKS_MAX; i++) {
 		struct egi_notices *next = TAILQ_NEXT(notices, link);
 		uint64_t given = egi_load_relaxed_u64(&notices->given);
+		struct egi_post *old = notices_find_old(notices, ret_waiting);
+		bool active = given != notices->given_seen;
 
-		if (given != notices->given_seen)
-			*ret_active = true;
+		/* A thread that goes on making groups is not stuck: it will come to its other groups as well. */
+		if (old && (may_serve || !active))
+			board_adopt(old);
+		*ret_active = *ret_active || active;
 		notices->given_seen = given;
-		if (!notices_adopt(notices, which))
-			done = false;
 		/* To the end, so that all get their turn. */
 		TAILQ_REMOVE(&egi_board.notices, notices, link);
 		TAILQ_INSERT_TAIL(&egi_board.notices, notices, link);
@@ -133,19 +137,54 @@ bool egi_board_adopt(enum egi_board_shown which, bool *ret_active)
 			break;
 		notices = next;
 	}
+}
+
+bool egi_board_is_shown_waiting(void)
+{
+	struct egi_notices *notices;
+
+	TAILQ_FOREACH(notices, &egi_board.notices, link)
+	for (int i = 0; i < EGI_NOTICES_MAX; i++) {
+		struct egi_post *post = egi_load_acquire_ptr(&notices->shown[i]);
+
+		if (post && !post->on_board && post->customer->glance(post) != EGI_POST_NOTHING)
+			return true;
+	}
+	return false;
+}
+
+static bool notices_adopt(struct egi_notices *notices)
+{
+	bool done = true;
+
+	for (int i = 0; i < EGI_NOTICES_MAX; i++) {
+		struct egi_post *post = egi_load_acquire_ptr(&notices->shown[i]);
+
+		if (post && post->customer->glance(post) != EGI_POST_NOTHING && !board_adopt(post))
+			done = false;
+	}
+	return done;
+}
+
+bool egi_board_adopt_all(void)
+{
+	struct egi_notices *notices;
+	bool done = true;
+
+	TAILQ_FOREACH(notices, &egi_board.notices, link)
+	if (!notices_adopt(notices))
+		done = false;
 	return done;
 }
 
 void egi_board_drop_notices(struct egi_notices *notices)
 {
+	EGI_VERIFY(notices_adopt(notices), "internal: a group is busy though its thread is not");
 	for (int i = 0; i < EGI_NOTICES_MAX; i++) {
 		struct egi_post *post = egi_load_relaxed_ptr(&notices->shown[i]);
 
-		if (!post)
-			continue;
-		EGI_VERIFY(board_adopt(post, EGI_BOARD_ALL),
-			   "internal: a group is busy though its thread is not");
-		egi_store_release_ptr(&post->shown_in, NULL);
+		if (post)
+			egi_store_release_ptr(&post->shown_in, NULL);
 	}
 	TAILQ_REMOVE(&egi_board.notices, notices, link);
 }

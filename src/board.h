@@ -26,24 +26,28 @@ void egi_board_make_urgent(struct egi_post *post);
 struct egi_post *egi_board_enlist(void);
 
 /*
- * The sentinel's round: takes down what is done, and returns a post to serve, enlisted, or NULL. `spare_cpu`: a CPU may be
- * idle; `may_serve`: also a group that moves may have one more thread.
+ * The sentinel's round: takes down what is done, and returns a post to serve, enlisted, or NULL. `spare_cpu`: a CPU may
+ * be idle; `may_serve`: a group that moves may have one more thread; `may_grow`: so may a group that seems to be stuck.
  */
-struct egi_post *egi_board_look(bool spare_cpu, bool may_serve);
+struct egi_post *egi_board_look(bool spare_cpu, bool may_serve, bool may_grow);
 
 /* Tells those who wait for the posted groups that no thread can be had. */
 void egi_board_abandon_all(void);
 
-enum egi_board_shown {
-	EGI_BOARD_OLD, /* what the last look saw already */
-	EGI_BOARD_ALL
-};
+/*
+ * The sentinel's look at the notices: puts on the board what has been waiting since the look before, if a thread may serve
+ * it or the thread that shows it seems to be stuck. `*ret_active`: notices were given since then. `*ret_waiting`: tasks
+ * wait in what is shown.
+ */
+void egi_board_look_at_notices(bool may_serve, bool *ret_active, bool *ret_waiting);
+
+/* Whether tasks wait in what is shown and not on the board. */
+bool egi_board_is_shown_waiting(void);
 
 /*
- * Looks at the notices, and puts on the board what tasks wait in. `*ret_active`: notices were given since the last look.
- * False if a group could not be adopted just now and should be looked at again.
+ * Puts on the board whatever tasks wait in. False if a group could not be adopted just now and should be looked at again.
  */
-bool egi_board_adopt(enum egi_board_shown which, bool *ret_active);
+bool egi_board_adopt_all(void);
 
 /* Puts on the board what a thread shows, which ends or whose notices go. */
 void egi_board_drop_notices(struct egi_notices *notices);

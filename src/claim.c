@@ -98,15 +98,13 @@ static void claim_admit(struct egi_claim *claim, bool locked)
 		claim_end(claim);
 }
 
-bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_task)
+EGI_COLD bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_task)
 {
 	uint32_t front = claim->front - 1;
 	bool found;
 
 	/* A thief sees either front, and takes nothing below the higher one. */
 	egi_store_release_u32(&claim->front, front);
-	if (egi_load_acquire_u32(&claim->robbed) == 0 && front >= claim->back)
-		return false;
 	egi_mutex_lock(&claim->lock);
 	found = front < claim->back;
 	if (found) {
@@ -131,6 +129,11 @@ bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t
 			  queue, now_ns);
 	claim_admit(claim, locked);
 	return filled;
+}
+
+void egi_claim_leave_alone(struct egi_claim *claim)
+{
+	claim_settle(claim, claim->back);
 }
 
 bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue)

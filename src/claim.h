@@ -50,7 +50,7 @@ struct egi_claim {
 void egi_claim_init(struct egi_claim *claim);
 void egi_claim_finish(struct egi_claim *claim);
 
-/* The out-of-line part of egi_claim_next: a thief is about, or the range is empty. */
+/* The out-of-line part of egi_claim_next: a thief is about. */
 bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_task);
 
 /*
@@ -63,9 +63,12 @@ static inline bool egi_claim_next(struct egi_claim *claim, struct egi_task *ret_
 	egi_store_relaxed_u32(&claim->front, front + 1);
 	egi_fence_light(); /* [C1] the raised front before the look for a thief; pairs with [C2] */
 	/* The end is read last: a thief that has come and gone in between has lowered it. */
-	if (EGI_UNLIKELY(egi_load_acquire_u32(&claim->robbed) != 0 ||
-			 front >= egi_load_relaxed_u32(&claim->back)))
+	if (EGI_UNLIKELY(egi_load_acquire_u32(&claim->robbed) != 0))
 		return egi_claim_next_slow(claim, ret_task);
+	if (EGI_UNLIKELY(front >= egi_load_relaxed_u32(&claim->back))) {
+		egi_store_release_u32(&claim->front, front);
+		return false;
+	}
 	*ret_task = claim->tasks[front];
 	__builtin_prefetch((const void *)((uintptr_t)&claim->tasks[front] + EGI_CLAIM_PREFETCH));
 	return true;
@@ -102,6 +105,9 @@ bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t
  * overflow.
  */
 bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue);
+
+/* And when there is nothing left to refill it with: gives up its hold on the segment. */
+void egi_claim_leave_alone(struct egi_claim *claim);
 
 /*
  * Owner, when the range is empty: takes over tasks of another claim, the back half or all of them. False if there

@@ -20,3 +20,12 @@ struct timespec egi_clock_timespec(int64_t time_ns)
 	}
 	return time;
 }
+
+int64_t egi_clock_process_ns(void)
+{
+	struct timespec used;
+
+	/* Linux always has this clock. */
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (int64_t)used.tv_sec * EGI_SECOND + used.tv_nsec;
+}

@@ -26,4 +26,7 @@ static inline int64_t egi_clock_after(int64_t delay_ns)
 /* The time as the kernel takes it; a time before the epoch becomes the epoch. */
 struct timespec egi_clock_timespec(int64_t time_ns);
 
+/* The CPU time that this process has used, in nanoseconds. */
+int64_t egi_clock_process_ns(void);
+
 #endif

@@ -15,8 +15,9 @@
 
 #define TICK_MIN (50 * EGI_MICROSECOND)
 #define TICK_MAX (1 * EGI_MILLISECOND)
-#define LINGER (1 * EGI_MILLISECOND) /* how long the sentinel goes on after the last post */
-#define IDLE_MAX (5 * EGI_SECOND)    /* how long an idle thread stays */
+#define LINGER (1 * EGI_MILLISECOND)     /* how long the sentinel goes on after the last post */
+#define GROW_BUSY (10 * EGI_MILLISECOND) /* how often a busy process gets one more thread */
+#define IDLE_MAX (5 * EGI_SECOND)        /* how long an idle thread stays */
 
 struct member {
 	pthread_t thread;
@@ -34,6 +35,10 @@ static struct {
 	struct member *sentinel; /* asleep until `tick_due` */
 	int64_t tick, tick_due;
 	int64_t last_post;
+	uint32_t has_work; /* read without the lock: the sentinel saw tasks waiting when it last looked */
+	int64_t looked_at,
+	    used_then;   /* the time, and the CPU time of the process, at the last look at the board */
+	int64_t grew_at; /* when a thread beyond the CPUs was last allowed */
 	int cpus;
 	int threads;
 	int serving;
@@ -61,6 +66,12 @@ static bool may_serve_now(void)
 	return egi_board.urgent > 0 || crew.serving + crew.waking < eager_max();
 }
 
+/* Whether something was posted or shown a moment ago. */
+static bool is_busy_time(void)
+{
+	return eg_clock_now_ns() - crew.last_post < LINGER;
+}
+
 static int member_start(void)
 {
 	struct member *member = calloc(1, sizeof(*member));
@@ -73,7 +84,10 @@ static int member_start(void)
 	return err;
 }
 
-/* Brings one thread to the board. False if there is none to bring and none could be started. */
+/*
+ * Brings one thread to the board. False if there is none to bring and none could be started. It counts as watching from
+ * now on: before it serves or sleeps it looks at the notices.
+ */
 static bool bring_thread(void)
 {
 	struct member *member = LIST_FIRST(&crew.idle);
@@ -89,6 +103,8 @@ static bool bring_thread(void)
 		egi_flag_raise(&member->wake);
 	}
 	crew.waking++;
+	/* Who shows a group looks at this behind a fence that costs nothing only where membarrier(2) is. */
+	egi_store_release_u32(&egi_crew_watching, egi_fence_is_asymmetric);
 	return true;
 }
 
@@ -117,6 +133,28 @@ static void attend_board(int64_t now)
 		if (crew.missing)
 			egi_board_abandon_all();
 	}
+}
+
+/*
+ * Under lock: a CPU has come free. A sentinel that sleeps long because everything moved looks again now.
+ */
+static void nudge(int64_t now)
+{
+	crew.tick = TICK_MIN;
+	if (!crew.sentinel || crew.tick_due - now <= TICK_MIN)
+		return;
+	egi_flag_raise(&crew.sentinel->wake);
+	crew.sentinel = NULL;
+	crew.waking++;
+}
+
+void egi_crew_sleeps(void)
+{
+	if (!egi_load_relaxed_u32(&crew.has_work))
+		return;
+	egi_mutex_lock(&crew.lock);
+	nudge(eg_clock_now_ns());
+	egi_mutex_unlock(&crew.lock);
 }
 
 void egi_crew_call(struct egi_post *post, bool urgent)
@@ -248,17 +286,37 @@ static bool member_sleep(struct member *member, int64_t deadline)
 }
 
 /*
- * Under lock, which may be given up meanwhile: unless another thread watches, whoever shows a group from now on has to
- * call; what has been shown before goes to the board.
+ * Under lock: unless another thread watches, whoever shows a group from now on has to call. False, and nothing changed,
+ * if tasks wait in what has been shown before.
  */
-static void member_unwatch(struct member *member)
+static bool may_unwatch(void)
 {
-	bool active;
+	if (crew.sentinel || !egi_crew_is_watching())
+		return true;
+	egi_store_relaxed_u32(&egi_crew_watching, 0);
+	egi_fence_heavy(); /* [N2] before the look at all notices; pairs with [N1] */
+	if (!egi_board_is_shown_waiting())
+		return true;
+	egi_store_release_u32(&egi_crew_watching, 1);
+	return false;
+}
 
-	while (!crew.sentinel && egi_crew_is_watching()) {
+/*
+ * Under lock, which may be given up meanwhile: the calling thread is going to serve. Somebody else watches instead if
+ * there is anything to watch; if no thread can be had for that, what is shown goes to the board.
+ */
+static void member_hand_over(struct member *member)
+{
+	/* Groups are being made: the next one is about to come. */
+	if (is_busy_time() && egi_crew_is_watching() && !crew.sentinel && (crew.waking > 0 || bring_thread()))
+		return;
+	while (!may_unwatch()) {
+		crew.last_post = eg_clock_now_ns();
+		if (crew.waking > 0 || bring_thread())
+			return;
 		egi_store_relaxed_u32(&egi_crew_watching, 0);
-		egi_fence_heavy(); /* [N2] before the look at all notices; pairs with [N1] */
-		if (egi_board_adopt(EGI_BOARD_ALL, &active) || crew.stopping)
+		egi_fence_heavy(); /* [N2] */
+		if (egi_board_adopt_all())
 			return;
 		/* A group is busy for an instant, unless its thread has lost its CPU. */
 		egi_store_release_u32(&egi_crew_watching, 1);
@@ -273,7 +331,7 @@ static bool member_serve(struct member *member, struct egi_post *post)
 	int64_t begin = eg_clock_now_ns();
 
 	crew.serving++;
-	member_unwatch(member);
+	member_hand_over(member);
 	attend_board(begin);
 	egi_mutex_unlock(&crew.lock);
 	pthread_cleanup_push(member_is_lost, member);
@@ -287,27 +345,45 @@ static bool member_serve(struct member *member, struct egi_post *post)
 	return eg_clock_now_ns() - begin > TICK_MIN;
 }
 
+/*
+ * Under lock: whether one more thread might help a group in which nothing starts. While this process keeps all its CPUs
+ * busy, somebody is probably at work on what the group waits for: groups within groups look like that. But tasks may
+ * also wait for each other by spinning.
+ */
+static bool may_grow(void)
+{
+	int64_t now = eg_clock_now_ns(), used = egi_clock_process_ns();
+	int64_t wall = now - crew.looked_at, busy = used - crew.used_then;
+
+	crew.looked_at = now;
+	crew.used_then = used;
+	if (busy >= wall * crew.cpus - wall / 4 && now - crew.grew_at < GROW_BUSY)
+		return false;
+	crew.grew_at = now;
+	return true;
+}
+
 /* Under lock. Returns a post to serve, or NULL when the round brought none. */
 static struct egi_post *member_watch(struct member *member)
 {
 	struct egi_post *post;
-	bool called, active;
+	bool called, active, waiting;
 
 	crew.tick_due = egi_clock_after(crew.tick);
 	crew.sentinel = member;
-	/* Who shows a group looks at this behind a fence that costs nothing only where membarrier(2) is. */
 	egi_store_release_u32(&egi_crew_watching, egi_fence_is_asymmetric);
 	called = member_sleep(member, crew.tick_due);
 	if (!called)
 		crew.sentinel = NULL;
 	if (crew.stopping)
 		return NULL;
-	egi_board_adopt(EGI_BOARD_OLD, &active);
-	if (active)
+	egi_board_look_at_notices(may_serve_now(), &active, &waiting);
+	egi_store_relaxed_u32(&crew.has_work, waiting || egi_board.posts > 0);
+	if (active || waiting)
 		crew.last_post = eg_clock_now_ns();
-	post = egi_board_look(crew.serving < crew.cpus, may_serve_now());
+	post = egi_board_look(crew.serving < crew.cpus, may_serve_now(), may_grow());
 	/* Everything moves: look less often. Something new: look soon. */
-	if (post || called || egi_board.posts == 0)
+	if (post || called || (egi_board.posts == 0 && !waiting))
 		crew.tick = TICK_MIN;
 	else if (crew.tick < TICK_MAX)
 		crew.tick *= 2;
@@ -319,7 +395,7 @@ static bool sentinel_is_wanted(void)
 {
 	if (crew.sentinel)
 		return false;
-	return egi_board.posts > 0 || eg_clock_now_ns() - crew.last_post < LINGER;
+	return egi_board.posts > 0 || is_busy_time();
 }
 
 /* Under lock, which is given up meanwhile. False when the member has been idle for long and should go. */
@@ -327,7 +403,10 @@ static bool member_rest(struct member *member)
 {
 	bool called;
 
-	member_unwatch(member);
+	if (!may_unwatch()) {
+		crew.last_post = eg_clock_now_ns();
+		return true;
+	}
 	if ((egi_board.posts > 0 && !crew.sentinel) || crew.stopping)
 		return true;
 	LIST_INSERT_HEAD(&crew.idle, member, link);
@@ -348,15 +427,17 @@ enum member_deed { MEMBER_CAME, MEMBER_WORKED, MEMBER_LOOKED_IN };
 static struct egi_post *member_find(enum member_deed before)
 {
 	struct egi_post *post = NULL;
-	bool active;
+	bool active, waiting;
 
 	if (before == MEMBER_WORKED || (before == MEMBER_CAME && may_serve_now()))
 		post = egi_board_enlist();
 	else if (crew.sentinel)
 		attend_board(eg_clock_now_ns());
 	if (!post && before == MEMBER_WORKED) {
-		egi_board_adopt(EGI_BOARD_OLD, &active);
+		egi_board_look_at_notices(true, &active, &waiting);
 		post = egi_board_enlist();
+		if (!post)
+			nudge(eg_clock_now_ns());
 	}
 	return post;
 }

@@ -45,6 +45,9 @@ static inline bool egi_crew_is_watching(void)
 /* The calling thread ends: what it showed goes to the board. */
 void egi_crew_exit_thread(void);
 
+/* The calling thread is about to sleep, and its CPU could be of use to another. */
+void egi_crew_sleeps(void);
+
 /* Takes a post down. Afterwards the crew does not know it. Threads: any, not from a customer's function. */
 void egi_crew_forget(struct egi_post *post);
 

@@ -90,6 +90,11 @@ static enum egi_post_glance customer_glance(struct egi_post *post)
 	struct eg_group_state *state = state_of(post);
 	uint64_t life = egi_load_acquire_u64(&state->life);
 
+	uint64_t gate = egi_load_acquire_u64(&state->gate);
+
+	/* Nobody may come; a worker that leaves, or whoever raises the limit, sees to the tasks that are left. */
+	if ((gate & EGI_GATE_BIASED) == 0 && egi_gate_is_quiet(gate))
+		return EGI_POST_NOTHING;
 	if (!egi_queue_has_tasks(&state->first_queue) && !egi_claim_has_tasks(&state->first_worker.claim))
 		return EGI_POST_NOTHING;
 	if (state->seen_life == life)

@@ -42,7 +42,7 @@ static struct eg_group_state *group_state(const eg_group *group)
 }
 
 /* Makes the state of an all-zero group on its first use. */
-static EGI_COLD int group_make(eg_group *group)
+static int group_make(eg_group *group)
 {
 	struct eg_group_state *state = egi_state_create(&default_options, &egi_customer);
 
@@ -131,8 +131,9 @@ static void state_set_ctx(struct eg_group_state *state, eg_ctx *ctx)
 
 static void state_drop_ctx(struct eg_group_state *state)
 {
-	if (state->ctx)
-		egi_ctx_unwatch(state->ctx, &state->watch);
+	if (!state->ctx)
+		return;
+	egi_ctx_unwatch(state->ctx, &state->watch);
 	if (state->owns_ctx)
 		eg_ctx_unref(state->ctx);
 	state->ctx = NULL;
@@ -323,8 +324,10 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 		egi_event_prepare(&state->finished, &key);
 		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
 			 egi_state_take_place(state);
-		if (!placed && egi_state_unfinished(state) != 0)
+		if (!placed && egi_state_unfinished(state) != 0) {
+			egi_crew_sleeps();
 			in_time = egi_event_wait(&state->finished, key, deadline_ns);
+		}
 		egi_event_finish(&state->finished);
 		if (!in_time && egi_state_unfinished(state) != 0)
 			return -ETIMEDOUT;
@@ -502,7 +505,9 @@ int eg_group_destroy(eg_group *group)
 		return 0;
 	err = group_find(group, &state);
 	if (!err && state) {
-		if (!egi_state_is_at_rest(state))
+		bool ended = egi_state_end_alone(state);
+
+		if (!ended)
 			err = state_close(state);
 		if (err == -EDEADLK)
 			return err;
@@ -510,7 +515,7 @@ int eg_group_destroy(eg_group *group)
 			if (state->owns_ctx)
 				eg_ctx_cancel(state->ctx, NULL);
 			state_drop_ctx(state);
-			egi_state_abandon(state);
+			ended ? egi_state_discard(state) : egi_state_abandon(state);
 		}
 	}
 	memset(group, 0, sizeof(*group));

@@ -23,7 +23,9 @@
 #include "atomic.h"
 
 /* Groups within groups, in one thread, before one more has to call the crew for itself. */
-#define EGI_NOTICES_MAX 16
+#ifndef EGI_NOTICES_MAX
+#define EGI_NOTICES_MAX 64
+#endif
 
 struct egi_post;
 

@@ -104,15 +104,13 @@ static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const 
 }
 
 /* The same while no other thread takes or puts: all entries, by plain stores. */
-static inline uint32_t egi_ring_take_alone(struct egi_ring *ring, struct egi_task *ret_tasks,
-					   uint32_t *ret_position)
+static inline uint32_t egi_ring_take_alone(struct egi_ring *ring, struct egi_task *ret_tasks)
 {
 	uint32_t head = ring->ck.c_head, count = ring->ck.p_tail - head;
 
 	for (uint32_t i = 0; i < count; i++)
 		ret_tasks[i] = ring->slots[(head + i) & (EGI_RING_SLOTS - 1)];
 	egi_store_release_u32(&ring->ck.c_head, head + count);
-	*ret_position = head;
 	return count;
 }
 

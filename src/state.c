@@ -305,19 +305,36 @@ void egi_state_release(struct eg_group_state *state)
 		state_retire(state, before);
 }
 
+bool egi_state_end_alone(struct eg_group_state *state)
+{
+	bool ends;
+
+	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
+		return false;
+	ends = state->slots.taken == 0 && !egi_queue_has_tasks(&state->first_queue);
+	if (ends)
+		egi_store_relaxed_u64(&state->gate, EGI_GATE_DEAD);
+	egi_bias_end(state);
+	return ends;
+}
+
+void egi_state_discard(struct eg_group_state *state)
+{
+	egi_crew_hide(&state->post);
+	state->announced = false;
+	state_retire(state, 0);
+}
+
 void egi_state_abandon(struct eg_group_state *state)
 {
 	uint64_t before;
 
-	egi_crew_hide(&state->post);
-	state->announced = false;
-	if (egi_bias_is_mine(state) && egi_bias_begin(state)) {
-		before = state->gate;
-		egi_store_relaxed_u64(&state->gate, EGI_GATE_DEAD);
-		egi_bias_end(state);
-		state_retire(state, before);
+	if (egi_state_end_alone(state)) {
+		egi_state_discard(state);
 		return;
 	}
+	egi_crew_hide(&state->post);
+	state->announced = false;
 	egi_state_share(state);
 	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
 	if (egi_gate_holders(before) == 0)
@@ -362,17 +379,6 @@ void egi_state_call(struct eg_group_state *state, bool urgent)
 	egi_state_share(state);
 	if (egi_gate_post(&state->gate, urgent))
 		egi_crew_call(&state->post, urgent);
-}
-
-bool egi_state_is_at_rest(struct eg_group_state *state)
-{
-	bool at_rest;
-
-	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
-		return false;
-	at_rest = state->slots.taken == 0 && !egi_queue_has_tasks(&state->first_queue);
-	egi_bias_end(state);
-	return at_rest;
 }
 
 void egi_state_close(struct eg_group_state *state)

@@ -231,8 +231,14 @@ void egi_state_release(struct eg_group_state *state);
 /* Tells the crew of tasks just put into a queue, in the lightest way that will do. */
 void egi_state_announce(struct eg_group_state *state, const struct egi_queue *queue);
 
-/* Whether the group is the caller's alone and nothing in it is unfinished. */
-bool egi_state_is_at_rest(struct eg_group_state *state);
+/*
+ * Ends a group that is the caller's alone and in which nothing is unfinished. True: nobody else is or comes inside, and
+ * the caller is to call egi_state_discard. False: nothing was done.
+ */
+bool egi_state_end_alone(struct eg_group_state *state);
+
+/* What is left of a state after that. */
+void egi_state_discard(struct eg_group_state *state);
 
 /* The group is being destroyed: nothing is accepted any more, and what has not started is skipped. */
 void egi_state_close(struct eg_group_state *state);

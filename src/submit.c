@@ -17,9 +17,11 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 
 int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 {
-	struct egi_queue *queue = egi_state_queue(state);
+	struct egi_queue *queue = egi_state_queue_fast(state);
 	int err;
 
+	if (EGI_UNLIKELY(!queue))
+		queue = egi_state_queue(state);
 	if (EGI_UNLIKELY(!queue))
 		return -ENOMEM;
 	if (EGI_UNLIKELY(queue->owner == EGI_QUEUE_SHARED))

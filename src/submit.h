@@ -28,14 +28,16 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 int egi_submit_put(struct eg_group_state *state, struct egi_task task);
 
 /*
- * The fast path of EGI_SUBMIT_GO: a thread that goes on submitting to a group that the crew knows of. False, with nothing
- * done, if there is anything to look at.
+ * The fast path of EGI_SUBMIT_GO: a thread that goes on submitting. False, with nothing done, if there is anything to
+ * look at.
  */
 static inline bool egi_submit_fast(struct eg_group_state *state, struct egi_task task)
 {
 	struct egi_queue *queue = egi_state_queue_fast(state);
 
-	if (EGI_UNLIKELY(!queue || !egi_queue_spill(queue, task)))
+	if (EGI_UNLIKELY(!queue))
+		return false;
+	if (EGI_UNLIKELY(!egi_queue_spill(queue, task)) && egi_queue_put(queue, task) != 0)
 		return false;
 	/* [N1], [G1] light: see egi_state_announce. */
 	egi_fence_light();

@@ -249,6 +249,8 @@ static bool worker_find_biased(struct egi_worker *worker)
 	struct eg_group_state *state = worker->state;
 	bool found;
 
+	if (!egi_queue_has_tasks(&state->first_queue))
+		return false;
 	if (EGI_UNLIKELY(!egi_bias_begin(state))) {
 		egi_state_share(state);
 		worker->biased = false;
@@ -438,14 +440,18 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 		return EGI_WORKER_INSIDE;
 	}
 	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
-	egi_store_relaxed_u64(&state->slots.taken, 1);
+	if (egi_claim_refill_alone(&worker->claim, &state->first_queue))
+		egi_store_relaxed_u64(&state->slots.taken, 1);
 	egi_bias_end(state);
+	if (state->slots.taken == 0)
+		return EGI_WORKER_DONE;
 	end = worker_run(worker, true);
 	if (end == EGI_WORKER_FORKED)
 		return end;
 	/* The slot is given up last: the worker may be another thread's from then on. */
 	if (end == EGI_WORKER_DONE) {
 		if (egi_bias_begin(state)) {
+			egi_claim_leave_alone(&worker->claim);
 			egi_store_relaxed_u64(&state->slots.taken, 0);
 			egi_bias_end(state);
 			return EGI_WORKER_DONE;

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+Makes a copy of the library's sources with all planted bugs in it, each behind a switch of its own, and the list of them.
+
+    plant.py SOURCES PLANTED OUT [DEPFILE]
+
+SOURCES is src/, PLANTED the folder of descriptions, OUT where the copy goes, DEPFILE a makefile that says what was
+read. A description, NAME.plant, has lines
+"scenario:", "delay:" and "schedules:", which say who finds the bug and how soon, and any number of parts
+
+    file: queue.c
+    <<<<
+    text that stands in the file, exactly once
+    ====
+    text to put in its place, in which PLANTED is true when the bug is in effect
+    >>>>
+
+Lines that begin with # are for the reader. A text that is not found, or found more than once, is an error: the source
+has changed, and so must the description.
+"""
+import os
+import sys
+
+# What goes before every text that was changed.
+HEAD = """extern unsigned explore_planted;
+#define EXPLORE_PLANTED(number) (explore_planted == (number))
+"""
+
+
+def fail(text):
+    sys.exit("plant.py: " + text)
+
+
+def parse(path):
+    """The fields of a description and its parts, each (file, old, new)."""
+    fields, parts = {}, []
+    state, old, new = "fields", [], []
+    with open(path, encoding="utf-8") as stream:
+        for line in stream:
+            mark = line.rstrip("\n")
+            if mark == "<<<<":
+                state, old, new = "old", [], []
+            elif mark == "====":
+                state = "new"
+            elif mark == ">>>>":
+                parts.append((fields["file"], "".join(old), "".join(new)))
+                state = "fields"
+            elif state == "old":
+                old.append(line)
+            elif state == "new":
+                new.append(line)
+            elif mark and not mark.startswith("#"):
+                key, _, value = mark.partition(":")
+                fields[key.strip()] = value.strip()
+    for key in ("scenario", "delay", "schedules"):
+        if key not in fields:
+            fail(f"{path} says no {key}")
+    if not parts:
+        fail(f"{path} changes nothing")
+    return fields, parts
+
+
+def main():
+    sources, planted, out = sys.argv[1:4]
+    texts, read = {}, []
+    for name in sorted(os.listdir(sources)):
+        if name.endswith((".c", ".h")):
+            read.append(os.path.join(sources, name))
+            with open(read[-1], encoding="utf-8") as stream:
+                texts[name] = stream.read()
+    rows = []
+    for path in sorted(os.listdir(planted)):
+        if not path.endswith(".plant"):
+            continue
+        number = len(rows) + 1
+        read.append(os.path.join(planted, path))
+        fields, parts = parse(read[-1])
+        for name, old, new in parts:
+            if texts.get(name, "").count(old) != 1:
+                fail(f"{path}: its text stands {texts.get(name, '').count(old)} times in {name}, not once:\n{old}")
+            texts[name] = texts[name].replace(old, new.replace("PLANTED", f"EXPLORE_PLANTED({number})"))
+        rows.append((path[: -len(".plant")], fields))
+    os.makedirs(out, exist_ok=True)
+    for name, text in texts.items():
+        if "EXPLORE_PLANTED" in text:
+            text = HEAD + text
+        with open(os.path.join(out, name), "w", encoding="utf-8") as stream:
+            stream.write(text)
+    with open(os.path.join(out, "planted_list.c"), "w", encoding="utf-8") as stream:
+        stream.write('#include "planted.h"\n\nunsigned explore_planted __attribute__((section("explore_kept")));\n\n')
+        stream.write("const struct explore_plant explore_plants[] = {\n")
+        for name, fields in rows:
+            stream.write(f'    {{"{name}", "{fields["scenario"]}", {fields["delay"]}, {fields["schedules"]}}},\n')
+        stream.write("};\n\n")
+        stream.write(f"const unsigned explore_plants_count = {len(rows)};\n")
+    for depfile in sys.argv[4:]:
+        with open(depfile, "w", encoding="utf-8") as stream:
+            stream.write(os.path.join(out, "planted_list.c") + ": " + " ".join(read) + "\n")
+
+
+main()

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The list of all scenarios, and what they share.
+ */
+#include "scenarios.h"
+
+#include <stddef.h>
+
+eg_group group;
+
+void group_open(int limit, int backlog, unsigned flags)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+
+	options.limit = limit;
+	options.backlog = backlog;
+	options.flags = flags;
+	EXPLORE_REQUIRE(eg_group_init(&group, NULL, &options) == 0);
+	jobs_limit = limit > 0 ? (unsigned)limit : 0;
+	jobs_are_ordered = limit == 1;
+}
+
+void submit_range(unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		EXPLORE_REQUIRE(job_submit(&group, i) == 0);
+}
+
+void wait_for_all(void)
+{
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	jobs_check_all_ran();
+}
+
+void wait_and_destroy(void)
+{
+	wait_for_all();
+	eg_group_destroy(&group);
+}
+
+/* One task, run by the crew, before the scenario begins; the last job's number. */
+static void wait_and_destroy_quietly(void)
+{
+	jobs_are_ordered = false;
+	EXPLORE_REQUIRE(job_submit(&group, JOBS_MAX - 1) == 0);
+	wait_and_destroy();
+	explore_settle();
+}
+
+static struct {
+	int limit, backlog;
+	unsigned flags;
+} opening;
+
+static void *open_for_others(void *arg)
+{
+	(void)arg;
+	group_open(opening.limit, opening.backlog, opening.flags);
+	return NULL;
+}
+
+void group_open_elsewhere(int limit, int backlog, unsigned flags)
+{
+	opening.limit = limit;
+	opening.backlog = backlog;
+	opening.flags = flags;
+	thread_join(thread_start(open_for_others, NULL));
+}
+
+pthread_t thread_start(void *(*main)(void *arg), void *arg)
+{
+	pthread_t thread;
+
+	EXPLORE_REQUIRE(pthread_create(&thread, NULL, main, arg) == 0);
+	return thread;
+}
+
+void thread_join(pthread_t thread)
+{
+	pthread_join(thread, NULL);
+}
+
+void call_crew(void)
+{
+	group_open(1, 0, EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL);
+	wait_and_destroy_quietly();
+}
+
+void body_awaits_other(struct job *job)
+{
+	explore_await(&job->other->flag);
+}
+
+void body_raises(struct job *job)
+{
+	explore_raise(&job->flag);
+}
+
+#define SCENARIO(name, about, cpus, timers, quick, full)          \
+	{                                                         \
+#name, about, name, cpus, timers, quick, full, 40 \
+	}
+
+const struct explore_scenario explore_scenarios[] = {
+    SCENARIO(ring_against_spill, "takes from the ring, and a submitter that spills", 2, false, 2, 3),
+    SCENARIO(overflow_against_submit, "takes from the overflow, and a submitter that appends", 2, false, 2,
+	     3),
+    SCENARIO(spill_against_empty_ring,
+	     "a worker that found the ring empty, and a submitter that fills it and spills", 2, false, 2, 3),
+    SCENARIO(segment_against_submit, "a segment that a worker is done with, and a submitter that needs one",
+	     2, false, 2, 3),
+    SCENARIO(two_submitters, "a second queue, and a worker that looks for tasks", 2, false, 2, 3),
+    SCENARIO(steal_against_owner, "a claim's owner, and a thief", 2, false, 1, 2),
+    SCENARIO(tasks_await_each_other, "a group without a limit whose tasks wait for one another", 2, false, 2,
+	     3),
+    SCENARIO(tasks_await_without_help, "the same, left to the crew", 2, false, 2, 3),
+    SCENARIO(park_against_wake, "the last worker that leaves, and a submitter that relies on it", 2, false, 2,
+	     3),
+    SCENARIO(hungry_worker, "a crew thread that goes to sleep, and a submitter", 2, true, 2, 3),
+    SCENARIO(wait_helps, "a waiter that works, and a worker", 2, false, 2, 3),
+    SCENARIO(wait_helps_alone, "a waiter and a worker, and one place", 2, false, 2, 3),
+    SCENARIO(two_groups_one_crew, "two groups, and a crew that serves both", 2, false, 2, 3),
+    SCENARIO(small_groups_against_sentinel, "small groups, and a sentinel that looks at them", 2, true, 1, 3),
+    SCENARIO(small_group_left_to_sentinel, "a group left to a sentinel that goes to sleep", 2, false, 2, 3),
+    SCENARIO(owner_against_waiter, "a small group's owner, and another waiter that works", 2, false, 2, 3),
+    SCENARIO(owner_against_submitter, "a small group's owner, and another submitter", 2, false, 2, 3),
+    SCENARIO(owner_against_cancel, "a small group's owner, and a cancellation", 2, false, 2, 3),
+    SCENARIO(owner_against_limit, "a small group's owner, and a change of the limit", 2, false, 2, 3),
+    SCENARIO(group_within_group, "a task that waits for a group of its own", 2, false, 1, 2),
+    SCENARIO(submitter_ends, "a thread that made a group and ends, and a waiter", 2, false, 2, 3),
+    SCENARIO(done_against_last_task, "a waiter that goes to sleep, and the last two tasks", 3, false, 1, 3),
+    SCENARIO(done_against_submitting, "a waiter, and a task that submits another", 2, false, 2, 3),
+    SCENARIO(done_while_helping, "a waiter that works, and tasks that submit tasks", 2, false, 1, 3),
+    SCENARIO(two_waiters, "two waiters and a worker", 2, false, 1, 3),
+    SCENARIO(wait_against_submit, "a waiter, and a thread that goes on submitting", 3, false, 1, 3),
+    SCENARIO(deadline_against_last_task, "a waiter with a deadline, and the last task", 2, true, 2, 3),
+    SCENARIO(limit_against_workers, "a limit that goes down and up, and workers", 2, false, 1, 3),
+    SCENARIO(raised_limit_against_submit, "a limit that goes up, and a submitter that finds the group full",
+	     2, false, 2, 3),
+    SCENARIO(cancel_against_submit, "a cancellation, and a submitter", 2, false, 2, 3),
+    SCENARIO(failure_against_tasks, "a failed task, and tasks that have not started", 2, false, 1, 3),
+    SCENARIO(destroy_against_leaving, "the owner that goes, and the last worker that leaves", 2, false, 2, 3),
+    SCENARIO(destroy_against_tasks, "the owner that goes, and workers at work", 2, false, 2, 3),
+    SCENARIO(reset_between_rounds, "a new round, and the last round's worker", 2, false, 2, 3),
+    SCENARIO(backlog_against_worker, "a submitter that waits for room, and a worker that makes it", 2, false,
+	     2, 3),
+    SCENARIO(no_backlog_against_worker, "the same, where a task must have ended", 2, false, 2, 3),
+    SCENARIO(cancel_against_backlog, "a submitter that waits for room, and a cancellation", 2, false, 2, 3),
+    SCENARIO(claim_owner_and_thief, "a claim's owner that takes, and a thief", 2, false, 5, 5),
+    SCENARIO(claim_refill_and_thief, "a claim's owner that claims anew, and a thief", 2, false, 4, 5),
+    SCENARIO(claim_two_thieves, "a claim's owner, and two thieves", 2, false, 3, 5),
+    SCENARIO(queue_two_takers, "a queue's producer, and two takers", 2, false, 2, 4),
+    SCENARIO(event_sleepers_and_notifier, "two sleepers, and a notifier", 2, false, 5, 5),
+    {.name = NULL},
+};

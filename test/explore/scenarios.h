@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EXPLORE_SCENARIOS_H
+#define EXPLORE_SCENARIOS_H
+
+/*
+ * The scenarios, and what they share. One group is enough for most.
+ *
+ * The ring holds three tasks here, a segment of the overflow two or four, and a submitter that spills looks
+ * at every other task whether it may stop; see meson.build.
+ */
+
+#include <errgroup.h>
+#include <pthread.h>
+
+#include "books.h"
+
+extern eg_group group;
+
+/* Initialises the group, and the books accordingly. */
+void group_open(int limit, int backlog, unsigned flags);
+
+/* The same, by a thread that ends then: nobody is the group's owner. */
+void group_open_elsewhere(int limit, int backlog, unsigned flags);
+
+/* Submits the jobs from .. to - 1. */
+void submit_range(unsigned from, unsigned to);
+
+/* Waits, without an error, and looks at the books; then destroys the group. */
+void wait_for_all(void);
+void wait_and_destroy(void);
+
+/* Has a thread of the crew come and find no more to do: it watches for a while before it sleeps for good. */
+void call_crew(void);
+
+pthread_t thread_start(void *(*main)(void *arg), void *arg);
+void thread_join(pthread_t thread);
+
+/* Bodies of jobs: wait for the other job's flag; raise one's own. */
+void body_awaits_other(struct job *job);
+void body_raises(struct job *job);
+
+void ring_against_spill(void);
+void overflow_against_submit(void);
+void spill_against_empty_ring(void);
+void segment_against_submit(void);
+void two_submitters(void);
+void steal_against_owner(void);
+void tasks_await_each_other(void);
+void tasks_await_without_help(void);
+void park_against_wake(void);
+void hungry_worker(void);
+void wait_helps(void);
+void wait_helps_alone(void);
+void two_groups_one_crew(void);
+void small_groups_against_sentinel(void);
+void small_group_left_to_sentinel(void);
+void owner_against_waiter(void);
+void owner_against_submitter(void);
+void owner_against_cancel(void);
+void owner_against_limit(void);
+void group_within_group(void);
+void submitter_ends(void);
+void done_against_last_task(void);
+void done_against_submitting(void);
+void done_while_helping(void);
+void two_waiters(void);
+void wait_against_submit(void);
+void deadline_against_last_task(void);
+void limit_against_workers(void);
+void raised_limit_against_submit(void);
+void cancel_against_submit(void);
+void failure_against_tasks(void);
+void destroy_against_leaving(void);
+void destroy_against_tasks(void);
+void reset_between_rounds(void);
+void backlog_against_worker(void);
+void no_backlog_against_worker(void);
+void cancel_against_backlog(void);
+void claim_owner_and_thief(void);
+void claim_refill_and_thief(void);
+void claim_two_thieves(void);
+void queue_two_takers(void);
+void event_sleepers_and_notifier(void);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scenarios about groups: small ones, their end, and changes while tasks run. Each is as small as it can be
+ * and still make its two parties meet; what comes before they do is over before explore_begin.
+ */
+#include <errno.h>
+
+#include "scenarios.h"
+
+#define LONG_NS 10000000 /* longer than the crew watches for nothing */
+
+/*
+ * Small groups, which are done before anybody comes
+ */
+
+/* One small group after the other on one thread, and the sentinel that looks at them. */
+void small_groups_against_sentinel(void)
+{
+	call_crew();
+	group_open(0, 0, EG_GROUP_NO_CANCEL);
+	explore_begin();
+	submit_range(0, 1);
+	wait_and_destroy();
+	group_open(0, 0, EG_GROUP_NO_CANCEL);
+	submit_range(1, 2);
+	wait_and_destroy();
+}
+
+/*
+ * A small group's only thread leaves it to the sentinel, which goes to sleep for good, and sleeps on
+ * something else.
+ */
+void small_group_left_to_sentinel(void)
+{
+	call_crew();
+	group_open(0, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
+	jobs[0].body = body_raises;
+	/* It has seen what there was, and looks for the last time. */
+	explore_pass_time(LONG_NS);
+	explore_settle();
+	explore_pass_time(LONG_NS);
+	explore_begin();
+	submit_range(0, 1);
+	explore_await(&jobs[0].flag);
+	wait_and_destroy();
+}
+
+static void *wait_too(void *arg)
+{
+	(void)arg;
+	wait_for_all();
+	return NULL;
+}
+
+/* Somebody else waits for a group that only its owner has used so far, and works too. */
+void owner_against_waiter(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 2);
+	explore_begin();
+	other = thread_start(wait_too, NULL);
+	wait_for_all();
+	thread_join(other);
+	eg_group_destroy(&group);
+}
+
+static void *submit_another(void *arg)
+{
+	(void)arg;
+	submit_range(1, 2);
+	return NULL;
+}
+
+/* Somebody else submits to it. */
+void owner_against_submitter(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(submit_another, NULL);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	EXPLORE_REQUIRE(jobs[0].ended);
+	thread_join(other);
+	wait_and_destroy();
+}
+
+static void *cancel_group(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_cancel(&group, -EIO) == 0);
+	return NULL;
+}
+
+/* Somebody else cancels it: each task runs or is skipped. */
+void owner_against_cancel(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_SKIP_UNSTARTED);
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(cancel_group, NULL);
+	submit_range(1, 2);
+	thread_join(other);
+	if (eg_group_wait(&group) == 0)
+		EXPLORE_REQUIRE(jobs[0].ran == 1 && jobs[1].ran == 1);
+	EXPLORE_REQUIRE(jobs[0].ran + jobs[1].ran + eg_group_errors(&group, 0, NULL) == 2);
+	eg_group_destroy(&group);
+}
+
+static void *set_limit(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 1) == 0);
+	return NULL;
+}
+
+/* Somebody else sets its limit. */
+void owner_against_limit(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(set_limit, NULL);
+	submit_range(1, 2);
+	wait_for_all();
+	thread_join(other);
+	eg_group_destroy(&group);
+}
+
+static void body_runs_a_group(struct job *job)
+{
+	eg_group inner = EG_GROUP_INIT;
+
+	EXPLORE_REQUIRE(job_submit(&inner, job->other->number) == 0);
+	EXPLORE_REQUIRE(eg_group_wait(&inner) == 0);
+	EXPLORE_REQUIRE(job->other->ran == 1);
+	eg_group_destroy(&inner);
+}
+
+/* A task waits for a group of its own. */
+void group_within_group(void)
+{
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	jobs_limit = 0;
+	jobs[0].body = body_runs_a_group;
+	jobs[0].other = &jobs[2];
+	jobs[2].number = 2;
+	explore_begin();
+	submit_range(0, 2);
+	wait_and_destroy();
+}
+
+static bool is_submitted;
+
+static void *submit_and_end(void *arg)
+{
+	(void)arg;
+	group_open(1, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_raise(&is_submitted);
+	return NULL;
+}
+
+/* The thread that made a group and submitted to it ends while another waits for it. */
+void submitter_ends(void)
+{
+	pthread_t other;
+
+	explore_begin();
+	other = thread_start(submit_and_end, NULL);
+	explore_await(&is_submitted);
+	wait_and_destroy();
+	thread_join(other);
+}
+
+/*
+ * When everything is done
+ */
+
+/* Two workers end the last two tasks at once, and the waiter sleeps. */
+void done_against_last_task(void)
+{
+	group_open(2, 0, EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL);
+	submit_range(0, 2);
+	explore_begin();
+	wait_and_destroy();
+}
+
+static void body_submits_other(struct job *job)
+{
+	EXPLORE_REQUIRE(job_submit(&group, job->other->number) == 0);
+}
+
+/* A task submits another while somebody asks whether all is done. */
+void done_against_submitting(void)
+{
+	group_open(1, 0, EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL);
+	jobs[0].body = body_submits_other;
+	jobs[0].other = &jobs[1];
+	jobs[1].number = 1;
+	submit_range(0, 1);
+	explore_begin();
+	wait_and_destroy();
+}
+
+/* The same, and the waiter works too. */
+void done_while_helping(void)
+{
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	jobs[0].body = body_submits_other;
+	jobs[0].other = &jobs[2];
+	jobs[2].number = 2;
+	explore_begin();
+	submit_range(0, 2);
+	wait_and_destroy();
+}
+
+void two_waiters(void)
+{
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 2);
+	explore_begin();
+	other = thread_start(wait_too, NULL);
+	wait_for_all();
+	thread_join(other);
+	eg_group_destroy(&group);
+}
+
+static bool first_had_ended;
+
+static void *wait_for_first(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	first_had_ended = jobs[0].ended;
+	return NULL;
+}
+
+/* A thread waits for a task that was submitted before, while more are. */
+void wait_against_submit(void)
+{
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(wait_for_first, NULL);
+	submit_range(1, 2);
+	thread_join(other);
+	EXPLORE_REQUIRE(first_had_ended);
+	wait_and_destroy();
+}
+
+/* A waiter gives up at its deadline, and waits again. */
+void deadline_against_last_task(void)
+{
+	int err;
+
+	group_open(1, 0, EG_GROUP_NO_CANCEL);
+	jobs[0].takes_ns = 50000;
+	submit_range(0, 1);
+	explore_begin();
+	err = eg_group_wait_until(&group, eg_clock_now_ns() + 20000);
+	EXPLORE_REQUIRE(err == 0 || err == -ETIMEDOUT);
+	if (err == 0)
+		jobs_check_all_ran();
+	wait_and_destroy();
+}
+
+/*
+ * Changes while tasks run
+ */
+
+static void *change_limit(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 1) == 0);
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 2) == 0);
+	return NULL;
+}
+
+void limit_against_workers(void)
+{
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 2);
+	explore_begin();
+	other = thread_start(change_limit, NULL);
+	submit_range(2, 3);
+	wait_for_all();
+	thread_join(other);
+	eg_group_destroy(&group);
+}
+
+/* The limit goes up while the submitter finds the group full. */
+void raised_limit_against_submit(void)
+{
+	group_open(1, 0, EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL);
+	jobs_are_ordered = false;
+	jobs_limit = 2;
+	jobs[0].body = body_awaits_other;
+	jobs[0].other = &jobs[1];
+	jobs[1].body = body_raises;
+	submit_range(0, 1);
+	explore_begin();
+	submit_range(1, 2);
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 2) == 0);
+	wait_and_destroy();
+}
+
+/* Each task runs or is skipped, and those that are skipped are errors. */
+void cancel_against_submit(void)
+{
+	pthread_t other;
+	int err;
+
+	group_open(1, 0, EG_GROUP_SKIP_UNSTARTED);
+	jobs_are_ordered = false;
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(cancel_group, NULL);
+	submit_range(1, 2);
+	thread_join(other);
+	err = eg_group_wait(&group);
+	EXPLORE_REQUIRE(jobs_ran() + eg_group_errors(&group, 0, NULL) == jobs_accepted());
+	EXPLORE_REQUIRE(err == (jobs_ran() == jobs_accepted() ? 0 : -ECANCELED));
+	eg_group_destroy(&group);
+}
+
+/* A failed task cancels the others; its error is the first whatever they do. */
+void failure_against_tasks(void)
+{
+	int err;
+
+	group_open(2, 0, EG_GROUP_SKIP_UNSTARTED);
+	jobs[0].result = -EIO;
+	explore_begin();
+	submit_range(0, 3);
+	err = eg_group_wait(&group);
+	EXPLORE_REQUIRE(jobs[0].ran == 1 && err == -EIO);
+	EXPLORE_REQUIRE(jobs_ran() + eg_group_errors(&group, 0, NULL) == jobs_accepted() + 1);
+	eg_group_destroy(&group);
+}
+
+/* The owner and the last worker leave: one of them frees the state, and the other touches it no more. */
+void destroy_against_leaving(void)
+{
+	group_open(1, 0, EG_GROUP_NO_HELP);
+	submit_range(0, 1);
+	explore_begin();
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	EXPLORE_REQUIRE(jobs[0].ran == 1);
+	eg_group_destroy(&group);
+}
+
+/* Destroyed with tasks pending: they are skipped, or have run. */
+void destroy_against_tasks(void)
+{
+	group_open(2, 0, 0);
+	submit_range(0, 2);
+	explore_begin();
+	eg_group_destroy(&group);
+	EXPLORE_REQUIRE(jobs[0].ran <= 1 && jobs[1].ran <= 1);
+}
+
+/* A new round begins while the worker of the last is still there. */
+void reset_between_rounds(void)
+{
+	group_open(1, 0, EG_GROUP_SKIP_UNSTARTED);
+	jobs[0].result = -EIO;
+	submit_range(0, 1);
+	explore_begin();
+	EXPLORE_REQUIRE(eg_group_wait(&group) == -EIO);
+	EXPLORE_REQUIRE(eg_group_reset(&group) == 0);
+	submit_range(1, 2);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	jobs_check_all_ran();
+	eg_group_destroy(&group);
+}
+
+/*
+ * Bounded groups
+ */
+
+/* The submitter finds no room and sleeps while the worker makes some. */
+void backlog_against_worker(void)
+{
+	group_open(1, 1, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_begin();
+	submit_range(1, 3);
+	wait_and_destroy();
+}
+
+/* The same without any backlog: room is when a task has ended. */
+void no_backlog_against_worker(void)
+{
+	group_open(1, EG_BACKLOG_NONE, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_begin();
+	submit_range(1, 3);
+	wait_and_destroy();
+}
+
+/* A submitter that waits for room is let go by a cancellation. */
+void cancel_against_backlog(void)
+{
+	pthread_t other;
+	int err;
+
+	group_open(1, 1, 0);
+	jobs_are_ordered = false;
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(cancel_group, NULL);
+	for (unsigned i = 1; i < 3; i++) {
+		err = job_submit(&group, i);
+		EXPLORE_REQUIRE(err == 0 || err == -ECANCELED);
+	}
+	thread_join(other);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	jobs_check_all_ran();
+	eg_group_destroy(&group);
+}

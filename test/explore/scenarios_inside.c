@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scenarios below the public API, for protocols that the API reaches on a long way only: small enough for more delays.
+ */
+#include "claim.h"
+#include "park.h"
+#include "scenarios.h"
+
+#define TASKS_MAX 8
+
+static struct egi_queue queue;
+static struct egi_claim claims[3];
+static unsigned taken[TASKS_MAX];
+
+static void put_range(size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		struct egi_task task = {1, (void *)(uintptr_t)i};
+
+		if (!egi_queue_spill(&queue, task))
+			EXPLORE_REQUIRE(egi_queue_put(&queue, task) == 0);
+	}
+}
+
+/* An empty queue and claims, with tasks in the first claim and after them some in the queue. */
+static void claims_open(size_t in_claim, size_t in_queue)
+{
+	egi_queue_init(&queue, 1);
+	for (size_t i = 0; i < 3; i++)
+		egi_claim_init(&claims[i]);
+	put_range(0, in_claim + in_queue);
+	if (in_claim > 0)
+		EXPLORE_REQUIRE(egi_claim_refill(&claims[0], &queue, in_claim, 1));
+}
+
+/* Takes what the claim holds. */
+static void take_all(struct egi_claim *claim)
+{
+	struct egi_task task;
+
+	while (egi_claim_next(claim, &task)) {
+		explore_touch(&taken, "takes", (uintptr_t)task.arg);
+		EXPLORE_REQUIRE(taken[(uintptr_t)task.arg]++ == 0);
+	}
+}
+
+/* What is left in claims that nobody owns any more; then every task was taken once. */
+static void claims_close(size_t count)
+{
+	explore_end();
+	for (size_t i = 0; i < 3; i++) {
+		take_all(&claims[i]);
+		while (egi_claim_refill(&claims[i], &queue, 1, 1))
+			take_all(&claims[i]);
+		egi_claim_leave(&claims[i]);
+		egi_claim_finish(&claims[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		EXPLORE_REQUIRE(taken[i] == 1);
+	egi_queue_finish(&queue);
+}
+
+static void *steal_half(void *arg)
+{
+	struct egi_claim *claim = arg;
+
+	if (egi_claim_steal(claim, &claims[0], false, 1))
+		take_all(claim);
+	return NULL;
+}
+
+static void *steal_everything(void *arg)
+{
+	struct egi_claim *claim = arg;
+
+	if (egi_claim_steal(claim, &claims[0], true, 1))
+		take_all(claim);
+	return NULL;
+}
+
+/* The owner takes its tasks one by one while a thief takes half of them. */
+void claim_owner_and_thief(void)
+{
+	pthread_t thief;
+
+	claims_open(3, 0);
+	explore_begin();
+	thief = thread_start(steal_half, &claims[1]);
+	take_all(&claims[0]);
+	thread_join(thief);
+	claims_close(3);
+}
+
+/* The owner claims anew while a thief comes. */
+void claim_refill_and_thief(void)
+{
+	pthread_t thief;
+
+	claims_open(1, 2);
+	explore_begin();
+	thief = thread_start(steal_everything, &claims[1]);
+	take_all(&claims[0]);
+	if (egi_claim_refill(&claims[0], &queue, 2, 1))
+		take_all(&claims[0]);
+	thread_join(thief);
+	claims_close(3);
+}
+
+/* Two thieves, one of whom is also robbed. */
+void claim_two_thieves(void)
+{
+	pthread_t first, second;
+
+	claims_open(3, 0);
+	explore_begin();
+	first = thread_start(steal_half, &claims[1]);
+	second = thread_start(steal_everything, &claims[2]);
+	take_all(&claims[0]);
+	thread_join(first);
+	thread_join(second);
+	claims_close(3);
+}
+
+static void *take_some(void *arg)
+{
+	struct egi_claim *claim = arg;
+
+	for (int i = 0; i < 2; i++)
+		if (egi_claim_refill(claim, &queue, 2, 1))
+			take_all(claim);
+	return NULL;
+}
+
+/* Two takers empty the ring while its producer fills it again, and spills. */
+void queue_two_takers(void)
+{
+	pthread_t first, second;
+
+	claims_open(0, 2);
+	explore_begin();
+	first = thread_start(take_some, &claims[1]);
+	second = thread_start(take_some, &claims[2]);
+	put_range(2, 5);
+	thread_join(first);
+	thread_join(second);
+	claims_close(5);
+}
+
+static struct egi_event event;
+static uint32_t condition;
+
+static void *wait_for_condition(void *arg)
+{
+	uint32_t key;
+
+	(void)arg;
+	while (egi_load_acquire_u32(&condition) == 0) {
+		egi_event_prepare(&event, &key);
+		if (egi_load_acquire_u32(&condition) == 0)
+			egi_event_wait(&event, key, INT64_MAX);
+		egi_event_finish(&event);
+	}
+	return NULL;
+}
+
+/* Two sleepers, and a notifier whose change is a plain store followed by a fence. */
+void event_sleepers_and_notifier(void)
+{
+	pthread_t first, second;
+
+	explore_begin();
+	first = thread_start(wait_for_condition, NULL);
+	second = thread_start(wait_for_condition, NULL);
+	egi_store_release_u32(&condition, 1);
+	egi_fence_full();
+	egi_event_notify(&event);
+	thread_join(first);
+	thread_join(second);
+}
