@@ -22,10 +22,16 @@ extern bool egi_fence_is_asymmetric;
 /* Chooses the form; called at load time and again in a forked child. */
 void egi_fence_start(void);
 
+/* The light fence where membarrier(2) is known to be there. */
+static inline void egi_fence_compiler(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
 static inline void egi_fence_light(void)
 {
 	if (EGI_LIKELY(egi_fence_is_asymmetric))
-		__asm__ volatile("" ::: "memory");
+		egi_fence_compiler();
 	else
 		egi_fence_full();
 }

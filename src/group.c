@@ -239,12 +239,11 @@ static EGI_NOINLINE int go_slow(eg_group *group, eg_task_fn *fn, void *arg, stru
 	return submit(group, fn, arg, site, EGI_SUBMIT_GO);
 }
 
-int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
+static inline int go(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site, uint32_t number)
 {
 	struct eg_group_state *state;
-	uint32_t number;
 
-	if (EGI_UNLIKELY(!group || !fn || !egi_task_fits(fn) || !egi_site_is_known(site, &number)))
+	if (EGI_UNLIKELY(!group || !fn || !egi_task_fits(fn)))
 		return go_slow(group, fn, arg, site);
 	state = group_state(group);
 	if (EGI_UNLIKELY(!state || !egi_submit_fast(state, egi_task_make(fn, arg, number))))
@@ -252,9 +251,18 @@ int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *s
 	return 0;
 }
 
+int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
+{
+	uint32_t number;
+
+	if (EGI_UNLIKELY(!site || !egi_site_is_known(site, &number)))
+		return go_slow(group, fn, arg, site);
+	return go(group, fn, arg, site, number);
+}
+
 int(eg_group_go)(eg_group *group, eg_task_fn *fn, void *arg)
 {
-	return eg_group_go_at(group, fn, arg, NULL);
+	return go(group, fn, arg, NULL, 0);
 }
 
 int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)

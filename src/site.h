@@ -30,11 +30,11 @@ static inline uint32_t egi_site_number(struct eg_site *site)
 	return number;
 }
 
-/* The number of a call site that has entered the table; a site that is NULL is number 0. False if it has not. */
+/* The number of a call site that has entered the table. False if it has not. */
 static inline bool egi_site_is_known(const struct eg_site *site, uint32_t *ret_number)
 {
-	*ret_number = site ? egi_load_acquire_u32(&site->id) : 0; /* [S2] acquire: pairs with [S1] */
-	return !site || (*ret_number != 0 && *ret_number != EGI_SITE_NONE);
+	*ret_number = egi_load_acquire_u32(&site->id); /* [S2] acquire: pairs with [S1] */
+	return *ret_number - 1 < EGI_SITE_NONE - 1;
 }
 
 /* The site of a number, or NULL for 0. Lives as long as the process. */

@@ -78,6 +78,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	state->owns_ctx = false;
 	state->attention = state->halted = state->over = state->closed = 0;
 	egi_failures_init(&state->failures, options->collect);
+	egi_overflow_allow(&state->first_queue.overflow, 0);
 	state->first_queue.index_base = egi_queue_submitted(&state->first_queue);
 	if (options->backlog == 0) {
 		state->owner = state->first_queue.owner = egi_thread_id();
@@ -372,6 +373,8 @@ void egi_state_conceal(struct eg_group_state *state)
 		return;
 	egi_crew_hide(&state->post);
 	state->announced = false;
+	/* The next submission has to show the group again, and so to come by egi_queue_put. */
+	egi_overflow_allow(&state->first_queue.overflow, 0);
 }
 
 void egi_state_call(struct eg_group_state *state, bool urgent)

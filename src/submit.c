@@ -15,6 +15,16 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 	return err;
 }
 
+/* After the queue has been asked how to go on: tells the crew of the task, and has the fast path come back here. */
+static void tell_of(struct eg_group_state *state, struct egi_queue *queue)
+{
+	if (queue != &state->first_queue || !state->announced || !egi_crew_is_watching())
+		egi_submit_tell(state, queue);
+	/* The fast path does not ask whether the group is shown. */
+	if (queue == &state->first_queue && !state->announced)
+		egi_overflow_allow(&queue->overflow, 0);
+}
+
 int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 {
 	struct egi_queue *queue = egi_state_queue_fast(state);
@@ -29,8 +39,18 @@ int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 	else
 		err = egi_queue_put(queue, task);
 	if (EGI_LIKELY(err == 0))
-		egi_state_announce(state, queue);
+		tell_of(state, queue);
 	return err;
+}
+
+bool egi_submit_fast_slow(struct eg_group_state *state, struct egi_task task)
+{
+	struct egi_queue *queue = egi_state_queue_fast(state);
+
+	if (!queue || (!egi_queue_spill(queue, task) && egi_queue_put(queue, task) != 0))
+		return false;
+	tell_of(state, queue);
+	return true;
 }
 
 static bool has_room(struct eg_group_state *state, enum egi_submit_mode mode)

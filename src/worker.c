@@ -319,8 +319,6 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 		struct egi_task task;
 		int code;
 
-		if (EGI_UNLIKELY(worker_is_asked(worker, EGI_ATTENTION_SHRINK)) && worker_yields(worker))
-			return EGI_WORKER_YIELDED;
 		if (EGI_UNLIKELY(!egi_claim_next(&worker->claim, &task))) {
 			if (worker->biased && worker_find_biased(worker))
 				continue;
@@ -334,9 +332,15 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 		 * Looked at after the claim, like the context below: a wait may have ended and a reset begun a new
 		 * round while this worker was looking for a task of it.
 		 */
-		if (EGI_UNLIKELY(worker_is_asked(worker, EGI_ATTENTION_SKIP))) {
-			worker_skip(worker, task);
-			continue;
+		if (EGI_UNLIKELY(egi_load_relaxed_u32(&state->attention) != 0)) {
+			if (worker_is_asked(worker, EGI_ATTENTION_SHRINK) && worker_yields(worker)) {
+				egi_claim_put_back(&worker->claim);
+				return EGI_WORKER_YIELDED;
+			}
+			if (worker_is_asked(worker, EGI_ATTENTION_SKIP)) {
+				worker_skip(worker, task);
+				continue;
+			}
 		}
 		code = egi_task_fn(&task)(state->ctx, task.arg);
 		if (EGI_UNLIKELY(code != 0 || recovery->dirty)) {
