@@ -436,6 +436,7 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 {
 	struct egi_worker *worker = &state->first_worker;
 	enum egi_worker_end end;
+	bool found;
 
 	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
 		return EGI_WORKER_SHARED;
@@ -444,10 +445,10 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 		return EGI_WORKER_INSIDE;
 	}
 	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
-	if (egi_claim_refill_alone(&worker->claim, &state->first_queue))
-		egi_store_relaxed_u64(&state->slots.taken, 1);
+	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
+	egi_store_relaxed_u64(&state->slots.taken, found);
 	egi_bias_end(state);
-	if (state->slots.taken == 0)
+	if (!found)
 		return EGI_WORKER_DONE;
 	end = worker_run(worker, true);
 	if (end == EGI_WORKER_FORKED)
