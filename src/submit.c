@@ -43,7 +43,7 @@ int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 	return err;
 }
 
-bool egi_submit_fast_slow(struct eg_group_state *state, struct egi_task task)
+bool egi_submit_known(struct eg_group_state *state, struct egi_task task)
 {
 	struct egi_queue *queue = egi_state_queue_fast(state);
 

@@ -36,23 +36,17 @@ static inline void egi_submit_tell(struct eg_group_state *state, const struct eg
 		egi_state_announce(state, queue);
 }
 
-/* The out-of-line part of egi_submit_fast, for whatever is not the owner spilling. */
-bool egi_submit_fast_slow(struct eg_group_state *state, struct egi_task task);
-
 /*
- * The fast path of EGI_SUBMIT_GO: a thread that goes on submitting. False, with nothing done, if there is anything to
- * look at.
+ * Submission that need not wait or refuse: true when the task was accepted. False, with nothing done, if there is
+ * anything to look at.
  */
-static inline bool egi_submit_fast(struct eg_group_state *state, struct egi_task task)
+bool egi_submit_known(struct eg_group_state *state, struct egi_task task);
+
+/* The fastest case of it, of a thread that made the group and goes on spilling. The caller then looks at the crew. */
+static inline bool egi_submit_spill(struct eg_group_state *state, struct egi_task task)
 {
-	if (EGI_UNLIKELY(egi_load_relaxed_u64(&state->owner) != egi_thread_self.id ||
-			 !egi_queue_spill(&state->first_queue, task)))
-		return egi_submit_fast_slow(state, task);
-	/* [N1] light: a compiler's barrier will do, since nobody is seen to watch where it would not. */
-	egi_fence_compiler();
-	if (EGI_UNLIKELY(!egi_crew_is_watching()))
-		egi_submit_tell(state, &state->first_queue);
-	return true;
+	return EGI_LIKELY(egi_load_relaxed_u64(&state->owner) == egi_thread_self.id) &&
+	       EGI_LIKELY(egi_queue_spill(&state->first_queue, task));
 }
 
 #endif
