@@ -188,7 +188,7 @@ static void thief_moves(struct egi_claim *thief, struct egi_claim *victim, uint3
 	claim_set(thief, victim->segment, tasks, cut, back, sequence, victim->queue, now_ns);
 }
 
-bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all, uint64_t now_ns)
+bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, uint64_t now_ns)
 {
 	bool stolen = false;
 
@@ -202,8 +202,7 @@ bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all
 
 			stolen = front < back;
 			if (stolen)
-				thief_moves(thief, victim, all ? front : front + (back - front) / 2, back,
-					    now_ns);
+				thief_moves(thief, victim, front, back, now_ns);
 			thief_leaves(victim);
 		}
 		claim_end(thief);

@@ -110,10 +110,10 @@ bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue);
 void egi_claim_leave_alone(struct egi_claim *claim);
 
 /*
- * Owner, when the range is empty: takes over tasks of another claim, the back half or all of them. False if there
- * were none, or the victim or the thief was busy.
+ * Owner, when the range is empty: takes over the tasks of another claim. False if there were none, or the victim or
+ * the thief was busy.
  */
-bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, bool all, uint64_t now_ns);
+bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, uint64_t now_ns);
 
 /*
  * Owner, about to leave its slot: gives up its hold on the segment if nothing is left. Tasks that are left stay

@@ -16,7 +16,8 @@
 #define HANDFUL 256
 #define CHUNK_OF_TINY 64
 
-#define CLAIM_LATE (100 * EGI_MICROSECOND)
+/* A claim that has been held for so long is stuck behind a task. */
+#define CLAIM_LATE (20 * EGI_MICROSECOND)
 #define CHUNK_MAX 4096
 #define CHUNK_SKIPPED 65536
 
@@ -158,37 +159,38 @@ static void worker_learn(struct egi_worker *worker, int64_t now)
 	}
 }
 
-static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, bool all, int64_t now)
+/*
+ * Takes over another worker's claim if it has been held for so long that it is stuck behind a task. One that is not is
+ * left alone: claims are so small that their holder is done with them sooner than a thief. `*ret_due`: when the claim is
+ * going to be late, if it holds tasks and is not yet; the time now if its holder was busy with it.
+ */
+static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, int64_t now, int64_t *ret_due)
 {
-	return victim != worker && egi_claim_steal(&worker->claim, &victim->claim, all, (uint64_t)now);
+	int64_t due;
+
+	if (victim == worker || !egi_claim_has_tasks(&victim->claim))
+		return false;
+	due = (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) + CLAIM_LATE;
+	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now))
+		return true;
+	if (due < *ret_due)
+		*ret_due = due > now ? due : now;
+	return false;
 }
 
-/* Looks at one other worker per call. Whether its claim has been held for so long that it is stuck. */
+/* Looks at one other worker per call: what is late is older than what is in the queues. */
 static bool worker_steal_late(struct egi_worker *worker, int64_t now)
 {
 	struct egi_slots *block = &worker->state->slots;
 	uint32_t made = egi_load_acquire_u32(&block->made);
 	struct egi_worker *victim;
+	int64_t due = EGI_FOREVER;
 
 	if (made <= 1)
 		return false;
 	/* The first block only: with more workers than that, order is not what anybody notices. */
 	victim = egi_load_acquire_ptr(&block->workers[worker->suspect++ % made]);
-	if (!victim || !egi_claim_has_tasks(&victim->claim) ||
-	    now - (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) < CLAIM_LATE)
-		return false;
-	return worker_steal(worker, victim, true, now);
-}
-
-static bool worker_steal_any(struct egi_worker *worker, int64_t now)
-{
-	struct egi_slots_walk walk = {&worker->state->slots, 0};
-	struct egi_worker *victim;
-
-	while ((victim = egi_slots_next(&walk)) != NULL)
-		if (worker_steal(worker, victim, false, now))
-			return true;
-	return false;
+	return victim && worker_steal(worker, victim, now, &due);
 }
 
 static bool worker_claim(struct egi_worker *worker, int64_t now)
@@ -207,6 +209,34 @@ static bool worker_claim(struct egi_worker *worker, int64_t now)
 		queue = next;
 	} while (queue != start);
 	return false;
+}
+
+/*
+ * The queues are empty. Waits for the claims of others that are not late yet to become so, or to be done. Looks at them
+ * rarely, since their holders write there for every task. False if nothing is left to start.
+ */
+static bool worker_steal_any(struct egi_worker *worker, int64_t now)
+{
+	struct eg_group_state *state = worker->state;
+
+	for (;;) {
+		struct egi_slots_walk walk = {&state->slots, 0};
+		struct egi_worker *victim;
+		int64_t due = EGI_FOREVER;
+
+		while ((victim = egi_slots_next(&walk)) != NULL)
+			if (worker_steal(worker, victim, now, &due))
+				return true;
+		if (due == EGI_FOREVER)
+			return false;
+		do {
+			for (int i = 0; i < 32; i++)
+				egi_stall();
+			now = eg_clock_now_ns();
+		} while (now < due && egi_state_unfinished(state) != 0);
+		if (worker_claim(worker, now))
+			return true;
+	}
 }
 
 /* Whether there is more than the task about to start, so that another thread could be of use. */

@@ -37,8 +37,7 @@ static void *consumer_main(void *arg)
 		}
 		if (egi_claim_refill(&claims[self], &queue, 1 + turn++ % 90, 1))
 			continue;
-		if (!egi_claim_steal(&claims[self], &claims[(self + 1 + turn % 2) % CONSUMERS], turn % 4 == 0,
-				     1))
+		if (!egi_claim_steal(&claims[self], &claims[(self + 1 + turn % 2) % CONSUMERS], 1))
 			sched_yield();
 	}
 	return NULL;
