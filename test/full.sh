@@ -22,6 +22,12 @@ if build release build-release --buildtype=release -Db_lto=true -Dtests=enabled;
     speaks_tap release-stress build-release/test/stress --seconds 60
 fi
 
+say "schedules: all within a bound, and random ones, of small scenarios; planted bugs"
+if [ -x build/test/explore/explore ]; then
+    speaks_tap explore-full build/test/explore/explore --tap full
+    speaks_tap explore-planted-full build/test/explore/planted/explore_planted --tap full
+fi
+
 say "AddressSanitizer and UndefinedBehaviorSanitizer: memory used after it was given back, leaks, undefined behaviour"
 if CC=gcc build asan build-asan -Db_sanitize=address,undefined -Dtests=enabled \
     "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer"; then

@@ -9,7 +9,8 @@
  *   image.c     the program's static variables, put back before every run
  *   memory.c    atomic accesses, store buffers, and the fingerprint of what happened
  *   switch.c    stacks and thread-local variables
- *   threads.c   threads as coroutines, who goes on, sleeps, deadlines, one run
+ *   threads.c   threads as coroutines, who goes on, sleeps, deadlines
+ *   run.c       one run of a scenario
  *   choose.c    schedules: who decides, and what it decided
  *   search.c    many runs: every schedule within a bound, random ones, the smallest that fails
  *   plain.c     the library's accesses that are not atomic
@@ -74,7 +75,6 @@ enum op {
 	OP_STALL,
 	OP_DRAIN,
 	OP_FIRE,
-	OP_CLOCK,
 	OP_ALLOC,
 	OP_FREE,
 	OP_BLOCKED
@@ -142,9 +142,8 @@ void memory_forget(const void *at, size_t size);
 /* An access of the current thread that reads and changes an object, for the fingerprint alone. */
 void memory_note(const void *at, uint64_t what);
 
-/* Whether a word has been accessed atomically in this run, and whether another thread has written it. */
+/* Whether a word has been accessed atomically in this run. */
 bool memory_is_atomic(const void *at);
-bool memory_is_contested(const void *at);
 /* Before a plain access to such a word. */
 void memory_read_plainly(const void *at, unsigned size, const void *caller);
 void memory_write_plainly(void *at, unsigned size, const void *caller);
@@ -198,6 +197,8 @@ struct machine {
 	bool tracing;
 	bool is_over;
 	bool timers;
+	const void *stop_at; /* a store to which takes a thread from the processor: explore_advance */
+	bool in_order;       /* no store is ever held back */
 	uint32_t step;
 	uint64_t points; /* of all runs */
 	uint64_t sleeps;
@@ -212,12 +213,15 @@ extern struct machine machine;
 #define STEPS_MAX 20000
 
 void threads_init(void);
-/* How many CPUs the library is told of. */
-int explore_cpus(void);
 /* Whether an address lies on a thread's stack. */
 bool threads_own(const void *at);
-/* One run of the scenario under the decisions of choose.c. */
-void threads_run(const struct explore_scenario *scenario);
+/* The machine as new, with one thread; returns when the run is over. */
+void threads_start(void *(*main)(void *arg));
+
+/* The current thread cannot go on, or would rather not: another does. A certain one does. */
+void threads_go_on(void);
+void threads_switch(unsigned next);
+void threads_pass_time(int64_t ns);
 
 /* A point: before what the thread does next. Returns whether the store that it makes should be held back. */
 bool threads_point(bool is_store);
@@ -230,6 +234,8 @@ bool threads_sleep(enum thread_state state, const void *waits_for, int64_t deadl
 /* Wakes up to `max` sleepers of an object, who slept longest first; returns how many. */
 unsigned threads_wake(enum thread_state state, const void *waits_for, unsigned max);
 void threads_stall(void);
+/* Before a store. */
+void threads_stop_at(const void *at);
 /* The current thread has tried a lock in vain. */
 void threads_retry(const void *lock);
 unsigned threads_create(void *(*main)(void *arg), void *arg);
@@ -241,6 +247,15 @@ static inline struct thread *thread_now(void)
 {
 	return &machine.threads[machine.current];
 }
+
+/*
+ * run.c
+ */
+
+/* One run of the scenario under the decisions of choose.c. */
+void run_scenario(const struct explore_scenario *scenario);
+/* How many CPUs the library is told of. */
+int explore_cpus(void);
 
 /*
  * Fingerprints
@@ -291,7 +306,6 @@ struct schedule {
 	struct decision *decisions;
 	uint32_t count, room;
 	uint32_t next;
-	uint32_t last; /* step of the last decision given */
 	uint64_t seed;
 	uint64_t random;
 	unsigned changes; /* of priorities */
@@ -357,6 +371,8 @@ void trace_init(void);
 void trace_clear(void);
 void trace_add(enum op op, const void *at, unsigned size, uint64_t value, const void *caller);
 void trace_text(const char *text);
+/* The telling begins here. */
+void trace_mark(void);
 void trace_print(void);
 
 void names_clear(void);

@@ -15,6 +15,7 @@
  * at the end of a process; then every thread must have ended and everything must have been given back.
  */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,6 +43,9 @@ void explore_end(void);
 
 /* Lets the other threads go on until all of them sleep or have ended; deadlines do not pass. */
 void explore_settle(void);
+
+/* Lets one thread go on until it is about to store to an address, or sleeps or ends. Before explore_begin. */
+void explore_advance(pthread_t thread, const void *until);
 
 /* Ends the run: the schedule is shown. */
 void explore_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

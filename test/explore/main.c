@@ -21,13 +21,14 @@
 static int usage(FILE *to)
 {
 	fputs("Usage: explore --list\n"
-	      "       explore SCENARIO --delay N [--no-merge]       every schedule with at most N delays\n"
+	      "       explore SCENARIO --delay N                    every schedule with at most N delays\n"
 	      "       explore SCENARIO --random N [--seed S]        N random schedules\n"
 	      "       explore SCENARIO --random N [--seed S] --pct D  the same by priorities that change D "
 	      "times\n"
 	      "       explore SCENARIO --replay POINT:CHOICE,...    one schedule, with its trace; - is the "
 	      "default one\n"
 	      "       explore --tap quick|full                      all scenarios, for a test\n"
+	      "With --no-buffers no store is ever held back, with --no-merge no run is cut short.\n"
 	      "A program with planted bugs takes --plant NAME first.\n",
 	      to);
 	return to == stdout ? 0 : 2;
@@ -117,6 +118,10 @@ static bool command_parse(char **arguments, struct command *ret_command)
 
 		if (strcmp(*arguments, "--no-merge") == 0) {
 			command.merges = false;
+			continue;
+		}
+		if (strcmp(*arguments, "--no-buffers") == 0) {
+			machine.in_order = true;
 			continue;
 		}
 		if (!value)

@@ -25,8 +25,7 @@
 struct place {
 	const void *at;
 	uint64_t print;
-	uint32_t epoch;   /* of another run: empty */
-	uint32_t writers; /* a bit for each thread */
+	uint32_t epoch; /* of another run: empty */
 };
 
 static struct place places[PLACES] KEPT;
@@ -63,17 +62,16 @@ static struct place *place_find(const void *at)
 
 		if (++places_count == PLACES)
 			explore_fail("internal: more locations than expected");
-		places[i] = (struct place){at, print_mix(hash, 1), epoch, 0};
+		places[i] = (struct place){at, print_mix(hash, 1), epoch};
 		machine.prints += places[i].print;
 	}
 	return &places[i];
 }
 
-static void place_change(struct place *place, unsigned writer, uint64_t what)
+static void place_change(struct place *place, uint64_t what)
 {
 	uint64_t before = place->print;
 
-	place->writers |= UINT32_C(1) << writer;
 	place->print = print_mix(before, what);
 	machine.prints += place->print - before;
 }
@@ -83,7 +81,7 @@ void memory_note(const void *at, uint64_t what)
 	struct place *place = place_find(at);
 
 	thread_print(thread_now(), place->print + what);
-	place_change(place, machine.current, thread_now()->print);
+	place_change(place, thread_now()->print);
 }
 
 static uint64_t read_raw(const void *at, unsigned size)
@@ -134,7 +132,7 @@ void memory_drain_one(unsigned thread)
 	else
 		store.value = read_raw(store.at, store.size); /* for the trace; a later store may hide it */
 	if (machine.deciding)
-		place_change(place_find(store.at), thread, store.print);
+		place_change(place_find(store.at), store.print);
 	buffer->count--;
 	memmove(buffer->stores, buffer->stores + 1, buffer->count * sizeof(store));
 	if (buffer->count == 0)
@@ -236,6 +234,7 @@ void explore_store(void *at, unsigned size, uint64_t value)
 		write_raw(at, size, value);
 		return;
 	}
+	threads_stop_at(at);
 	hold = store_is_held(at, true);
 	heap_check(at, size);
 	if (machine.deciding)
@@ -247,19 +246,12 @@ void explore_store(void *at, unsigned size, uint64_t value)
 	}
 	write_raw(at, size, value);
 	if (machine.deciding)
-		place_change(place_find(at), machine.current, thread_now()->print);
+		place_change(place_find(at), thread_now()->print);
 }
 
 bool memory_is_atomic(const void *at)
 {
 	return places[place_search(at)].epoch == epoch;
-}
-
-bool memory_is_contested(const void *at)
-{
-	const struct place *place = &places[place_search(at)];
-
-	return place->epoch == epoch && (place->writers & ~(UINT32_C(1) << machine.current)) != 0;
 }
 
 void memory_read_plainly(const void *at, unsigned size, const void *caller)
@@ -282,13 +274,14 @@ void memory_write_plainly(void *at, unsigned size, const void *caller)
 	if (hold)
 		buffer_push(at, size, read_raw(at, size));
 	else
-		place_change(place_find(at), machine.current, thread_now()->print);
+		place_change(place_find(at), thread_now()->print);
 }
 
 /* What comes before a read-modify-write. */
 static uint64_t change_begin(const void *at, unsigned size)
 {
 	if (machine.running) {
+		threads_stop_at(at);
 		threads_point(false);
 		memory_drain(machine.current);
 		heap_check(at, size);

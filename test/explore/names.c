@@ -43,6 +43,12 @@ static const struct field worker_fields[] = {
 };
 
 static const struct field state_fields[] = {
+    FIELD(struct eg_group_state, owner),
+    FIELD(struct eg_group_state, life),
+    FIELD(struct eg_group_state, contested),
+    FIELD(struct eg_group_state, busy),
+    FIELD(struct eg_group_state, post),
+    FIELD(struct eg_group_state, post.shown_in),
     FIELD(struct eg_group_state, attention),
     FIELD(struct eg_group_state, halted),
     FIELD(struct eg_group_state, over),
@@ -60,6 +66,12 @@ static const struct field state_fields[] = {
     FIELD(struct eg_group_state, slots.taken),
     FIELD(struct eg_group_state, slots.workers),
     FIELD(struct eg_group_state, slots.made),
+};
+
+static const struct field notices_fields[] = {
+    FIELD(struct egi_notices, shown),
+    FIELD(struct egi_notices, given),
+    FIELD(struct egi_notices, given_seen),
 };
 
 static const struct field segment_fields[] = {
@@ -85,6 +97,7 @@ static const struct kind kinds[] = {
     KIND("group", struct eg_group_state, state_fields),
     KIND("queue", struct egi_queue, queue_fields),
     KIND("worker", struct egi_worker, worker_fields),
+    KIND("notices", struct egi_notices, notices_fields),
 };
 
 /* Given by scenarios. */

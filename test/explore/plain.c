@@ -5,8 +5,7 @@
  *
  * Every one is checked to be in memory that has not been given back. One to a word that is accessed
  * atomically too is treated like an atomic one, since the order of the two matters then: others may go on
- * before it, and a store may stay in the buffer. A word that nobody else has written is left alone: whatever
- * others may do before such an access they may do as well before the point that precedes it.
+ * before it, and a store may stay in the buffer.
  */
 #include "ck_pr.h"
 #include "engine.h"
@@ -16,7 +15,7 @@ static void plain_read(const void *at, unsigned size, const void *caller)
 	if (!machine.running)
 		return;
 	heap_check(at, size);
-	if (machine.deciding && memory_is_contested(at))
+	if (machine.deciding && memory_is_atomic(at))
 		memory_read_plainly(at, size, caller);
 }
 

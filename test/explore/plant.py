@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-Makes a copy of the library's sources with all planted bugs in it, each behind a switch of its own, and the list of them.
+Makes a copy of the library's sources with all planted bugs in it, each behind a switch of its own, and the list of
+them.
 
     plant.py SOURCES PLANTED OUT [DEPFILE]
 
 SOURCES is src/, PLANTED the folder of descriptions, OUT where the copy goes, DEPFILE a makefile that says what was
-read. A description, NAME.plant, has lines
-"scenario:", "delay:" and "schedules:", which say who finds the bug and how soon, and any number of parts
+read. A description, NAME.plant, has lines "scenario:", "delay:" and "schedules:", which say who finds the bug and how
+soon, and any number of parts
 
     file: queue.c
     <<<<
@@ -16,8 +17,9 @@ read. A description, NAME.plant, has lines
     text to put in its place, in which PLANTED is true when the bug is in effect
     >>>>
 
-Lines that begin with # are for the reader. A text that is not found, or found more than once, is an error: the source
-has changed, and so must the description.
+The texts begin and end anywhere in a line. Lines that begin with # are for the reader. When a text is not found, or
+found more than once, the source has changed, and so must the description: the bug is not planted then, and its test
+says so and fails.
 """
 import os
 import sys
@@ -44,7 +46,7 @@ def parse(path):
             elif mark == "====":
                 state = "new"
             elif mark == ">>>>":
-                parts.append((fields["file"], "".join(old), "".join(new)))
+                parts.append((fields["file"], "".join(old)[:-1], "".join(new)[:-1]))
                 state = "fields"
             elif state == "old":
                 old.append(line)
@@ -76,11 +78,16 @@ def main():
         number = len(rows) + 1
         read.append(os.path.join(planted, path))
         fields, parts = parse(read[-1])
+        changed, gone = dict(texts), ""
         for name, old, new in parts:
-            if texts.get(name, "").count(old) != 1:
-                fail(f"{path}: its text stands {texts.get(name, '').count(old)} times in {name}, not once:\n{old}")
-            texts[name] = texts[name].replace(old, new.replace("PLANTED", f"EXPLORE_PLANTED({number})"))
-        rows.append((path[: -len(".plant")], fields))
+            found = changed.get(name, "").count(old)
+            if found != 1:
+                gone = f"a text of {path} stands {found} times in {name}, not once"
+                break
+            changed[name] = changed[name].replace(old, new.replace("PLANTED", f"EXPLORE_PLANTED({number})"))
+        if not gone:
+            texts = changed
+        rows.append((path[: -len(".plant")], fields, gone))
     os.makedirs(out, exist_ok=True)
     for name, text in texts.items():
         if "EXPLORE_PLANTED" in text:
@@ -88,10 +95,12 @@ def main():
         with open(os.path.join(out, name), "w", encoding="utf-8") as stream:
             stream.write(text)
     with open(os.path.join(out, "planted_list.c"), "w", encoding="utf-8") as stream:
-        stream.write('#include "planted.h"\n\nunsigned explore_planted __attribute__((section("explore_kept")));\n\n')
+        stream.write('#include "planted.h"\n\n')
+        stream.write('unsigned explore_planted __attribute__((section("explore_kept")));\n\n')
         stream.write("const struct explore_plant explore_plants[] = {\n")
-        for name, fields in rows:
-            stream.write(f'    {{"{name}", "{fields["scenario"]}", {fields["delay"]}, {fields["schedules"]}}},\n')
+        for name, fields, gone in rows:
+            where = f'"{fields["scenario"]}", {fields["delay"]}, {fields["schedules"]}'
+            stream.write(f'    {{"{name}", {where}, "{gone}"}},\n')
         stream.write("};\n\n")
         stream.write(f"const unsigned explore_plants_count = {len(rows)};\n")
     for depfile in sys.argv[4:]:

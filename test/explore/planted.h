@@ -14,6 +14,7 @@ struct explore_plant {
 	const char *scenario; /* that finds it */
 	unsigned delay;       /* within so many delays */
 	uint64_t schedules;   /* and so many schedules */
+	const char *gone;     /* why it could not be planted, or "" */
 };
 
 extern const struct explore_plant explore_plants[];

@@ -35,6 +35,10 @@ void call_crew(void);
 pthread_t thread_start(void *(*main)(void *arg), void *arg);
 void thread_join(pthread_t thread);
 
+/* Threads: one that waits for the group too, one that cancels it unless a wait has been faster. */
+void *wait_too(void *arg);
+void *cancel_group(void *arg);
+
 /* Bodies of jobs: wait for the other job's flag; raise one's own. */
 void body_awaits_other(struct job *job);
 void body_raises(struct job *job);
@@ -55,7 +59,9 @@ void two_groups_one_crew(void);
 void small_groups_against_sentinel(void);
 void small_group_left_to_sentinel(void);
 void owner_against_waiter(void);
+void state_used_again(void);
 void owner_against_submitter(void);
+void owner_against_newcomer(void);
 void owner_against_cancel(void);
 void owner_against_limit(void);
 void group_within_group(void);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scenarios below the public API, for protocols that the API reaches on a long way only: small enough for more delays.
+ * Scenarios below the public API, for protocols that the API reaches on a long way only: small enough for
+ * more delays.
  */
 #include "claim.h"
 #include "park.h"
 #include "scenarios.h"
+#include "state.h"
 
 #define TASKS_MAX 8
 
@@ -60,32 +62,23 @@ static void claims_close(size_t count)
 	egi_queue_finish(&queue);
 }
 
-static void *steal_half(void *arg)
+static void *steal(void *arg)
 {
 	struct egi_claim *claim = arg;
 
-	if (egi_claim_steal(claim, &claims[0], false, 1))
+	if (egi_claim_steal(claim, &claims[0], 1))
 		take_all(claim);
 	return NULL;
 }
 
-static void *steal_everything(void *arg)
-{
-	struct egi_claim *claim = arg;
-
-	if (egi_claim_steal(claim, &claims[0], true, 1))
-		take_all(claim);
-	return NULL;
-}
-
-/* The owner takes its tasks one by one while a thief takes half of them. */
+/* The owner takes its tasks one by one while a thief takes what is left. */
 void claim_owner_and_thief(void)
 {
 	pthread_t thief;
 
 	claims_open(3, 0);
 	explore_begin();
-	thief = thread_start(steal_half, &claims[1]);
+	thief = thread_start(steal, &claims[1]);
 	take_all(&claims[0]);
 	thread_join(thief);
 	claims_close(3);
@@ -98,7 +91,7 @@ void claim_refill_and_thief(void)
 
 	claims_open(1, 2);
 	explore_begin();
-	thief = thread_start(steal_everything, &claims[1]);
+	thief = thread_start(steal, &claims[1]);
 	take_all(&claims[0]);
 	if (egi_claim_refill(&claims[0], &queue, 2, 1))
 		take_all(&claims[0]);
@@ -113,8 +106,8 @@ void claim_two_thieves(void)
 
 	claims_open(3, 0);
 	explore_begin();
-	first = thread_start(steal_half, &claims[1]);
-	second = thread_start(steal_everything, &claims[2]);
+	first = thread_start(steal, &claims[1]);
+	second = thread_start(steal, &claims[2]);
 	take_all(&claims[0]);
 	thread_join(first);
 	thread_join(second);
@@ -176,4 +169,43 @@ void event_sleepers_and_notifier(void)
 	egi_event_notify(&event);
 	thread_join(first);
 	thread_join(second);
+}
+
+static struct eg_group_state *state;
+
+static void *look_at_state(void *arg)
+{
+	(void)arg;
+	/*
+	 * As the crew does when it has been shown a group; whether the group is still there it finds out
+	 * itself.
+	 */
+	(void)egi_state_try_share(state);
+	return NULL;
+}
+
+/*
+ * The crew is about to contest a small group that is gone, and whose state is another group's by now, when
+ * somebody else has contested that one, and seen its owner outside of a section.
+ */
+void state_used_again(void)
+{
+	pthread_t crew, other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	crew = thread_start(look_at_state, NULL);
+	explore_advance(crew, &state->contested);
+	eg_group_destroy(&group);
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	EXPLORE_REQUIRE(group.eg_state == state);
+	submit_range(0, 2);
+	other = thread_start(wait_too, NULL);
+	explore_advance(other, &state->gate);
+	explore_begin();
+	wait_for_all();
+	thread_join(other);
+	thread_join(crew);
+	eg_group_destroy(&group);
 }

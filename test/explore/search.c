@@ -64,7 +64,7 @@ static bool try_entry(const struct explore_scenario *scenario, const struct deci
 		      struct search_result *result)
 {
 	choose_list(decisions, count, budget, merges, offers);
-	threads_run(scenario);
+	run_scenario(scenario);
 	result->schedules++;
 	result->cut += machine.cut;
 	if (machine.step > result->steps)
@@ -140,7 +140,7 @@ void search_random(const struct explore_scenario *scenario, uint64_t seed, uint6
 	ret_result->seed = seed;
 	for (uint64_t i = 0; i < schedules && !ret_result->failed; i++) {
 		choose_random(seed + i, changes, length);
-		threads_run(scenario);
+		run_scenario(scenario);
 		ret_result->schedules++;
 		if (machine.step > ret_result->steps)
 			ret_result->steps = machine.step;
@@ -158,7 +158,7 @@ bool search_replay(const struct explore_scenario *scenario, const struct decisio
 {
 	machine.tracing = true;
 	choose_list(decisions, count, 0, false, offers);
-	threads_run(scenario);
+	run_scenario(scenario);
 	machine.tracing = false;
 	return machine.failed;
 }
@@ -167,7 +167,7 @@ static bool fails_with(const struct explore_scenario *scenario, const struct dec
 		       uint32_t count)
 {
 	choose_list(decisions, count, 0, false, offers);
-	threads_run(scenario);
+	run_scenario(scenario);
 	return machine.failed;
 }
 

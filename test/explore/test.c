@@ -107,14 +107,15 @@ static void plant_test(unsigned number)
 
 	explore_planted = number;
 	memset(&result, 0, sizeof(result));
-	if (scenario)
+	if (scenario && *plant->gone == '\0')
 		search_delays(scenario, plant->delay, plant->schedules, true, &result);
 	printf("%s %u - %s is found by %s within %llu schedules\n", result.failed ? "ok" : "not ok", ++cases,
 	       plant->name, plant->scenario, (unsigned long long)plant->schedules);
 	if (result.failed)
 		printf("# after %llu: %s\n", (unsigned long long)result.at, machine.failure);
 	else
-		bad = true;
+		printf("# %s\n", *plant->gone ? plant->gone : "not found");
+	bad |= !result.failed;
 	fflush(stdout);
 }
 

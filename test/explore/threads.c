@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads as coroutines on one real thread, and a run.
+ * Threads as coroutines on one real thread.
  *
  * A thread goes on until it sleeps, ends or stalls; then the next ready one in the circle does. That is the
  * default, from which choose.c deviates. A thread that stalls lets the others go on and the clock go a little
@@ -27,7 +27,6 @@ struct machine machine KEPT;
 
 static void *host KEPT; /* stack pointer of whoever runs runs */
 static char *stacks KEPT;
-static const struct explore_scenario *scenario_now KEPT;
 static unsigned slice KEPT;         /* points of the current thread since it came to the processor */
 static uint64_t points_before KEPT; /* the run */
 
@@ -66,7 +65,7 @@ static void thread_leave(struct thread *thread)
 	switch_save(machine.current);
 }
 
-static void switch_to(unsigned next)
+void threads_switch(unsigned next)
 {
 	struct thread *self = thread_now();
 
@@ -155,7 +154,7 @@ static void thread_fire(struct thread *thread)
 	}
 }
 
-static void clock_advance(int64_t ns)
+void threads_pass_time(int64_t ns)
 {
 	struct thread *thread;
 
@@ -180,7 +179,7 @@ static uint64_t offer(bool must, bool is_store)
 	if (can_fire)
 		bits |= CHOICE_BIT(CHOICE_FIRE);
 	/* Nobody could see the difference before the next system call. */
-	if (is_store && thread_now()->buffer.count == 0 && (others != 0 || can_fire))
+	if (is_store && !machine.in_order && thread_now()->buffer.count == 0 && (others != 0 || can_fire))
 		bits |= CHOICE_BIT(CHOICE_HOLD);
 	return bits | (uint64_t)machine.buffered << CHOICE_DRAIN;
 }
@@ -201,8 +200,6 @@ static unsigned decide(unsigned choice, bool must)
 	return must ? circle_next(0) : machine.current;
 }
 
-static void go_on(void);
-
 void threads_count_point(void)
 {
 	if (++machine.points - points_before > POINTS_MAX)
@@ -216,7 +213,7 @@ bool threads_point(bool is_store)
 
 	threads_count_point();
 	if (++slice > SLICE && (machine.ready & ~(UINT32_C(1) << machine.current)) != 0) {
-		go_on();
+		threads_go_on();
 		return false;
 	}
 	if (!machine.deciding)
@@ -231,7 +228,7 @@ bool threads_point(bool is_store)
 	choice = choose(offered, false);
 	if (choice == CHOICE_DEFAULT)
 		return false;
-	switch_to(decide(choice, false));
+	threads_switch(decide(choice, false));
 	return choice == CHOICE_HOLD;
 }
 
@@ -246,7 +243,7 @@ static void run_is_over(void)
 }
 
 /* The current thread cannot go on, or would rather not. */
-static void go_on(void)
+void threads_go_on(void)
 {
 	while (machine.ready == 0) {
 		struct thread *thread;
@@ -264,11 +261,11 @@ static void go_on(void)
 		uint64_t offered = offer(true, false);
 
 		if (offered != 0) {
-			switch_to(decide(choose(offered, true), true));
+			threads_switch(decide(choose(offered, true), true));
 			return;
 		}
 	}
-	switch_to(circle_next(0));
+	threads_switch(circle_next(0));
 }
 
 bool threads_sleep(enum thread_state state, const void *waits_for, int64_t deadline)
@@ -282,7 +279,7 @@ bool threads_sleep(enum thread_state state, const void *waits_for, int64_t deadl
 	self->timed_out = false;
 	self->since = machine.sleeps++;
 	machine.ready &= ~(UINT32_C(1) << machine.current);
-	go_on();
+	threads_go_on();
 	self->waits_for = NULL;
 	return !self->timed_out;
 }
@@ -315,12 +312,12 @@ void threads_stall(void)
 {
 	threads_count_point();
 	memory_drain(machine.current);
-	clock_advance(STALL_NS);
+	threads_pass_time(STALL_NS);
 	if (machine.deciding)
 		thread_print(thread_now(), (uint64_t)machine.now);
 	TRACE(OP_STALL, NULL, 0, (uint64_t)machine.now, CALLER());
 	if ((machine.ready & ~(UINT32_C(1) << machine.current)) != 0)
-		go_on();
+		threads_go_on();
 }
 
 /* A second attempt at the same lock with nothing but hope in between: its holder must go on. */
@@ -329,7 +326,7 @@ void threads_retry(const void *lock)
 	struct thread *self = thread_now();
 
 	if (self->tried == lock && (machine.ready & ~(UINT32_C(1) << machine.current)) != 0)
-		go_on();
+		threads_go_on();
 	self->tried = lock;
 }
 
@@ -343,7 +340,7 @@ void threads_exit(void)
 	self->state = THREAD_ENDED;
 	machine.ready &= ~(UINT32_C(1) << machine.current);
 	threads_wake(THREAD_BLOCKED, self, THREADS_MAX);
-	go_on();
+	threads_go_on();
 	__builtin_unreachable();
 }
 
@@ -380,68 +377,23 @@ unsigned threads_create(void *(*main)(void *arg), void *arg)
 	return number;
 }
 
-/*
- * A run
- */
-
-void egi_crew_start(void);
-void egi_crew_stop(void);
-
-static void *scenario_main(void *arg)
+void threads_stop_at(const void *at)
 {
-	(void)arg;
-	egi_crew_start();
-	scenario_now->run();
-	explore_end();
-	egi_crew_stop();
-	machine.is_over = true;
-	return NULL;
+	if (machine.stop_at == at) {
+		machine.stop_at = NULL;
+		threads_switch(0);
+	}
 }
 
-void explore_begin(void)
+void threads_start(void *(*main)(void *arg))
 {
-	machine.deciding = true;
-}
-
-void explore_end(void)
-{
-	machine.deciding = false;
-	memory_drain_all();
-}
-
-void explore_settle(void)
-{
-	while ((machine.ready & ~(UINT32_C(1) << machine.current)) != 0)
-		go_on();
-}
-
-int explore_cpus(void)
-{
-	return scenario_now ? scenario_now->cpus : 1;
-}
-
-void explore_pass_time(int64_t ns)
-{
-	clock_advance(ns);
-}
-
-void threads_run(const struct explore_scenario *scenario)
-{
-	image_restore();
-	heap_clear();
-	memory_clear();
-	trace_clear();
-	names_clear();
-	calls_clear();
-	scenario_now = scenario;
 	machine.threads_count = machine.current = 0;
 	machine.ready = machine.buffered = machine.step = 0;
-	machine.deciding = machine.is_over = machine.failed = machine.cut = false;
-	machine.timers = scenario->timers;
 	machine.sleeps = machine.prints = 0;
+	machine.stop_at = NULL;
 	machine.now = START_NS;
 	points_before = machine.points;
-	threads_create(scenario_main, NULL);
+	threads_create(main, NULL);
 	machine.running = true;
 	thread_enter(&machine.threads[0]);
 	switch_stacks(&host, machine.threads[0].stack_pointer);

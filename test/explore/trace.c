@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A run told to a reader: a column for each thread, a line for each thing that one of them did, in the order
- * in which they did it.
+ * in which they did it. What came before explore_begin is left out.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct record {
 
 static struct record *records KEPT;
 static unsigned records_count KEPT;
+static unsigned marked KEPT; /* the record at which the telling begins */
 
 static const char *const op_names[] = {
     [OP_LOAD] = "reads",
@@ -52,7 +53,6 @@ static const char *const op_names[] = {
     [OP_STALL] = "stalls until",
     [OP_DRAIN] = "<- buffer reaches memory:",
     [OP_FIRE] = "deadline passes at",
-    [OP_CLOCK] = "clock",
     [OP_ALLOC] = "takes memory",
     [OP_FREE] = "gives back memory",
     [OP_BLOCKED] = "waits for lock",
@@ -65,7 +65,7 @@ void trace_init(void)
 
 void trace_clear(void)
 {
-	records_count = 0;
+	records_count = marked = 0;
 }
 
 void trace_add(enum op op, const void *at, unsigned size, uint64_t value, const void *caller)
@@ -107,7 +107,6 @@ static void record_format(const struct record *record, const char *code, char *t
 		break;
 	case OP_STALL:
 	case OP_FIRE:
-	case OP_CLOCK:
 		snprintf(text, size, "%s %.3f us  %s", op, (double)(record->value - 1000000000) / 1000, code);
 		break;
 	case OP_LOCK:
@@ -126,10 +125,37 @@ static void record_format(const struct record *record, const char *code, char *t
 	}
 }
 
+void trace_mark(void)
+{
+	marked = records_count;
+}
+
+/* Threads with nothing to tell get no column. */
+static void columns_lay(unsigned first, unsigned (*ret_columns)[THREADS_MAX])
+{
+	bool tells[THREADS_MAX] = {false};
+	unsigned columns = 0;
+
+	for (unsigned i = first; i < records_count; i++)
+		tells[records[i].thread] = true;
+	printf("#  point");
+	for (unsigned thread = 0; thread < THREADS_MAX; thread++) {
+		char title[COLUMN];
+
+		if (!tells[thread])
+			continue;
+		snprintf(title, sizeof(title), thread ? "thread %u" : "main thread", thread);
+		printf("  %-*s", COLUMN, title);
+		(*ret_columns)[thread] = columns++;
+	}
+	putchar('\n');
+}
+
 void trace_print(void)
 {
-	unsigned first = records_count > PRINTED_MAX ? records_count - PRINTED_MAX : 0;
+	unsigned first = records_count > marked + PRINTED_MAX ? records_count - PRINTED_MAX : marked;
 	unsigned count = records_count - first;
+	unsigned columns[THREADS_MAX];
 	const void **callers = calloc(count + 1, sizeof(*callers));
 	char(*names)[64] = calloc(count + 1, sizeof(*names));
 
@@ -138,19 +164,14 @@ void trace_print(void)
 	for (unsigned i = 0; i < count; i++)
 		callers[i] = records[first + i].caller;
 	names_of_code(callers, count, names);
-	printf("#  point");
-	for (unsigned thread = 0; thread < machine.threads_count; thread++)
-		printf("  %-*s", COLUMN,
-		       thread == 0 ? "main thread"
-				   : (char[]){'t', 'h', 'r', 'e', 'a', 'd', ' ',
-					      thread < 10 ? (char)('0' + thread) : '+', 0});
-	putchar('\n');
+	columns_lay(first, &columns);
 	for (unsigned i = 0; i < count; i++) {
 		const struct record *record = &records[first + i];
 		char text[160];
 
 		record_format(record, names[i], text, sizeof(text));
-		printf("#  %5u  %*s%s\n", record->step, (int)(record->thread * (COLUMN + 2)), "", text);
+		printf("#  %5u  %*s%s\n", record->step, (int)(columns[record->thread] * (COLUMN + 2)), "",
+		       text);
 	}
 	free(callers);
 	free(names);

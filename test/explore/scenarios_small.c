@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scenarios about small groups, which are done before anybody comes: their owner works without a lock or a
+ * locked instruction as long as it is alone.
+ */
+#include "scenarios.h"
+
+#define LONG_NS 10000000 /* longer than the crew watches for nothing */
+
+/* One small group after the other on one thread, and the sentinel that looks at them. */
+void small_groups_against_sentinel(void)
+{
+	call_crew();
+	group_open(0, 0, EG_GROUP_NO_CANCEL);
+	explore_begin();
+	submit_range(0, 1);
+	wait_and_destroy();
+	group_open(0, 0, EG_GROUP_NO_CANCEL);
+	submit_range(1, 2);
+	wait_and_destroy();
+}
+
+/*
+ * A small group's only thread leaves it to the sentinel, which goes to sleep for good, and sleeps on
+ * something else.
+ */
+void small_group_left_to_sentinel(void)
+{
+	call_crew();
+	group_open(0, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
+	jobs[0].body = body_raises;
+	/* It has seen what there was, and looks for the last time. */
+	explore_pass_time(LONG_NS);
+	explore_settle();
+	explore_pass_time(LONG_NS);
+	explore_begin();
+	submit_range(0, 1);
+	explore_await(&jobs[0].flag);
+	wait_and_destroy();
+}
+
+/* Somebody else waits for a group that only its owner has used so far, and works too. */
+void owner_against_waiter(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 2);
+	explore_begin();
+	other = thread_start(wait_too, NULL);
+	wait_for_all();
+	thread_join(other);
+	eg_group_destroy(&group);
+}
+
+static void *submit_another(void *arg)
+{
+	(void)arg;
+	submit_range(1, 2);
+	return NULL;
+}
+
+/* Somebody else submits to it. */
+void owner_against_submitter(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(submit_another, NULL);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	EXPLORE_REQUIRE(jobs[0].ended);
+	thread_join(other);
+	wait_and_destroy();
+}
+
+static void *submit_and_wait(void *arg)
+{
+	(void)arg;
+	submit_range(0, 1);
+	wait_for_all();
+	return NULL;
+}
+
+/* Its owner waits and finds nothing, and somebody else comes with a task. */
+void owner_against_newcomer(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	explore_begin();
+	other = thread_start(submit_and_wait, NULL);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	thread_join(other);
+	wait_and_destroy();
+}
+
+/* Somebody else cancels it: each task runs or is skipped. */
+void owner_against_cancel(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_SKIP_UNSTARTED);
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(cancel_group, NULL);
+	submit_range(1, 2);
+	if (eg_group_wait(&group) == 0)
+		EXPLORE_REQUIRE(jobs[0].ran == 1 && jobs[1].ran == 1);
+	thread_join(other);
+	EXPLORE_REQUIRE(jobs[0].ran + jobs[1].ran + eg_group_errors(&group, 0, NULL) == 2);
+	eg_group_destroy(&group);
+}
+
+static void *set_limit(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 1) == 0);
+	return NULL;
+}
+
+/* Somebody else sets its limit. */
+void owner_against_limit(void)
+{
+	pthread_t other;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_begin();
+	other = thread_start(set_limit, NULL);
+	submit_range(1, 2);
+	wait_for_all();
+	thread_join(other);
+	eg_group_destroy(&group);
+}
+
+static void body_runs_a_group(struct job *job)
+{
+	eg_group inner = EG_GROUP_INIT;
+
+	EXPLORE_REQUIRE(job_submit(&inner, job->other->number) == 0);
+	EXPLORE_REQUIRE(eg_group_wait(&inner) == 0);
+	EXPLORE_REQUIRE(job->other->ran == 1);
+	eg_group_destroy(&inner);
+}
+
+/* A task waits for a group of its own. */
+void group_within_group(void)
+{
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	jobs_limit = 0;
+	jobs[0].body = body_runs_a_group;
+	jobs[0].other = &jobs[2];
+	jobs[2].number = 2;
+	explore_begin();
+	submit_range(0, 2);
+	wait_and_destroy();
+}
+
+static bool is_submitted;
+
+static void *submit_and_end(void *arg)
+{
+	(void)arg;
+	group_open(1, 0, EG_GROUP_NO_CANCEL);
+	submit_range(0, 1);
+	explore_raise(&is_submitted);
+	return NULL;
+}
+
+/* The thread that made a group and submitted to it ends while another waits for it. */
+void submitter_ends(void)
+{
+	pthread_t other;
+
+	explore_begin();
+	other = thread_start(submit_and_end, NULL);
+	explore_await(&is_submitted);
+	wait_and_destroy();
+	thread_join(other);
+}
