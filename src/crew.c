@@ -2,7 +2,6 @@
 #include "crew.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "atomic.h"
 #include "board.h"
@@ -179,67 +178,12 @@ void egi_crew_forget(struct egi_post *post)
 	egi_mutex_unlock(&crew.lock);
 }
 
-/* Gives the calling thread its notices. */
-static EGI_COLD void open_notices(void)
+void egi_crew_take_over(struct egi_notices *notices)
 {
-	struct egi_notices *notices = aligned_alloc(EGI_CACHE_PAIR, sizeof(*notices));
-
-	/* The exit hook of a registered thread frees them. */
-	if (!notices || !egi_thread_id()) {
-		free(notices);
-		return;
-	}
-	memset(notices, 0, sizeof(*notices));
-	egi_mutex_lock(&crew.lock);
-	TAILQ_INSERT_TAIL(&egi_board.notices, notices, link);
-	egi_mutex_unlock(&crew.lock);
-	egi_thread_self.notices = notices;
-}
-
-bool egi_crew_show(struct egi_post *post)
-{
-	int at;
-
-	if (EGI_UNLIKELY(!egi_thread_self.notices))
-		open_notices();
-	at = egi_thread_self.notices ? egi_notices_show(egi_thread_self.notices, post) : -1;
-	if (at < 0)
-		return false;
-	post->shown_at = at;
-	egi_store_release_ptr(&post->shown_in, egi_thread_self.notices);
-	return true;
-}
-
-void egi_crew_hide(struct egi_post *post)
-{
-	struct egi_notices *notices = egi_load_relaxed_ptr(&post->shown_in);
-
-	if (!notices)
-		return;
-	if (notices == egi_thread_self.notices) {
-		egi_notices_hide(notices, post->shown_at);
-	} else {
-		egi_mutex_lock(&crew.lock);
-		/* Its thread may be ending, and have put the post on the board. */
-		if (post->shown_in)
-			egi_store_release_ptr(&post->shown_in->shown[post->shown_at], NULL);
-		egi_mutex_unlock(&crew.lock);
-	}
-	egi_store_release_ptr(&post->shown_in, NULL);
-}
-
-void egi_crew_exit_thread(void)
-{
-	struct egi_notices *notices = egi_thread_self.notices;
-
-	if (!notices)
-		return;
 	egi_mutex_lock(&crew.lock);
 	egi_board_drop_notices(notices);
 	attend_board(eg_clock_now_ns());
 	egi_mutex_unlock(&crew.lock);
-	egi_thread_self.notices = NULL;
-	free(notices);
 }
 
 bool egi_crew_is_missing(void)

@@ -26,14 +26,6 @@
  */
 void egi_crew_call(struct egi_post *post, bool urgent);
 
-/*
- * Shows a post in the calling thread's notices: the light way to ask for a thread, which is enough while the crew is
- * watching (notice.h). False if it cannot be shown. Hiding it again: any thread; afterwards the crew comes to it
- * through the board only.
- */
-bool egi_crew_show(struct egi_post *post);
-void egi_crew_hide(struct egi_post *post);
-
 /* Not zero while a thread of the crew is going to look at all notices once more before it sleeps for good. */
 extern uint32_t egi_crew_watching;
 
@@ -42,8 +34,8 @@ static inline bool egi_crew_is_watching(void)
 	return egi_load_relaxed_u32(&egi_crew_watching) != 0;
 }
 
-/* The calling thread ends: what it showed goes to the board. */
-void egi_crew_exit_thread(void);
+/* A thread ends: what it showed goes to the board. Its notices are not looked at any more. */
+void egi_crew_take_over(struct egi_notices *notices);
 
 /* The calling thread is about to sleep, and its CPU could be of use to another. */
 void egi_crew_sleeps(void);

@@ -2,10 +2,10 @@
 /*
  * The group: its life from the outside. What happens inside lies below:
  *
- *   submit.c    accepting a task: fast path, backlog, try
- *   worker.c    a thread with a place: claim, steal, run, leave
- *   state.c     queues, slots, the gate, and when everything is done
- *   crew.c      the process's threads and the board on which groups ask for them (customer.c: how a group asks)
+ *   submit.c    accepting a task: backlog, try, telling the crew
+ *   worker.c    a thread with a place: run, leave (find.c: claim, steal)
+ *   state.c     queues, slots, the gate, and when everything is done (bias.c: used by its maker alone)
+ *   crew.c      the process's threads (board.c: what groups ask of them; announce.c, customer.c: how they ask)
  *   queue.c     one submitter's pending tasks: ring and overflow
  *   claim.c     what a worker has taken and not started, open to thieves
  *   panic.c     recovery of a task that gives up

@@ -5,6 +5,7 @@
 #include <errgroup/base.h>
 #include <pthread.h>
 
+#include "announce.h"
 #include "backtrace.h"
 #include "crew.h"
 #include "ctx.h"
@@ -66,7 +67,7 @@ static void fork_enters_child(void)
 static void thread_exits(void)
 {
 	egi_recovery_exit_thread();
-	egi_crew_exit_thread();
+	egi_announce_exit_thread();
 	egi_state_exit_thread();
 }
 

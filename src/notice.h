@@ -42,14 +42,21 @@ struct egi_notices {
 	TAILQ_ENTRY(egi_notices) link;
 };
 
+static inline bool egi_notices_is_free(const struct egi_notices *notices, unsigned at)
+{
+	const struct egi_post *post = egi_load_relaxed_ptr(&notices->shown[at]);
+
+	return post == NULL;
+}
+
 /* The calling thread shows a post. Returns its place, or -1 without room. */
 static inline int egi_notices_show(struct egi_notices *notices, struct egi_post *post)
 {
 	unsigned at = notices->top;
 
-	if (EGI_UNLIKELY(at == EGI_NOTICES_MAX || egi_load_relaxed_ptr(&notices->shown[at]) != NULL)) {
+	if (EGI_UNLIKELY(at == EGI_NOTICES_MAX || !egi_notices_is_free(notices, at))) {
 		for (at = 0; at < EGI_NOTICES_MAX; at++)
-			if (egi_load_relaxed_ptr(&notices->shown[at]) == NULL)
+			if (egi_notices_is_free(notices, at))
 				break;
 		if (at == EGI_NOTICES_MAX)
 			return -1;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "announce.h"
 #include "verify.h"
 
 #define LIVES_AT_ONCE 65536
@@ -321,7 +322,7 @@ bool egi_state_end_alone(struct eg_group_state *state)
 
 void egi_state_discard(struct eg_group_state *state)
 {
-	egi_crew_hide(&state->post);
+	egi_announce_hide(&state->post);
 	state->announced = false;
 	state_retire(state, 0);
 }
@@ -334,7 +335,7 @@ void egi_state_abandon(struct eg_group_state *state)
 		egi_state_discard(state);
 		return;
 	}
-	egi_crew_hide(&state->post);
+	egi_announce_hide(&state->post);
 	state->announced = false;
 	egi_state_share(state);
 	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
@@ -346,7 +347,7 @@ void egi_state_announce(struct eg_group_state *state, const struct egi_queue *qu
 {
 	if (queue == &state->first_queue && egi_load_relaxed_u64(&state->owner) == egi_thread_self.id) {
 		if (!state->announced)
-			state->announced = egi_crew_show(&state->post);
+			state->announced = egi_announce_show(&state->post);
 		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
 		egi_fence_light();
 		if (state->announced && egi_crew_is_watching())
@@ -371,7 +372,7 @@ void egi_state_conceal(struct eg_group_state *state)
 {
 	if (egi_load_relaxed_u64(&state->owner) != egi_thread_self.id || !state->announced)
 		return;
-	egi_crew_hide(&state->post);
+	egi_announce_hide(&state->post);
 	state->announced = false;
 	/* The next submission has to show the group again, and so to come by egi_queue_put. */
 	egi_overflow_allow(&state->first_queue.overflow, 0);

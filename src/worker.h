@@ -3,13 +3,7 @@
 #define EGI_WORKER_H
 
 /*
- * A worker: a thread with a place in a group and a slot, that finds tasks and runs them under recovery.
- *
- * It claims from the queues of the submitters in turn, one task at first, and twice as many as before while a
- * whole claim takes less than a few microseconds. So long tasks start strictly in order, and the cost of claiming
- * is spread over short ones, whose order is blurred by microseconds at most. When the queues are empty it steals
- * from other workers' claims. A claim that has been held for long is stolen before newer tasks are claimed: its
- * holder has run into a long task, and the rest is older.
+ * A worker: a thread with a place in a group and a slot, that finds tasks (find.h) and runs them under recovery.
  */
 
 #include "state.h"

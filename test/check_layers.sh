@@ -24,8 +24,10 @@ backtrace
 error symbolize
 board ctx failures panic queue report
 claim crew
+announce
 state
-bias slots worker
+bias find slots
+worker
 customer submit
 group
 library

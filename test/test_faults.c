@@ -11,7 +11,7 @@
  * The same with pthread_create, each run in a forked child so that no cached thread hides the failure.
  */
 
-#include "crew.h"
+#include "announce.h"
 #include "faults.h"
 #include "scenarios.h"
 #include "state.h"
@@ -47,7 +47,7 @@ static bool is_settled(long before)
 /* What this thread keeps for its next groups is given up, so that they have to ask for memory. */
 static void drop_kept(void)
 {
-	egi_crew_exit_thread();
+	egi_announce_exit_thread();
 	egi_state_exit_thread();
 }
 

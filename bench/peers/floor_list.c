@@ -10,9 +10,12 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define SPINS_BEFORE_YIELD 20000
-#define LINE 128 /* bytes between what different threads write */
+#define ROUND_SHORT 5000     /* ns */
+#define SETTLE_MAX 100000000 /* ns */
+#define LINE 128             /* bytes between what different threads write */
 
 struct floor_task {
 	floor_fn *fn;
@@ -67,6 +70,29 @@ static void *thread_main(void *arg)
 	}
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/*
+ * A new thread often starts on its maker's CPU, and stays there for milliseconds. Rounds without tasks are run until
+ * one of them is as short as it is between CPUs, or for so long that there can be no more than one CPU.
+ */
+static void settle(struct floor_list *list)
+{
+	int64_t begin = now_ns(), before, after = begin;
+
+	do {
+		before = after;
+		floor_run(list);
+		after = now_ns();
+	} while (after - before > ROUND_SHORT && after - begin < SETTLE_MAX);
+}
+
 struct floor_list *floor_create(size_t threads, size_t tasks_max)
 {
 	struct floor_list *list = aligned_alloc(LINE, sizeof(*list));
@@ -83,6 +109,7 @@ struct floor_list *floor_create(size_t threads, size_t tasks_max)
 		if (pthread_create(&list->others[i].thread, NULL, thread_main, &list->others[i]) != 0)
 			abort();
 	}
+	settle(list);
 	return list;
 }
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "find.h"
+
+#include "clock.h"
+
+/* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
+#define CLAIM_SHORT (2 * EGI_MICROSECOND)
+#define CLAIM_LONG (8 * EGI_MICROSECOND)
+/* When few tiny tasks are left a worker leaves them for so long: see worker_linger. */
+#define LINGER (40 * EGI_MICROSECOND)
+#define HANDFUL 256
+#define CHUNK_OF_TINY 64
+
+/* A claim that has been held for so long is stuck behind a task. */
+#define CLAIM_LATE (20 * EGI_MICROSECOND)
+#define CHUNK_MAX 4096
+#define CHUNK_SKIPPED 65536
+
+/* Tasks longer than this are worth a thread beyond the CPUs when the limit allows one: they may well block. */
+#define TASK_LONG (20 * EGI_MICROSECOND)
+
+/* How many tasks to claim from a queue: what the last claim suggests, at most a fair share. */
+static uint64_t worker_appetite(const struct egi_worker *worker, const struct egi_queue *queue)
+{
+	struct eg_group_state *state = worker->state;
+	uint64_t share;
+
+	if (EGI_UNLIKELY(egi_find_is_asked(worker, EGI_ATTENTION_SKIP)))
+		return CHUNK_SKIPPED;
+	if (worker->chunk == 1 || state->backlog != 0)
+		return 1;
+	share = egi_queue_pending(queue) / egi_gate_running(egi_load_relaxed_u64(&state->gate));
+	if (share == 0)
+		share = 1;
+	return share < worker->chunk ? share : worker->chunk;
+}
+
+/* Learns from the claim that just ended. */
+static void worker_learn(struct egi_worker *worker, int64_t now)
+{
+	int64_t took = now - worker->claimed_ns;
+
+	if (worker->claimed_ns == 0)
+		return;
+	worker->tasks_are_long = took / (int64_t)worker->claimed > TASK_LONG;
+	if (took < CLAIM_SHORT && worker->claimed >= worker->chunk && worker->chunk < CHUNK_MAX) {
+		worker->chunk *= 2;
+	} else if (took > CLAIM_LONG) {
+		uint64_t fitting = worker->claimed * (uint64_t)CLAIM_LONG / (uint64_t)took;
+
+		worker->chunk = fitting > 0 ? fitting : 1;
+	}
+}
+
+/*
+ * Takes over another worker's claim if it has been held for so long that it is stuck behind a task. One that is not is
+ * left alone: claims are so small that their holder is done with them sooner than a thief. `*ret_due`: when the claim is
+ * going to be late, if it holds tasks and is not yet; the time now if its holder was busy with it.
+ */
+static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, int64_t now, int64_t *ret_due)
+{
+	int64_t due;
+
+	if (victim == worker || !egi_claim_has_tasks(&victim->claim))
+		return false;
+	due = (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) + CLAIM_LATE;
+	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now))
+		return true;
+	if (due < *ret_due)
+		*ret_due = due > now ? due : now;
+	return false;
+}
+
+/* Looks at one other worker per call: what is late is older than what is in the queues. */
+static bool worker_steal_late(struct egi_worker *worker, int64_t now)
+{
+	struct egi_slots *block = &worker->state->slots;
+	uint32_t made = egi_load_acquire_u32(&block->made);
+	struct egi_worker *victim;
+	int64_t due = EGI_FOREVER;
+
+	if (made <= 1)
+		return false;
+	/* The first block only: with more workers than that, order is not what anybody notices. */
+	victim = egi_load_acquire_ptr(&block->workers[worker->suspect++ % made]);
+	return victim && worker_steal(worker, victim, now, &due);
+}
+
+static bool worker_claim(struct egi_worker *worker, int64_t now)
+{
+	struct egi_queue *first = egi_load_acquire_ptr(&worker->state->queues);
+	struct egi_queue *start = worker->cursor ? worker->cursor : first;
+	struct egi_queue *queue = start;
+
+	do {
+		struct egi_queue *next = queue->next ? queue->next : first;
+
+		if (egi_claim_refill(&worker->claim, queue, worker_appetite(worker, queue), (uint64_t)now)) {
+			worker->cursor = next;
+			return true;
+		}
+		queue = next;
+	} while (queue != start);
+	return false;
+}
+
+/*
+ * The queues are empty. Waits for the claims of others that are not late yet to become so, or to be done. Looks at them
+ * rarely, since their holders write there for every task. False if nothing is left to start.
+ */
+static bool worker_steal_any(struct egi_worker *worker, int64_t now)
+{
+	struct eg_group_state *state = worker->state;
+
+	for (;;) {
+		struct egi_slots_walk walk = {&state->slots, 0};
+		struct egi_worker *victim;
+		int64_t due = EGI_FOREVER;
+
+		while ((victim = egi_slots_next(&walk)) != NULL)
+			if (worker_steal(worker, victim, now, &due))
+				return true;
+		if (due == EGI_FOREVER)
+			return false;
+		do {
+			for (int i = 0; i < 32; i++)
+				egi_stall();
+			now = eg_clock_now_ns();
+		} while (now < due && egi_state_unfinished(state) != 0);
+		if (worker_claim(worker, now))
+			return true;
+	}
+}
+
+/* Whether there is more than the task about to start, so that another thread could be of use. */
+static bool worker_sees_more(struct egi_worker *worker)
+{
+	return worker->claimed > 1 || egi_state_has_tasks(worker->state);
+}
+
+/*
+ * The tasks are tiny and few are left: a submitter is at work, and slower than this worker. To go on would take the
+ * lines that it writes from it task by task; a moment later there is a batch to take. Not while somebody waits, who
+ * may be waiting for this worker to say that all is done, and not when this thread is a submitter itself. Returns
+ * the time at the end.
+ */
+static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
+{
+	struct eg_group_state *state = worker->state;
+	uint64_t gate = egi_load_relaxed_u64(&state->gate);
+	int64_t end = now + LINGER;
+
+	if (worker->chunk < CHUNK_OF_TINY || egi_gate_holders(gate) > egi_gate_running(gate) ||
+	    egi_thread_self.queue_life == state->life || !egi_crew_has_cpus() ||
+	    egi_state_pending(state) >= HANDFUL)
+		return now;
+	while (now < end) {
+		for (int i = 0; i < 32; i++)
+			egi_stall();
+		now = eg_clock_now_ns();
+	}
+	return now;
+}
+
+/*
+ * The owner of a biased group claims all there is, since nobody is there to share it with; whoever comes later takes
+ * from the claim, which counts as late. False if there is nothing, and so everything is done; or if the group turns
+ * out to be shared.
+ */
+bool egi_find_more_biased(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+	bool found;
+
+	if (!egi_queue_has_tasks(&state->first_queue))
+		return false;
+	if (EGI_UNLIKELY(!egi_bias_begin(state))) {
+		egi_state_share(state);
+		worker->biased = false;
+		return false;
+	}
+	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
+	egi_bias_end(state);
+	return found;
+}
+
+/* Claims more. On success asks for another worker if there is work for one: each that comes brings the next. */
+bool egi_find_more(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+	int64_t now = eg_clock_now_ns();
+	uint64_t gate;
+	bool limited;
+
+	worker_learn(worker, now);
+	now = worker_linger(worker, now);
+	worker->claimed_ns = now;
+	if (!worker_steal_late(worker, now) && !worker_claim(worker, now) && !worker_steal_any(worker, now))
+		return false;
+	worker->claimed = egi_claim_count(&worker->claim);
+	if (worker->claimed == 0)
+		worker->claimed = 1; /* stolen meanwhile */
+	if (state->backlog != 0) {
+		egi_fence_full(); /* [E2]: the claim before the look at sleepers */
+		egi_event_notify(&state->room);
+	}
+	egi_fence_light(); /* [G1] the claim before the look at the gate; pairs with [G2] */
+	gate = egi_load_relaxed_u64(&state->gate);
+	limited = egi_gate_limit(gate) != EGI_GATE_MAX;
+	if (egi_gate_has_room(gate) && (!egi_gate_is_quiet(gate) || (limited && worker->tasks_are_long)) &&
+	    worker_sees_more(worker))
+		egi_state_call(state, limited && worker->tasks_are_long);
+	return true;
+}
