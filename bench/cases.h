@@ -22,10 +22,14 @@
  *
  *   RT_CAN_PEND    tasks submitted while the workers are held stay pending, however many; none is run at once
  *   RT_PENDING_MAX beyond so many pending tasks the runtime becomes too slow to measure
- *   RT_HAS_THREADS threads besides the submitter wait for tasks and sleep or spin meanwhile
+ *   RT_HAS_THREADS threads besides the submitter wait for tasks and sleep or spin meanwhile;
+ *                  rt_submit_to_others(pool, fn, arg) where rt_submit does not promise that one of them
+ *                  runs the task if the submitter blocks
  *   RT_HAS_WAIT    rt_wait(pool): as rt_finish, and the pool goes on
  *   RT_HAS_GROUP   struct rt_group, rt_group_open(group, pool, fn), rt_group_submit(group, fn, arg),
  *                  rt_group_wait(group), rt_group_close(group)
+ *   RT_HAS_SPAWN   tasks may submit to their own pool, and rt_finish waits for what they submitted, too;
+ *                  rt_spawn(pool, fn, arg) where submitting and that wait are one
  *   RT_HAS_NESTED  groups can be made and waited for inside tasks
  *   RT_HAS_PLAIN_RECURSION
  *                  the nested cases are plain recursion instead: what they cost with no tasks at all
@@ -42,6 +46,7 @@
 
 #include "cases/batch_empty.h"
 #include "cases/cancel_pending.h"
+#include "cases/fork_join.h"
 #include "cases/group_small.h"
 #include "cases/idle_cpu.h"
 #include "cases/metg50.h"
@@ -75,6 +80,9 @@ static const struct bench_case rt_cases[] = {
 #endif
 #if defined(RT_HAS_NESTED) || defined(RT_HAS_PLAIN_RECURSION)
     {"skynet", skynet_run},
+    {"fork_join", fork_join_run},
+#endif
+#if defined(RT_HAS_SPAWN) || defined(RT_HAS_PLAIN_RECURSION)
     {"spawn_nested", spawn_nested_run},
 #endif
 #ifdef RT_HAS_THREADS

@@ -123,14 +123,15 @@ def records(case, workers, sampler):
     """The lines of results.jsonl for what a sampler has found."""
     base = {"case": case.name, "runtime": sampler.runtime, "workers": workers, "tasks": sampler.size,
             "unit": case.unit}
-    if sampler.cannot is not None:
-        return [{**base, "cannot": sampler.cannot}]
-    if sampler.failure is not None:
-        return [{**base, "failed": sampler.failure}]
     if case.output == plan.WAKE:
-        return [{**base, "case": f"{case.name}_{part}", "unit": unit,
-                 **summary([row[i] for row in sampler.rows])}
-                for i, (part, unit) in enumerate((("p50", "ns"), ("p99", "ns"), ("cpu", "%")))]
+        parts = [{**base, "case": f"{case.name}_{part}", "unit": unit} for part, unit in plan.WAKE_PARTS]
+    else:
+        parts = [base]
+    for reason, text in (("cannot", sampler.cannot), ("failed", sampler.failure)):
+        if text is not None:
+            return [{**part, reason: text} for part in parts]
+    if case.output == plan.WAKE:
+        return [{**part, **summary([row[i] for row in sampler.rows])} for i, part in enumerate(parts)]
     if case.output == plan.CURVE:
         lengths = {}
         for row in sampler.rows:

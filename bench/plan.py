@@ -32,6 +32,7 @@ RUNTIMES = [
 
 # What a line of a runtime's output holds: one figure; "p50 p99 cpu" of wake-ups; a point of a curve.
 FIGURE, WAKE, CURVE = "figure", "wake", "curve"
+WAKE_PARTS = (("p50", "ns"), ("p99", "ns"), ("cpu", "%"))
 
 Case = namedtuple("Case", "name unit sizes quick output more_is_better workers single title")
 
@@ -75,6 +76,8 @@ CASES = [
     case("skynet", "ns/leaf", (MILLION,),
          "a tree of groups of ten with n leaves"),
     case("spawn_nested", "ns/task", (27,),
+         "the calls of fib(n) as tasks that submit two others, in one group"),
+    case("fork_join", "ns/call", (27,),
          "fib(n), a group in each call"),
     case("wake_idle", "ns", GAPS_US,
          "one task after a pause of so many us, and the wait for it", output=WAKE),

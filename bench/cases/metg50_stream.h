@@ -13,7 +13,7 @@
 
 #define METG_SAMPLES_MAX 3
 #define METG_LOOPS_MIN 1
-#define METG_LOOPS_MAX ((uintptr_t)1 << 22)
+#define METG_LOOPS_MAX ((uintptr_t)1 << 17) /* about 0.2 ms */
 #define METG_FAR 0.05       /* below this efficiency four times the length is still too short */
 #define METG_PRECISION 1.03 /* the search ends when its bounds are as close as this */
 #define METG_SERIAL_NS \
@@ -60,7 +60,7 @@ static double metg_search(const struct bench_args *args, metg_measure *measure)
 		low = high;
 		high *= efficiency < METG_FAR ? 4 : 2;
 		if (high > METG_LOOPS_MAX)
-			bench_cannot("not even tasks of a millisecond reach 50 %%");
+			bench_cannot("not even tasks of 0.2 ms reach 50 %%");
 	}
 	while (low != 0 && high - low > 1 && (double)high > (double)low * METG_PRECISION) {
 		uintptr_t middle = low + (high - low) / 2;

@@ -27,6 +27,10 @@ struct wake {
 	double cpu_percent;
 };
 
+#ifndef rt_submit_to_others
+#define rt_submit_to_others rt_submit
+#endif
+
 static sem_t wake_done;
 static volatile long wake_count;
 
@@ -50,7 +54,10 @@ static void wake_body(struct rt_pool *pool, void *context)
 
 		bench_sleep_us(wake->gap_us);
 		submitted = bench_now_ns();
-		rt_submit(pool, wake_task, (char *)1 + i);
+		if (wake->waits_for_worker)
+			rt_submit_to_others(pool, wake_task, (char *)1 + i);
+		else
+			rt_submit(pool, wake_task, (char *)1 + i);
 #ifdef RT_HAS_WAIT
 		if (!wake->waits_for_worker)
 			rt_wait(pool);

@@ -20,6 +20,7 @@ struct rt_group {
 
 #define RT_CAN_PEND
 #define RT_HAS_WAIT
+#define RT_HAS_SPAWN
 #define RT_HAS_GROUP
 #define RT_HAS_THREADS
 

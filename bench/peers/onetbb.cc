@@ -4,6 +4,9 @@
  * which runs tasks while it waits. The same number bounds the threads of the process. Tasks are lambdas with
  * a captured pointer.
  *
+ * A task that is run while its submitter blocks is enqueued in the arena instead: oneTBB promises no progress
+ * otherwise.
+ *
  * Cancelling is task_group::cancel: tasks that have not started are dropped.
  */
 #include <oneapi/tbb/global_control.h>
@@ -14,6 +17,7 @@
 
 struct rt_pool {
 	oneapi::tbb::task_group group;
+	oneapi::tbb::task_arena *arena;
 };
 
 struct rt_group {
@@ -23,6 +27,7 @@ struct rt_group {
 #define RT_CAN_PEND
 #define RT_HAS_WAIT
 #define RT_HAS_GROUP
+#define RT_HAS_SPAWN
 #define RT_HAS_NESTED
 #define RT_HAS_THREADS
 #define RT_HAS_CANCEL
@@ -45,6 +50,7 @@ static void rt_in_arena(int workers, rt_body *body, void *context)
 	arena.execute([=] {
 		rt_pool pool;
 
+		pool.arena = &arena;
 		body(&pool, context);
 	});
 }
@@ -57,6 +63,14 @@ static void rt_in_arena(int workers, rt_body *body, void *context)
 		void *rt_arg = (argument);                   \
                                                              \
 		(pool)->group.run([rt_arg] { fn(rt_arg); }); \
+	} while (0)
+
+/* Only an enqueued task is sure to run while the thread that submitted it is blocked. */
+#define rt_submit_to_others(pool, fn, argument)                   \
+	do {                                                      \
+		void *rt_arg = (argument);                        \
+                                                                  \
+		(pool)->arena->enqueue([rt_arg] { fn(rt_arg); }); \
 	} while (0)
 
 static inline void rt_wait(struct rt_pool *pool)

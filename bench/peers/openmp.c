@@ -39,6 +39,7 @@ struct rt_group {
 #endif
 #define RT_HAS_WAIT
 #define RT_HAS_GROUP
+#define RT_HAS_SPAWN
 #define RT_HAS_NESTED
 #define RT_HAS_THREADS
 
@@ -48,7 +49,9 @@ struct rt_group {
 #define rt_argument(arg) (arg)
 
 #if defined(__clang__)
-#define RT_SPINS "stream_1us stream_slow scaling uneven metg50 metg50_stream metg_curve skynet spawn_nested "
+#define RT_SPINS                                                                                  \
+	"stream_1us stream_slow scaling uneven metg50 metg50_stream metg_curve skynet fork_join " \
+	"spawn_nested "
 #else
 #define RT_SPINS "stream_1us stream_slow scaling uneven metg50_stream metg_curve "
 #endif
@@ -106,6 +109,15 @@ static inline void rt_wait(struct rt_pool *pool)
 }
 
 #define rt_finish rt_wait
+
+/* taskwait waits for the tasks of its own task only. */
+#define rt_spawn(pool, fn, argument)                   \
+	do {                                           \
+		_Pragma("omp taskgroup")               \
+		{                                      \
+			rt_submit(pool, fn, argument); \
+		}                                      \
+	} while (0)
 
 #define rt_group_open(group, pool, fn) ((void)((group)->unused = 0), (void)(pool), (void)(fn))
 #define rt_group_submit(group, fn, argument) rt_submit(group, fn, argument)

@@ -5,7 +5,7 @@
 use crate::support::{fail, report, warm_up, Gate};
 use crate::Job;
 use rayon::Scope;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 #[inline(never)]
@@ -179,7 +179,7 @@ fn fib_plain(n: usize) -> (u64, u64) {
     (value, calls)
 }
 
-pub fn spawn_nested(job: &Job) {
+pub fn fork_join(job: &Job) {
     let (expected, calls) = fib_plain(job.tasks);
     let run = || {
         let begin = Instant::now();
@@ -187,6 +187,44 @@ pub fn spawn_nested(job: &Job) {
         let took = begin.elapsed();
         if value != expected {
             fail("the number is wrong");
+        }
+        took.as_nanos() as f64 / calls as f64
+    };
+
+    run();
+    report(job, run);
+}
+
+/// What one worker has added up, on a cache line pair of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Sum(AtomicU64);
+
+impl Sum {
+    fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+}
+
+/// The calls of `fib` as tasks of one scope: each spawns its two halves, and leaves are added up.
+fn spawn_fib<'scope>(scope: &Scope<'scope>, n: usize, sums: &'scope [Sum]) {
+    if n < 2 {
+        sums[rayon::current_thread_index().unwrap_or(0)].add(n as u64);
+        return;
+    }
+    scope.spawn(move |scope| spawn_fib(scope, n - 1, sums));
+    scope.spawn(move |scope| spawn_fib(scope, n - 2, sums));
+}
+
+pub fn spawn_nested(job: &Job) {
+    let (expected, calls) = fib_plain(job.tasks);
+    let run = || {
+        let sums: Vec<Sum> = (0..job.workers).map(|_| Sum::default()).collect();
+        let begin = Instant::now();
+        rayon::scope(|scope| spawn_fib(scope, job.tasks, &sums));
+        let took = begin.elapsed();
+        if sums.iter().map(|sum| sum.0.load(Ordering::Relaxed)).sum::<u64>() != expected {
+            fail("a task was lost or ran twice");
         }
         took.as_nanos() as f64 / calls as f64
     };

@@ -25,13 +25,14 @@ pub struct Job {
 
 type Case = fn(&Job);
 
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 15] = [
     ("batch_empty", cases::batch_empty),
     ("submit_only", cases::submit_only),
     ("drain_only", cases::drain_only),
     ("group_small", cases::group_small),
     ("pending_memory", cases::pending_memory),
     ("skynet", cases::skynet),
+    ("fork_join", cases::fork_join),
     ("spawn_nested", cases::spawn_nested),
     ("stream_1us", timing::stream),
     ("stream_slow", timing::stream_slow),
