@@ -36,6 +36,7 @@ struct egi_backtrace {
 	unsigned count;
 	unsigned module_count;
 	uint64_t elided;
+	struct egi_backtrace_names names;
 	struct egi_backtrace_module *modules; /* this and the next point into this same block */
 	struct egi_backtrace_frame *frames;
 };
@@ -275,6 +276,7 @@ struct egi_backtrace *egi_backtrace_create(const struct egi_backtrace_record *re
 	backtrace->count = record->count;
 	backtrace->module_count = record->module_count;
 	backtrace->elided = record->elided;
+	backtrace->names = (struct egi_backtrace_names){false, NULL};
 	backtrace->modules = (struct egi_backtrace_module *)(backtrace + 1);
 	backtrace->frames = (struct egi_backtrace_frame *)((char *)backtrace->modules + modules_size);
 	memcpy(backtrace->frames, record->frames, frames_size);
@@ -348,6 +350,9 @@ void egi_backtrace_record_interrupted(const ucontext_t *context, const void *sto
 
 void egi_backtrace_free(struct egi_backtrace *backtrace)
 {
+	if (backtrace == NULL)
+		return;
+	free(backtrace->names.block);
 	free(backtrace);
 }
 
@@ -378,4 +383,10 @@ unsigned egi_backtrace_module_count(const struct egi_backtrace *backtrace)
 struct egi_backtrace_module egi_backtrace_module(const struct egi_backtrace *backtrace, unsigned index)
 {
 	return backtrace->modules[index];
+}
+
+struct egi_backtrace_names *egi_backtrace_names(const struct egi_backtrace *backtrace)
+{
+	/* Every backtrace comes from malloc: none is const but by its type. */
+	return (struct egi_backtrace_names *)(uintptr_t)&backtrace->names;
 }

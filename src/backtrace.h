@@ -8,7 +8,8 @@
  * Capturing is cheap (well under a microsecond where frames were seen before) and looks up no names:
  * symbolize.h does that later, if anyone asks. Addresses are turned into module and offset at once, so a
  * backtrace stays true after the module was closed, and it never shows where anything lies in memory. It is
- * one block from malloc, immutable once captured, and may be read by any number of threads.
+ * one block from malloc, immutable once captured but for the names that frames.h keeps with it, and may be read
+ * by any number of threads.
  */
 
 #include <stdbool.h>
@@ -99,5 +100,16 @@ struct egi_backtrace_frame egi_backtrace_frame(const struct egi_backtrace *backt
 /* The modules that the frames belong to. A path and a build id live as long as the backtrace. */
 unsigned egi_backtrace_module_count(const struct egi_backtrace *backtrace);
 struct egi_backtrace_module egi_backtrace_module(const struct egi_backtrace *backtrace, unsigned index);
+
+/*
+ * Names of the frames, kept for frames.c, which says who may touch them. The block is freed with the backtrace.
+ * Made by egi_backtrace_create with nothing decided.
+ */
+struct egi_backtrace_names {
+	bool decided; /* no more look-ups: `block` is what there is */
+	void *block;  /* from malloc, or NULL */
+};
+
+struct egi_backtrace_names *egi_backtrace_names(const struct egi_backtrace *backtrace);
 
 #endif

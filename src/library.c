@@ -80,6 +80,7 @@ static void __attribute__((constructor)) library_loads(void)
 	egi_thread_start(thread_exits);
 	egi_crew_start();
 	egi_backtrace_prime();
+	egi_symbolize_start();
 	EGI_VERIFY(pthread_atfork(fork_prepares, fork_unlocks, fork_enters_child) == 0,
 		   "no memory for fork handlers");
 }

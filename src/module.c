@@ -14,6 +14,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "elf_file.h"
@@ -26,33 +27,55 @@
 #endif
 #endif
 
-/* The program's path, written once under program_once. */
+/* The program's path and segments, written once under program_once. */
 static pthread_once_t program_once = PTHREAD_ONCE_INIT;
 static char program_path[PATH_MAX];
+static const ElfW(Phdr) * program_segments;
+static size_t program_segment_count;
+static bool program_is_dynamic;
 
-static void program_path_read(void)
+static void program_read(void)
 {
 	ssize_t length = readlink("/proc/self/exe", program_path, sizeof(program_path) - 1);
 
 	program_path[length > 0 ? length : 0] = '\0';
+	program_segments = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	program_segment_count = program_segments != NULL ? getauxval(AT_PHNUM) : 0;
+	for (size_t i = 0; i < program_segment_count; i++)
+		program_is_dynamic |= program_segments[i].p_type == PT_INTERP;
 }
 
 void egi_module_prime(void)
 {
-	pthread_once(&program_once, program_path_read);
+	pthread_once(&program_once, program_read);
+}
+
+bool egi_module_can_load(void)
+{
+	egi_module_prime();
+	return program_is_dynamic;
+}
+
+/* Whether a range of the file is loaded, as its segments say. */
+static bool segments_hold(const ElfW(Phdr) * segments, size_t count, ElfW(Addr) address, size_t size)
+{
+	for (size_t i = 0; i < count; i++)
+		if (segments[i].p_type == PT_LOAD && address >= segments[i].p_vaddr &&
+		    address - segments[i].p_vaddr <= segments[i].p_memsz &&
+		    size <= segments[i].p_memsz - (address - segments[i].p_vaddr))
+			return true;
+	return false;
 }
 
 static void module_find_build_id(struct egi_module_view *module, const ElfW(Phdr) * segments, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		uintptr_t notes = module->base + segments[i].p_vaddr;
-		size_t size = segments[i].p_memsz;
-
-		if (segments[i].p_type != PT_NOTE || notes < module->start || notes > module->end ||
-		    size > module->end - notes)
+		if (segments[i].p_type != PT_NOTE ||
+		    !segments_hold(segments, count, segments[i].p_vaddr, segments[i].p_memsz))
 			continue;
 		module->shown.build_id = egi_elf_find_build_id(
-		    (const unsigned char *)notes, size, segments[i].p_align, &module->shown.build_id_size);
+		    (const unsigned char *)(module->base + segments[i].p_vaddr), segments[i].p_memsz,
+		    segments[i].p_align, &module->shown.build_id_size);
 		if (module->shown.build_id != NULL)
 			return;
 	}
@@ -67,7 +90,10 @@ static void module_set_path(struct egi_module_view *module, const char *name)
 
 #if HAVE_DL_FIND_OBJECT
 
-/* A few nanoseconds, no lock. The loader maps the ELF header first, so that the segments are found through it. */
+/*
+ * A few nanoseconds, no lock. The loader maps the ELF header first, so that the segments are found through it. Of a
+ * static program the C library knows only the code; its segments are where the kernel says.
+ */
 bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module)
 {
 	struct egi_module_view module = {0};
@@ -87,6 +113,8 @@ bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module)
 	    header->e_phnum <= (module.end - module.start - header->e_phoff) / sizeof(ElfW(Phdr)))
 		module_find_build_id(&module, (const ElfW(Phdr) *)(module.start + header->e_phoff),
 				     header->e_phnum);
+	else if (module.shown.program)
+		module_find_build_id(&module, program_segments, program_segment_count);
 	*ret_module = module;
 	return true;
 }

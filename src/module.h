@@ -30,6 +30,12 @@ struct egi_module_view {
 /* Learns the program's path; to be called before egi_module_find, any number of times. */
 void egi_module_prime(void);
 
+/*
+ * Whether shared libraries can be loaded into this program. A static one would get a second C library with each, which
+ * shares the thread-local data of the first and crashes.
+ */
+bool egi_module_can_load(void);
+
 /* Return: false, with ret_module untouched, when the address is in no module. Takes no memory. */
 bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module);
 

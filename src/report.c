@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An error as text for a reader, written piece by piece to a stream or a buffer.
+ *
+ * What is printed is a list: the error, what caused it, and what its deferred calls added, each followed by its own
+ * causes. All of it together is at most TEXT_MAX bytes. An error takes what it needs of what is left, but leaves a
+ * part for those that come after it; a message that is too long is cut, and a backtrace loses frames of its middle.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "error.h"
-#include "symbolize.h"
+#include "frames_text.h"
 
-/* Causes shown; a longer chain ends in a line that says so. */
-#define CAUSES_MAX 64
+#define TEXT_MAX 65535
+#define ERRORS_MAX 64    /* shown; the rest is a line that says so */
+#define ERROR_LEAST 4096 /* with less than this left, no error is begun */
+#define REST_MAX 64      /* that line */
+#define LINE_SIZE 256
+#define SITE_NAME_MAX 512
 
 struct sink {
 	FILE *stream; /* or, if NULL: */
@@ -40,9 +49,25 @@ static void sink_text(struct sink *sink, const char *text)
 	sink_write(sink, text, strlen(text));
 }
 
+/* Text of at most `max` bytes; "..." at its end where more was there. */
+static void sink_text_within(struct sink *sink, const char *text, size_t max)
+{
+	size_t size = strnlen(text, max + 1);
+
+	if (size <= max) {
+		sink_write(sink, text, size);
+		return;
+	}
+	/* Not in the middle of a character of UTF-8. */
+	for (size = max - 3; size > max - 7 && ((unsigned char)text[size] & 0xc0) == 0x80;)
+		size--;
+	sink_write(sink, text, size);
+	sink_text(sink, "...");
+}
+
 static void __attribute__((format(printf, 2, 3))) sink_line(struct sink *sink, const char *format, ...)
 {
-	char line[256];
+	char line[LINE_SIZE];
 	va_list args;
 	int length;
 
@@ -52,6 +77,63 @@ static void __attribute__((format(printf, 2, 3))) sink_line(struct sink *sink, c
 	if (length > 0)
 		sink_write(sink, line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
 }
+
+/*
+ * The list of errors
+ */
+
+struct item {
+	const eg_error *error;
+	const char *lead;
+	bool again; /* shown before: an error that is the cause of two */
+};
+
+struct list {
+	unsigned count;
+	bool more;
+	struct item items[ERRORS_MAX];
+};
+
+static bool list_has(const struct list *list, const eg_error *error)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if (list->items[i].error == error)
+			return true;
+	return false;
+}
+
+/* Errors form no circle, since each was there before what refers to it, but two may share a cause. */
+static void list_fill(struct list *list, const eg_error *error)
+{
+	struct item pending[ERRORS_MAX + 1];
+	unsigned depth = 0;
+
+	list->count = 0;
+	list->more = false;
+	if (error)
+		pending[depth++] = (struct item){error, "", false};
+	while (depth > 0) {
+		struct item item = pending[--depth];
+		const eg_error *cause = eg_error_cause(item.error), *joined = eg_error_joined(item.error);
+
+		if (list->count == ERRORS_MAX) {
+			list->more = true;
+			return;
+		}
+		/* One that has neither can be repeated; without memory, different errors may be the same value. */
+		item.again = (cause || joined || egi_error_trace(item.error)) && list_has(list, item.error);
+		list->items[list->count++] = item;
+		/* Each round takes one off and is counted: of ERRORS_MAX rounds, no more than this can pend. */
+		if (joined && !item.again)
+			pending[depth++] = (struct item){joined, "and then ", false};
+		if (cause && !item.again)
+			pending[depth++] = (struct item){cause, "caused by ", false};
+	}
+}
+
+/*
+ * One error
+ */
 
 static const char *kind_prefix(const eg_error *error)
 {
@@ -67,17 +149,26 @@ static const char *kind_prefix(const eg_error *error)
 	}
 }
 
+static void report_message(struct sink *sink, const struct item *item, size_t max)
+{
+	sink_text(sink, item->lead);
+	sink_text(sink, kind_prefix(item->error));
+	sink_text_within(sink, eg_error_message(item->error), max);
+	if (eg_error_kind(item->error) == EG_ERROR_RETURNED)
+		sink_line(sink, " (%d)", eg_error_code(item->error));
+	sink_text(sink, item->again ? ", shown above\n" : "\n");
+}
+
 static void report_origin(struct sink *sink, const eg_error *error)
 {
-	const struct egi_backtrace *trace = egi_error_trace(error);
 	int64_t index = eg_error_task_index(error);
 	int slot = eg_error_worker_slot(error);
 
 	if (index >= 0 && slot >= 0)
-		sink_line(sink, "worker %d, task %" PRId64 "%s\n", slot, index, trace ? " [running]:" : "");
+		sink_line(sink, "worker %d, task %" PRId64 "%s\n", slot, index,
+			  egi_error_trace(error) ? " [running]:" : "");
 	else if (index >= 0)
 		sink_line(sink, "task %" PRId64 ", not started\n", index);
-	egi_symbolize_format(trace, sink_write, sink);
 }
 
 static void report_site(struct sink *sink, const struct eg_site *site)
@@ -85,56 +176,85 @@ static void report_site(struct sink *sink, const struct eg_site *site)
 	if (!site)
 		return;
 	sink_text(sink, "created by ");
-	sink_text(sink, site->function);
+	sink_text_within(sink, site->function, SITE_NAME_MAX);
 	sink_text(sink, "\n\t");
-	sink_text(sink, site->file);
+	sink_text_within(sink, site->file, SITE_NAME_MAX);
 	sink_line(sink, ":%" PRIu32 "\n", site->line);
 }
 
-static void report_one(struct sink *sink, const char *lead, const eg_error *error)
+/* What an error takes besides its message and its backtrace. */
+#define AROUND_MAX (2 * SITE_NAME_MAX + LINE_SIZE)
+_Static_assert(AROUND_MAX < ERROR_LEAST / 2, "an error that is begun has room for what is around it");
+
+/* An error in at most `budget` bytes, of which half is the backtrace's if there is one. */
+static void report_one(struct sink *sink, const struct item *item, size_t budget)
 {
-	sink_text(sink, lead);
-	sink_text(sink, kind_prefix(error));
-	sink_text(sink, eg_error_message(error));
-	if (eg_error_kind(error) == EG_ERROR_RETURNED)
-		sink_line(sink, " (%d)", eg_error_code(error));
-	sink_text(sink, "\n");
-	report_origin(sink, error);
-	report_site(sink, eg_error_site(error));
+	struct egi_frames frames = egi_frames_find(egi_error_trace(item->error), false);
+	size_t count = item->again ? 0 : egi_frames_count(frames), begin = sink->length;
+
+	budget -= AROUND_MAX;
+	report_message(sink, item, count > 0 ? budget / 2 : budget);
+	if (item->again)
+		return;
+	report_origin(sink, item->error);
+	budget = begin + budget > sink->length ? begin + budget - sink->length : 0;
+	egi_frames_format(frames, budget, sink_write, sink);
+	report_site(sink, eg_error_site(item->error));
 }
 
-static void report(struct sink *sink, const eg_error *error)
+static void report(struct sink *sink, const struct list *list)
 {
-	const eg_error *cause = eg_error_cause(error);
+	for (unsigned i = 0; i < list->count; i++) {
+		bool is_last = i + 1 == list->count && !list->more;
+		size_t left = TEXT_MAX - REST_MAX - sink->length;
 
-	if (!error)
-		return;
-	report_one(sink, "", error);
-	for (const eg_error *joined = eg_error_joined(error); joined; joined = eg_error_joined(joined))
-		report_one(sink, "and then ", joined);
-	for (int i = 0; cause && i < CAUSES_MAX; i++, cause = eg_error_cause(cause))
-		report_one(sink, "caused by ", cause);
-	if (cause)
-		sink_text(sink, "caused by more errors\n");
+		if (left < ERROR_LEAST) {
+			sink_text(sink, "...more errors not shown...\n");
+			return;
+		}
+		report_one(sink, &list->items[i], is_last ? left : left / 4 * 3);
+	}
+	if (list->more)
+		sink_text(sink, "...more errors not shown...\n");
+}
+
+/* Names are looked up before the stream is locked: others can write to it meanwhile. */
+static void list_find_names(const struct list *list)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if (!list->items[i].again)
+			egi_frames_find(egi_error_trace(list->items[i].error), false);
 }
 
 int eg_error_print(const eg_error *error, FILE *stream)
 {
 	struct sink sink = {stream, NULL, 0, 0, false};
+	struct list list;
+	int cancelable;
 
 	if (!stream)
 		return -EINVAL;
+	/* A thread that was cancelled in here would keep locks and files. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+	list_fill(&list, error);
+	list_find_names(&list);
 	flockfile(stream);
-	report(&sink, error);
+	report(&sink, &list);
 	funlockfile(stream);
+	pthread_setcancelstate(cancelable, NULL);
 	return sink.failed ? -EIO : 0;
 }
 
 size_t eg_error_format(const eg_error *error, char *buffer, size_t size)
 {
 	struct sink sink = {NULL, buffer, buffer && size ? size - 1 : 0, 0, false};
+	struct list list;
+	int cancelable;
 
-	report(&sink, error);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+	list_fill(&list, error);
+	report(&sink, &list);
+	pthread_setcancelstate(cancelable, NULL);
 	if (buffer && size)
 		buffer[sink.length < size - 1 ? sink.length : size - 1] = '\0';
 	return sink.length;

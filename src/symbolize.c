@@ -14,6 +14,7 @@
 
 #include "symbolize.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,15 +25,18 @@
 
 #define INLINED_MAX 16 /* source frames shown for one address; deeper inlining loses its outermost calls */
 #define FUNCTION_BYTES_MAX 512
-#define BUILD_ID_DIGITS 8 /* of the build id, in text */
 
 static pthread_mutex_t symbolize_mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool use_debuginfo = true;
 
+/* Where separate debug files are, see symbolize.h; "": nowhere. Written once, when the library loads. */
+static char debug_folder[PATH_MAX];
+
 struct lookup_module {
 	bool tried;
-	struct egi_elf_file file; /* fd -1: no file to use */
-	struct egi_debuginfo *debuginfo;
+	struct egi_elf_file file;        /* fd -1: no file to use */
+	struct egi_elf_file debug;       /* the separate debug file, likewise */
+	struct egi_debuginfo *debuginfo; /* of one of the two */
 };
 
 struct lookup {
@@ -41,6 +45,14 @@ struct lookup {
 	char function[FUNCTION_BYTES_MAX];
 	char build_id[2 * EGI_BUILD_ID_MAX + 1];
 };
+
+void egi_symbolize_start(void)
+{
+	const char *folder = secure_getenv(EGI_SYMBOLIZE_DEBUG_VARIABLE);
+
+	if (folder != NULL && folder[0] == '/' && strlen(folder) < sizeof(debug_folder))
+		strcpy(debug_folder, folder);
+}
 
 void egi_symbolize_lock(void)
 {
@@ -70,7 +82,8 @@ static bool module_open_file(const struct egi_backtrace_module *module, const ch
 	struct egi_build_id id = {0};
 	struct egi_elf_file file;
 
-	if (egi_elf_file_open(path, &file) != 0)
+	/* The loader's names for files have a slash; what the kernel maps by itself has none, and is no file. */
+	if (strchr(path, '/') == NULL || egi_elf_file_open(path, &file) != 0)
 		return false;
 	egi_elf_file_build_id(&file, &id);
 	if (id.size != module->build_id_size ||
@@ -82,22 +95,46 @@ static bool module_open_file(const struct egi_backtrace_module *module, const ch
 	return true;
 }
 
+/* Opens the module's separate debug file, which its build id leads to: FOLDER/.build-id/ab/cdef.debug. */
+static void module_open_debug_file(const struct egi_backtrace_module *module, struct egi_elf_file *ret_file)
+{
+	char path[sizeof(debug_folder) + 2 * EGI_BUILD_ID_MAX + 32];
+	int length;
+
+	if (debug_folder[0] == '\0' || module->build_id_size < 2)
+		return;
+	length = sprintf(path, "%s/.build-id/%02x/", debug_folder, module->build_id[0]);
+	for (size_t i = 1; i < module->build_id_size && i < EGI_BUILD_ID_MAX; i++)
+		length += sprintf(path + length, "%02x", module->build_id[i]);
+	strcpy(path + length, ".debug");
+	module_open_file(module, path, ret_file);
+}
+
+static struct egi_debuginfo *file_open_debuginfo(const struct egi_elf_file *file)
+{
+	if (file->fd < 0 || !use_debuginfo || !egi_module_can_load())
+		return NULL;
+	return egi_debuginfo_open(file->fd, file->size);
+}
+
 static struct lookup_module *lookup_open_module(struct lookup *lookup, unsigned index)
 {
 	struct lookup_module *opened = &lookup->modules[index];
 	struct egi_backtrace_module module;
 
-	if (!opened->tried) {
-		opened->tried = true;
-		opened->file.fd = -1;
-		module = egi_backtrace_module(lookup->backtrace, index);
-		if (module_open_file(&module, module.path, &opened->file) ||
-		    (module.program && module_open_file(&module, "/proc/self/exe", &opened->file))) {
-			if (use_debuginfo)
-				opened->debuginfo = egi_debuginfo_open(opened->file.fd, opened->file.size);
-		}
+	if (opened->tried)
+		return opened;
+	opened->tried = true;
+	opened->file.fd = opened->debug.fd = -1;
+	module = egi_backtrace_module(lookup->backtrace, index);
+	if (!module_open_file(&module, module.path, &opened->file) && module.program)
+		module_open_file(&module, "/proc/self/exe", &opened->file);
+	opened->debuginfo = file_open_debuginfo(&opened->file);
+	if (opened->debuginfo == NULL) {
+		module_open_debug_file(&module, &opened->debug);
+		opened->debuginfo = file_open_debuginfo(&opened->debug);
 	}
-	return opened->file.fd >= 0 ? opened : NULL;
+	return opened;
 }
 
 static void lookup_finish(struct lookup *lookup)
@@ -109,10 +146,20 @@ static void lookup_finish(struct lookup *lookup)
 		if (lookup->modules[i].tried) {
 			egi_debuginfo_close(lookup->modules[i].debuginfo);
 			egi_elf_file_close(&lookup->modules[i].file);
+			egi_elf_file_close(&lookup->modules[i].debug);
 		}
 	}
 	egi_symbolize_unlock();
 	free(lookup->modules);
+}
+
+/* Finds a name in the symbol tables. The debug file's is the one that stripping took from the module's. */
+static bool lookup_find_function(struct lookup *lookup, const struct lookup_module *module, uint64_t offset)
+{
+	return (module->debug.fd >= 0 && egi_elf_file_find_function(&module->debug, offset, lookup->function,
+								    sizeof(lookup->function))) ||
+	       (module->file.fd >= 0 && egi_elf_file_find_function(&module->file, offset, lookup->function,
+								   sizeof(lookup->function)));
 }
 
 /* Looks a frame up. Return: how many source frames were stored, at least 1. */
@@ -132,8 +179,7 @@ static unsigned lookup_find(struct lookup *lookup, const struct egi_backtrace_fr
 		count = 1;
 	}
 	if (module != NULL && ret_frames[count - 1].function == NULL &&
-	    egi_elf_file_find_function(&module->file, frame->offset, lookup->function,
-				       sizeof(lookup->function)))
+	    lookup_find_function(lookup, module, frame->offset))
 		ret_frames[count - 1].function = lookup->function;
 	egi_symbolize_unlock();
 	return count;
@@ -196,69 +242,4 @@ void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, voi
 		}
 	}
 	lookup_finish(&lookup);
-}
-
-/*
- * Text
- */
-
-struct text_sink {
-	egi_text_fn *fn;
-	void *arg;
-};
-
-/* Hands on one line. Names come from files: what is not text in them must not reach a terminal. */
-static void text_sink_put(const struct text_sink *sink, char *line, size_t size)
-{
-	size_t length = strnlen(line, size - 2); /* formatted text may have been cut to fit */
-
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)line[i];
-
-		if ((c < 0x20 && !(c == '\t' && i == 0)) || c == 0x7f)
-			line[i] = '?';
-	}
-	line[length] = '\n';
-	line[length + 1] = '\0';
-	sink->fn(sink->arg, line, length + 1);
-}
-
-static void text_sink_put_symbol(void *arg, const struct egi_symbol *symbol)
-{
-	const struct text_sink *sink = arg;
-	char line[EGI_SYMBOLIZE_LINE_MAX];
-	char place[EGI_SYMBOLIZE_LINE_MAX / 2] = "??";
-
-	if (symbol->elided > 0) {
-		snprintf(line, sizeof(line), "...%llu frames elided...", (unsigned long long)symbol->elided);
-		text_sink_put(sink, line, sizeof(line));
-		return;
-	}
-
-	snprintf(line, sizeof(line), symbol->function == NULL ? "??" : "%.1000s(...)", symbol->function);
-	text_sink_put(sink, line, sizeof(line));
-
-	if (symbol->module != NULL)
-		snprintf(place, sizeof(place), "%.255s+0x%llx",
-			 symbol->module[0] == '\0' ? "??" : symbol->module,
-			 (unsigned long long)symbol->offset);
-	if (symbol->build_id[0] != '\0') {
-		size_t length = strlen(place);
-
-		snprintf(place + length, sizeof(place) - length,
-			 symbol->file == NULL ? " (build-id %.*s)" : ", build-id %.*s", BUILD_ID_DIGITS,
-			 symbol->build_id);
-	}
-	if (symbol->file == NULL)
-		snprintf(line, sizeof(line), "\t%s", place);
-	else
-		snprintf(line, sizeof(line), "\t%.480s:%d (%s)", symbol->file, symbol->line, place);
-	text_sink_put(sink, line, sizeof(line));
-}
-
-void egi_symbolize_format(const struct egi_backtrace *backtrace, egi_text_fn *fn, void *arg)
-{
-	struct text_sink sink = {fn, arg};
-
-	egi_symbolize(backtrace, text_sink_put_symbol, &sink);
 }

@@ -3,12 +3,15 @@
 #define EGI_SYMBOLIZE_H
 
 /*
- * Names for a backtrace: functions, files and lines, looked up when a backtrace is printed.
+ * Names for a backtrace: functions, files and lines, looked up when somebody asks for them.
  *
  * Names come from the module files on disk: from their debug information, through libdw where that can be loaded,
  * or else from their symbol tables. A file whose build id is not the captured one is not used. Module, offset and
  * build id are always there, for `eu-addr2line -e FILE OFFSET` to resolve later. Whatever fails, be it memory or a
  * file, costs names and nothing else. Nothing is kept from one call to the next but libdw itself.
+ *
+ * Separate debug files are used when the environment names a folder of them, and only by build id, as
+ * FOLDER/.build-id/ab/cdef.debug, which is how distributions and debuggers lay them out. Nothing is searched for.
  */
 
 #include <stdbool.h>
@@ -30,7 +33,6 @@ struct egi_symbol {
 };
 
 typedef void egi_symbol_fn(void *arg, const struct egi_symbol *symbol);
-typedef void egi_text_fn(void *arg, const char *text, size_t size);
 
 /*
  * Calls `fn` for each frame, innermost first, inlined calls as symbols of their own, and once in the place of the
@@ -41,18 +43,10 @@ typedef void egi_text_fn(void *arg, const char *text, size_t size);
  */
 void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, void *arg);
 
-/*
- * Writes the backtrace as text, through `fn`, line by line, without buffering it: two lines a frame,
- *
- *     parse_part(...)
- *             src/parse.c:88 (batch+0x1070, build-id 6991dc81)
- *
- * with a tab before the second. Lines end in a newline, are at most EGI_SYMBOLIZE_LINE_MAX bytes long, and hold no
- * control characters but these. Threads: as egi_symbolize.
- */
-void egi_symbolize_format(const struct egi_backtrace *backtrace, egi_text_fn *fn, void *arg);
+/* Reads the environment, once, when the library is loaded: later, other threads might change it. */
+void egi_symbolize_start(void);
 
-#define EGI_SYMBOLIZE_LINE_MAX 1024
+#define EGI_SYMBOLIZE_DEBUG_VARIABLE "ERRGROUP_DEBUG_DIR"
 
 /* For the fork handlers: hold the mutex across fork, so that the child does not inherit it held by another thread. */
 void egi_symbolize_lock(void);

@@ -22,6 +22,8 @@ overflow
 unwind_step
 backtrace
 error symbolize
+frames
+frames_text
 board ctx failures panic queue report
 claim crew
 announce

@@ -32,6 +32,8 @@ static const struct {
 	const struct eg_site *(*error_site)(const eg_error *);
 	int (*error_print)(const eg_error *, FILE *);
 	size_t (*error_format)(const eg_error *, char *, size_t);
+	size_t (*error_frame_count)(const eg_error *);
+	int (*error_frame)(const eg_error *, size_t, struct eg_frame *);
 	int (*fail_with)(int, const char *, ...);
 	int (*group_init)(eg_group *, eg_ctx *, const struct eg_group_options *);
 	int (*group_set_limit)(eg_group *, int);
@@ -78,6 +80,8 @@ static const struct {
     .error_site = eg_error_site,
     .error_print = eg_error_print,
     .error_format = eg_error_format,
+    .error_frame_count = eg_error_frame_count,
+    .error_frame = eg_error_frame,
     .fail_with = eg_fail,
     .group_init = eg_group_init,
     .group_set_limit = eg_group_set_limit,
@@ -206,6 +210,7 @@ static int task_give_up(eg_ctx *ctx, void *arg)
 static void panic_functions_answer(void **state)
 {
 	eg_error *error = api.error_create(-EIO, "value");
+	struct eg_frame frame = EG_FRAME_INIT;
 	eg_group group = EG_GROUP_INIT;
 
 	(void)state;
@@ -214,6 +219,9 @@ static void panic_functions_answer(void **state)
 	assert_int_equal(api.group_go(&group, task_give_up, error), 0);
 	assert_int_equal(api.group_wait(&group), EG_EPANIC);
 	assert_int_equal(api.group_errors(&group, 0, NULL), 2);
+	assert_true(api.error_frame_count(api.group_error(&group)) > 0);
+	assert_int_equal(api.error_frame(api.group_error(&group), 0, &frame), 0);
+	assert_non_null(frame.module);
 	assert_int_equal(api.group_destroy(&group), 0);
 	api.error_unref(error);
 }

@@ -18,6 +18,7 @@
 
 #include "backtrace.h"
 #include "debuginfo.h"
+#include "frames_text.h"
 #include "symbolize.h"
 
 /*
@@ -477,7 +478,7 @@ static struct text *format(const struct egi_backtrace *backtrace)
 	struct text *text = calloc(1, sizeof(*text));
 
 	assert_non_null(text);
-	egi_symbolize_format(backtrace, text_add, text);
+	egi_frames_format(egi_frames_find(backtrace, false), sizeof(text->bytes), text_add, text);
 	return text;
 }
 

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Frames as text: see frames_text.h.
+ *
+ * The text of each frame is made twice when it has to be cut, once for its length: no memory is taken.
+ */
+
+#include "frames_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BUILD_ID_DIGITS 8
+#define FUNCTION_MAX 1000
+#define FILE_MAX 480
+#define MODULE_MAX 255
+#define ELIDED_MAX 48 /* the line for frames left out */
+#define LIMIT_LEAST (4 * ELIDED_MAX + 4)
+
+/* Names come from files: what is not text in them must not reach a terminal. */
+static size_t line_finish(char *line, int length)
+{
+	size_t end = length < 0 ? 0 : (size_t)length;
+
+	for (size_t i = 0; i < end; i++) {
+		unsigned char c = (unsigned char)line[i];
+
+		if ((c < 0x20 && !(c == '\t' && i == 0)) || c == 0x7f)
+			line[i] = '?';
+	}
+	line[end] = '\n';
+	return end + 1;
+}
+
+/* The longest beginning of a name that is no longer than `max` and ends where a character of UTF-8 does. */
+static int name_fit(const char *name, size_t max)
+{
+	size_t size = strnlen(name, max + 1);
+
+	if (size > max)
+		for (size = max; size > max - 4 && ((unsigned char)name[size] & 0xc0) == 0x80;)
+			size--;
+	return (int)size;
+}
+
+/* The end of a path says more than its beginning. */
+static const char *path_fit(const char *path, size_t max)
+{
+	size_t size = strlen(path);
+
+	if (size > max)
+		for (path += size - max; ((unsigned char)*path & 0xc0) == 0x80;)
+			path++;
+	return path;
+}
+
+/* The bounds of the parts add up to less than the text's, so nothing is cut here. */
+static size_t frame_format(const struct eg_frame *frame, char *ret_text)
+{
+	char place[MODULE_MAX + 128] = "??";
+	const char *slash;
+	size_t length;
+	char *line;
+
+	if (frame->function != NULL)
+		length =
+		    line_finish(ret_text, sprintf(ret_text, "%.*s(...)",
+						  name_fit(frame->function, FUNCTION_MAX), frame->function));
+	else
+		length = line_finish(ret_text, sprintf(ret_text, "??"));
+
+	line = ret_text + length;
+	if (frame->module != NULL) {
+		slash = strrchr(frame->module, '/');
+		slash = slash != NULL ? slash + 1 : frame->module;
+		snprintf(place, sizeof(place), "%.*s+0x%" PRIx64 "%s%s%.*s%s",
+			 name_fit(slash[0] != '\0' ? slash : "??", MODULE_MAX),
+			 slash[0] != '\0' ? slash : "??", frame->offset,
+			 frame->build_id[0] == '\0' ? ""
+			 : frame->file != NULL      ? ", "
+						    : " (",
+			 frame->build_id[0] == '\0' ? "" : "build-id ", BUILD_ID_DIGITS, frame->build_id,
+			 frame->build_id[0] != '\0' && frame->file == NULL ? ")" : "");
+	}
+	if (frame->file == NULL)
+		return length + line_finish(line, sprintf(line, "\t%s", place));
+	return length + line_finish(line, sprintf(line, "\t%s:%" PRIu32 " (%s)",
+						  path_fit(frame->file, FILE_MAX), frame->line, place));
+}
+
+static void elided_format(uint64_t count, egi_text_fn *fn, void *arg)
+{
+	char line[ELIDED_MAX];
+
+	fn(arg, line,
+	   line_finish(line, snprintf(line, sizeof(line) - 1, "...%" PRIu64 " frame%s elided...", count,
+				      count == 1 ? "" : "s")));
+}
+
+static size_t frame_measure(struct egi_frames frames, size_t index)
+{
+	char text[EGI_FRAMES_TEXT_MAX];
+	struct eg_frame frame;
+
+	egi_frames_read(frames, index, &frame);
+	return frame_format(&frame, text) + (frame.elided > 0 ? ELIDED_MAX : 0);
+}
+
+/* How many of the first and of the last frames are shown. The beginning, where it went wrong, gets more of it. */
+static void frames_choose(struct egi_frames frames, size_t limit, size_t *ret_head, size_t *ret_tail)
+{
+	size_t count = egi_frames_count(frames), head = 0, tail = 0;
+	size_t head_left = limit / 4 * 3, tail_left, total = 0;
+
+	for (size_t i = 0; i < count; i++)
+		total += frame_measure(frames, i);
+	if (total > limit) {
+		for (size_t size; head < count && (size = frame_measure(frames, head)) <= head_left; head++)
+			head_left -= size;
+		tail_left = limit - limit / 4 * 3 + head_left - ELIDED_MAX;
+		for (size_t size;
+		     head + tail < count && (size = frame_measure(frames, count - 1 - tail)) <= tail_left;
+		     tail++)
+			tail_left -= size;
+	} else {
+		head = count;
+	}
+	*ret_head = head;
+	*ret_tail = tail;
+}
+
+void egi_frames_format(struct egi_frames frames, size_t limit, egi_text_fn *fn, void *arg)
+{
+	size_t count = egi_frames_count(frames), head, tail;
+	char text[EGI_FRAMES_TEXT_MAX];
+	uint64_t elided = 0;
+
+	if (count == 0 || limit < LIMIT_LEAST)
+		return;
+	frames_choose(frames, limit, &head, &tail);
+	for (size_t i = 0; i < count; i++) {
+		struct eg_frame frame;
+
+		egi_frames_read(frames, i, &frame);
+		elided += frame.elided;
+		if (i >= head && i < count - tail) {
+			elided++;
+			continue;
+		}
+		if (elided > 0)
+			elided_format(elided, fn, arg);
+		elided = 0;
+		fn(arg, text, frame_format(&frame, text));
+	}
+	if (elided > 0)
+		elided_format(elided, fn, arg);
+}
