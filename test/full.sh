@@ -22,6 +22,11 @@ if build release build-release --buildtype=release -Db_lto=true -Dtests=enabled;
     speaks_tap release-stress build-release/test/stress --seconds 60
 fi
 
+say "backtraces of programs built in every way: compiler, optimisation, debug information"
+if [ -d build ]; then
+    speaks_tap traces-full sh "$top/test/test_traces.sh" build full
+fi
+
 say "schedules: all within a bound, and random ones, of small scenarios; planted bugs"
 if [ -x build/test/explore/explore ]; then
     speaks_tap explore-full build/test/explore/explore --tap full
