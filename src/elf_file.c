@@ -172,6 +172,36 @@ bool egi_elf_file_build_id(const struct egi_elf_file *file, struct egi_build_id 
 	return false;
 }
 
+uint64_t egi_elf_fingerprint(const void *header, const void *segments, size_t segments_size)
+{
+	const unsigned char *parts[] = {header, segments};
+	const size_t sizes[] = {sizeof(ElfW(Ehdr)), segments_size};
+	uint64_t hash = 1;
+
+	for (size_t p = 0; p < 2; p++) {
+		for (size_t i = 0; i + sizeof(uint64_t) <= sizes[p]; i += sizeof(uint64_t)) {
+			uint64_t word;
+
+			memcpy(&word, parts[p] + i, sizeof(word));
+			hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+			hash ^= hash >> 29;
+		}
+	}
+	return hash | 1;
+}
+
+bool egi_elf_file_is_print(const struct egi_elf_file *file, uint64_t fingerprint)
+{
+	ElfW(Phdr) segments[EGI_ELF_FINGERPRINT_SEGMENTS_MAX];
+	ElfW(Ehdr) header;
+	size_t size = (size_t)file->segment_count * sizeof(segments[0]);
+
+	return file->segment_count <= EGI_ELF_FINGERPRINT_SEGMENTS_MAX &&
+	       file_read(file, 0, &header, sizeof(header)) &&
+	       file_read(file, file->segment_offset, segments, size) &&
+	       egi_elf_fingerprint(&header, segments, size) == fingerprint;
+}
+
 static bool file_read_section(const struct egi_elf_file *file, uint64_t index, ElfW(Shdr) * ret_section)
 {
 	if (index >= file->section_count)
@@ -180,13 +210,18 @@ static bool file_read_section(const struct egi_elf_file *file, uint64_t index, E
 			 sizeof(*ret_section));
 }
 
-/* The best match so far. A function whose extent is known to hold the address beats every label without one. */
+/*
+ * The best match so far. A function whose extent is known to hold the address beats every label without one. A label
+ * without an extent reaches to the next function at most: where that ends before the address, whose code it is is not
+ * known. In a stripped file that is most of it.
+ */
 struct symbol_match {
 	bool found;
 	bool sized;
 	bool global;
 	uint64_t value;
 	uint64_t name;
+	uint64_t passed; /* where the last function begins that ends before the address */
 };
 
 static void symbol_match_offer(struct symbol_match *match, const ElfW(Sym) * symbol, uint64_t address,
@@ -201,7 +236,12 @@ static void symbol_match_offer(struct symbol_match *match, const ElfW(Sym) * sym
 		return;
 	if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)
 		return;
-	if (sized ? address - symbol->st_value >= symbol->st_size : symbol->st_value < code->sh_addr)
+	if (sized && address - symbol->st_value >= symbol->st_size) {
+		if (symbol->st_value > match->passed)
+			match->passed = symbol->st_value;
+		return;
+	}
+	if (!sized && symbol->st_value < code->sh_addr)
 		return;
 
 	if (!match->found || sized != match->sized)
@@ -211,7 +251,8 @@ static void symbol_match_offer(struct symbol_match *match, const ElfW(Sym) * sym
 	else
 		better = global && !match->global;
 	if (better)
-		*match = (struct symbol_match){true, sized, global, symbol->st_value, symbol->st_name};
+		*match = (struct symbol_match){true,         sized, global, symbol->st_value, symbol->st_name,
+					       match->passed};
 }
 
 /* Finds the section of code that holds the address: a label without a size counts only within it. */
@@ -250,9 +291,10 @@ static bool file_match_symbols(const struct egi_elf_file *file, const ElfW(Shdr)
 		for (size_t i = 0; i < n; i++)
 			symbol_match_offer(&match, &symbols[i], address, code);
 	}
-	if (match.found)
-		*ret_match = match;
-	return match.found;
+	if (!match.found || (!match.sized && match.value <= match.passed))
+		return false;
+	*ret_match = match;
+	return true;
 }
 
 static bool file_read_name(const struct egi_elf_file *file, const ElfW(Shdr) * strings, uint64_t name,

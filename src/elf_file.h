@@ -42,6 +42,14 @@ void egi_elf_file_close(struct egi_elf_file *file);
 bool egi_elf_file_build_id(const struct egi_elf_file *file, struct egi_build_id *ret_id);
 
 /*
+ * Something like a build id for files without one: a hash of the ELF header and the segments, which say how long
+ * everything is and where it lies. Of a file with more segments than the number below none is made.
+ */
+#define EGI_ELF_FINGERPRINT_SEGMENTS_MAX 32
+uint64_t egi_elf_fingerprint(const void *header, const void *segments, size_t segments_size);
+bool egi_elf_file_is_print(const struct egi_elf_file *file, uint64_t fingerprint);
+
+/*
  * Finds the function that contains an address, as a virtual address of the file (what a loaded module's address
  * is after the load base was taken off). The name is cut to fit. Return: false, with ret_name untouched, when no
  * function is known.

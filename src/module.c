@@ -90,6 +90,16 @@ static void module_set_path(struct egi_module_view *module, const char *name)
 
 #if HAVE_DL_FIND_OBJECT
 
+static void module_identify(struct egi_module_view *module, const ElfW(Ehdr) * header)
+{
+	const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(module->start + header->e_phoff);
+
+	module_find_build_id(module, segments, header->e_phnum);
+	if (module->shown.build_id == NULL && header->e_phnum <= EGI_ELF_FINGERPRINT_SEGMENTS_MAX)
+		module->shown.fingerprint =
+		    egi_elf_fingerprint(header, segments, header->e_phnum * sizeof(segments[0]));
+}
+
 /*
  * A few nanoseconds, no lock. The loader maps the ELF header first, so that the segments are found through it. Of a
  * static program the C library knows only the code; its segments are where the kernel says.
@@ -111,8 +121,7 @@ bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module)
 	if (module.end - module.start > sizeof(*header) && memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 &&
 	    header->e_phentsize == sizeof(ElfW(Phdr)) && header->e_phoff < module.end - module.start &&
 	    header->e_phnum <= (module.end - module.start - header->e_phoff) / sizeof(ElfW(Phdr)))
-		module_find_build_id(&module, (const ElfW(Phdr) *)(module.start + header->e_phoff),
-				     header->e_phnum);
+		module_identify(&module, header);
 	else if (module.shown.program)
 		module_find_build_id(&module, program_segments, program_segment_count);
 	*ret_module = module;

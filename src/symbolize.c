@@ -87,7 +87,8 @@ static bool module_open_file(const struct egi_backtrace_module *module, const ch
 		return false;
 	egi_elf_file_build_id(&file, &id);
 	if (id.size != module->build_id_size ||
-	    (id.size > 0 && memcmp(id.bytes, module->build_id, id.size) != 0)) {
+	    (id.size > 0 && memcmp(id.bytes, module->build_id, id.size) != 0) ||
+	    (module->fingerprint != 0 && !egi_elf_file_is_print(&file, module->fingerprint))) {
 		egi_elf_file_close(&file);
 		return false;
 	}

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "backtrace.h"
 #include "debuginfo.h"
 #include "elf_file.h"
+#include "frames_text.h"
 #include "symbolize.h"
 
 /*
@@ -162,6 +164,20 @@ static void seen_add(void *arg, const struct egi_symbol *symbol)
 	seen->count++;
 }
 
+struct text {
+	size_t length;
+	char bytes[8192];
+};
+
+static void text_add(void *arg, const char *bytes, size_t size)
+{
+	struct text *text = arg;
+
+	assert_true(text->length + size < sizeof(text->bytes));
+	memcpy(text->bytes + text->length, bytes, size);
+	text->length += size;
+}
+
 static struct seen symbolize(const struct egi_backtrace *backtrace)
 {
 	struct seen seen = {0};
@@ -292,6 +308,125 @@ static void replaced_file_gives_no_names(void **state)
 	assert_string_equal(seen.symbols[0].function, "");
 	assert_string_equal(seen.symbols[0].build_id, build_id);
 	egi_backtrace_free(backtrace);
+	dlclose(handle);
+}
+
+/* Without a build id, the two files are told apart by how long their parts are. */
+static void replaced_file_without_a_build_id_gives_no_names(void **state)
+{
+	const char *cc = getenv("CC") != NULL ? getenv("CC") : "cc";
+	struct egi_backtrace *backtrace;
+	struct seen seen;
+	void *handle;
+
+	(void)state;
+	need_module();
+	if (run("%s -g -O1 -fPIC -shared -Wl,--build-id=none -o module.so probe.c", cc) != 0)
+		skip();
+	backtrace = capture_through("module.so", &handle);
+	dlclose(handle);
+	seen = symbolize(backtrace);
+	assert_string_equal(seen.symbols[0].build_id, "");
+	assert_string_equal(seen.symbols[0].function, "probe_inner");
+	assert_int_equal(
+	    run("rm module.so && %s -g -O0 -fPIC -shared -Wl,--build-id=none -o module.so probe.c", cc), 0);
+	seen = symbolize(backtrace);
+	assert_string_equal(seen.symbols[0].function, "");
+	assert_string_equal(seen.symbols[1].function, "");
+	assert_true(seen.symbols[0].offset > 0);
+	egi_backtrace_free(backtrace);
+}
+
+/* What the kernel maps has a name without a folder, and must not be taken for a file of that name. */
+static void module_that_is_no_file_is_not_looked_for(void **state)
+{
+	struct egi_backtrace_record record = {.count = 1, .module_count = 1};
+	struct egi_backtrace *backtrace, *renamed;
+	struct seen seen = {0};
+	void *handle;
+	char *before;
+
+	(void)state;
+	need_module();
+	backtrace = capture_through("module.so", &handle);
+	record.frames[0] = (struct egi_backtrace_frame){0, symbolize(backtrace).symbols[0].offset};
+	for (unsigned i = 0; i < egi_backtrace_module_count(backtrace); i++)
+		if (strstr(egi_backtrace_module(backtrace, i).path, "/module.so") != NULL)
+			record.modules[0].shown = egi_backtrace_module(backtrace, i);
+	record.modules[0].shown.path = "module.so";
+	before = getcwd(NULL, 0);
+	assert_non_null(before);
+	assert_int_equal(chdir(folder), 0);
+	renamed = egi_backtrace_create(&record);
+	egi_symbolize(renamed, seen_add, &seen);
+	egi_backtrace_free(renamed);
+	assert_int_equal(chdir(before), 0);
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.symbols[0].function, "");
+	free(before);
+	egi_backtrace_free(backtrace);
+	dlclose(handle);
+}
+
+static void vdso_is_a_module_of_its_own(void **state)
+{
+	struct egi_backtrace_record record = {.count = 1, .module_count = 1};
+	uintptr_t start = getauxval(AT_SYSINFO_EHDR);
+	struct egi_backtrace *backtrace;
+	struct text text = {0};
+
+	(void)state;
+	if (start == 0 || !egi_module_find(start, &record.modules[0]))
+		skip();
+	backtrace = egi_backtrace_create(&record);
+	assert_non_null(backtrace);
+	egi_frames_format(egi_frames_find(backtrace, false), sizeof(text.bytes), text_add, &text);
+	assert_ptr_equal(strstr(text.bytes, "??\n\tlinux-"), text.bytes);
+	egi_backtrace_free(backtrace);
+}
+
+/*
+ * In a stripped file a function without a name may come after an exported label of assembly code: it is not the
+ * label's.
+ */
+static void label_reaches_no_further_than_the_next_function(void **state)
+{
+	static const struct {
+		uint64_t offset; /* from `label` */
+		const char *name;
+	} cases[] = {{0, "label"}, {3, "label"}, {4, "sized"}, {7, "sized"}, {8, ""}, {15, ""}, {16, "last"}};
+	const char *cc = getenv("CC") != NULL ? getenv("CC") : "cc";
+	struct egi_elf_file file;
+	char path[256], *label;
+	Dl_info info;
+	void *handle;
+	FILE *source;
+
+	(void)state;
+	need_module();
+	source = fopen(path_of("label.s", path, sizeof(path)), "w");
+	assert_non_null(source);
+	fputs(".text\n.p2align 4\n.skip 16\n.globl label\nlabel: .skip 4\n"
+	      ".globl sized\n.type sized, %function\nsized: .skip 4\n.size sized, 4\n"
+	      "hidden: .skip 8\n.globl last\nlast: .skip 8\n.section .note.GNU-stack\n",
+	      source);
+	fclose(source);
+	if (run("%s -shared -nostdlib -o label.so label.s && strip label.so", cc) != 0)
+		skip();
+	handle = dlopen(path_of("label.so", path, sizeof(path)), RTLD_NOW | RTLD_LOCAL);
+	assert_non_null(handle);
+	label = dlsym(handle, "label");
+	assert_non_null(label);
+	assert_int_not_equal(dladdr(label, &info), 0);
+	assert_int_equal(egi_elf_file_open(path, &file), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t address = (uint64_t)(label - (char *)info.dli_fbase) + cases[i].offset;
+		char name[64] = "";
+
+		egi_elf_file_find_function(&file, address, name, sizeof(name));
+		assert_string_equal(name, cases[i].name);
+	}
+	egi_elf_file_close(&file);
 	dlclose(handle);
 }
 
@@ -468,6 +603,10 @@ int main(void)
 	    cmocka_unit_test(symbol_table_names_static_functions),
 	    cmocka_unit_test(stripped_module_resolves_with_its_unstripped_file),
 	    cmocka_unit_test(replaced_file_gives_no_names),
+	    cmocka_unit_test(replaced_file_without_a_build_id_gives_no_names),
+	    cmocka_unit_test(module_that_is_no_file_is_not_looked_for),
+	    cmocka_unit_test(vdso_is_a_module_of_its_own),
+	    cmocka_unit_test(label_reaches_no_further_than_the_next_function),
 	    cmocka_unit_test(truncated_files_are_refused),
 	    cmocka_unit_test(file_that_shrinks_while_open_gives_no_name),
 	    cmocka_unit_test(damaged_tables_are_read_safely),
