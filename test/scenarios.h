@@ -60,6 +60,7 @@ void scenario_panic(void);
 void scenario_many_defers(void);
 void scenario_context_tree(void);
 void scenario_errors_in_text(void);
+void scenario_frames(void);
 void scenario_resets(void);
 
 #endif

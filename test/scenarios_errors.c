@@ -159,6 +159,36 @@ void scenario_errors_in_text(void)
 	end(&group);
 }
 
+/* Memory costs a frame its names at most, and what was said of it once stays. */
+void scenario_frames(void)
+{
+	struct eg_frame first[16], again = EG_FRAME_INIT;
+	eg_group group = EG_GROUP_INIT;
+	eg_error *error;
+	size_t count;
+
+	begin();
+	note(eg_group_go(&group, panics, NULL));
+	CHECK(eg_group_wait(&group) == (accepted ? EG_EPANIC : 0));
+	error = eg_group_error(&group);
+	count = eg_error_frame_count(error);
+	for (size_t i = 0; i < count && i < 16; i++) {
+		first[i] = (struct eg_frame)EG_FRAME_INIT;
+		CHECK(eg_error_frame(error, i, &first[i]) == 0);
+		CHECK(first[i].module != NULL && first[i].offset != 0);
+	}
+	CHECK(eg_error_format(error, NULL, 0) > 0 || !accepted);
+	CHECK(eg_error_frame_count(error) == count);
+	for (size_t i = 0; i < count && i < 16; i++) {
+		CHECK(eg_error_frame(error, i, &again) == 0);
+		CHECK(again.function == first[i].function && again.file == first[i].file);
+		CHECK(again.line == first[i].line && again.offset == first[i].offset);
+		CHECK(strcmp(again.build_id, first[i].build_id) == 0);
+	}
+	CHECK(eg_error_frame(error, count, &again) == -ENOENT);
+	end(&group);
+}
+
 void scenario_resets(void)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;

@@ -162,6 +162,7 @@ static const struct {
     {"context_tree", scenario_context_tree, false},
     {"limit_changes", scenario_limit_changes, true},
     {"errors_in_text", scenario_errors_in_text, false},
+    {"frames", scenario_frames, false},
     {"resets", scenario_resets, false},
     {"skipped_tasks", scenario_skipped_tasks, true},
     {"destroy_with_tasks_pending", scenario_destroy_with_tasks_pending, true},
