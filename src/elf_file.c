@@ -345,6 +345,7 @@ bool egi_elf_file_find_function(const struct egi_elf_file *file, uint64_t addres
 			    file_read_section(file, table.sh_link, &strings) &&
 			    file_read_name(file, &strings, match.name, ret_name, size))
 				return true;
+			break; /* files have one of each; a broken one with many would take for ever */
 		}
 	}
 	return false;

@@ -461,6 +461,7 @@ static bool file_ask(const char *path, uint64_t address)
 	if (egi_elf_file_open(path, &file) != 0)
 		return false;
 	egi_elf_file_build_id(&file, &id);
+	egi_elf_file_is_print(&file, 1);
 	egi_elf_file_find_function(&file, address, name, sizeof(name));
 	egi_elf_file_close(&file);
 	return true;
@@ -558,6 +559,54 @@ static void damaged_tables_are_read_safely(void **state)
 	free(bytes);
 }
 
+/* A sequence that is the same in each run. */
+static uint32_t random_next(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+static void files_damaged_at_random_are_read_safely(void **state)
+{
+	static const uint64_t values[] = {0,      1,          7,          0x7f,      0xff,
+					  0xffff, 0x7fffffff, UINT32_MAX, INT64_MAX, UINT64_MAX};
+	uint32_t random = 2463534242;
+	unsigned char *bytes;
+	ElfW(Ehdr) header;
+	char path[256];
+	size_t size;
+	int fd;
+
+	(void)state;
+	need_module();
+	bytes = file_load("module.so", &size);
+	memcpy(&header, bytes, sizeof(header));
+	fd = open(path_of("module.so", path, sizeof(path)), O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (int round = 0; round < 3000; round++) {
+		for (uint32_t n = 1 + random_next(&random) % 6; n > 0; n--) {
+			const size_t starts[] = {0, sizeof(header), header.e_shoff, 0};
+			const size_t sizes[] = {sizeof(header), 1024, size - header.e_shoff, size};
+			uint32_t part = random_next(&random) % 4, width = 1u << random_next(&random) % 4;
+			size_t at = starts[part] + random_next(&random) % sizes[part];
+			uint64_t value = values[random_next(&random) % (sizeof(values) / sizeof(values[0]))];
+
+			at -= at % width;
+			if (random_next(&random) % 3 == 0)
+				value = random_next(&random) % (size * 2);
+			if (at + width <= size)
+				assert_int_equal(pwrite(fd, &value, width, (off_t)at), width);
+		}
+		file_ask(path, random_next(&random) % size);
+		assert_int_equal(pwrite(fd, bytes, size, 0), size);
+	}
+	assert_true(file_ask(path, 0));
+	close(fd);
+	free(bytes);
+}
+
 static void other_files_are_refused(void **state)
 {
 	struct egi_elf_file file;
@@ -610,6 +659,7 @@ int main(void)
 	    cmocka_unit_test(truncated_files_are_refused),
 	    cmocka_unit_test(file_that_shrinks_while_open_gives_no_name),
 	    cmocka_unit_test(damaged_tables_are_read_safely),
+	    cmocka_unit_test(files_damaged_at_random_are_read_safely),
 	    cmocka_unit_test(other_files_are_refused),
 	    cmocka_unit_test(build_id_notes_with_impossible_sizes_are_refused),
 	};
