@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "box.h"
 
-#include <errgroup/panic.h>
 #include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "panic.h"
+#include "thread.h"
 #include "verify.h"
 
 struct box {
@@ -32,13 +33,18 @@ int egi_box_make(eg_task_fn *fn, void *arg, const void *bytes, size_t size, void
 	return 0;
 }
 
-int egi_box_run(eg_ctx *ctx, void *arg)
+EGI_NOINLINE int egi_box_run(eg_ctx *ctx, void *arg)
 {
+	struct egi_recovery *recovery = egi_thread_self.recovery;
 	struct box *box = arg;
+	int code;
 
 	/* The first deferred call of a task needs no memory. */
 	EGI_VERIFY(eg_defer(free, box) == 0, "internal: no room for a task's first deferred call");
-	return box->fn(ctx, box->arg);
+	recovery->entry = __builtin_frame_address(0);
+	code = box->fn(ctx, box->arg);
+	recovery->entry = recovery->stop;
+	return code;
 }
 
 void egi_box_free(void *box)

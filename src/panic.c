@@ -6,10 +6,15 @@
 #include <string.h>
 
 #include "backtrace.h"
+#include "guard.h"
+#include "hook.h"
 #include "thread.h"
 #include "verify.h"
 
 #define MAGIC UINT64_C(0x7265636f76657279)
+
+/* What a panic's message is cut to: it takes so much of the panicking stack. */
+#define MESSAGE_SIZE 4096
 
 /* A task whose deferred calls go on panicking loses the remaining ones after so many. */
 #define PANICS_MAX 100
@@ -25,8 +30,16 @@ void egi_recovery_exit_thread(void)
 {
 	struct egi_recovery *recovery;
 
+	egi_thread_self.guard = NULL;
+	egi_thread_self.announces = NULL;
 	while ((recovery = egi_thread_self.recovery) != NULL) {
 		egi_thread_self.recovery = recovery->outer;
+		/* What open scopes were to clean up may have been on the stack, and is lost with it. */
+		if (recovery->scope) {
+			recovery->defers_count = recovery->scopes_begin;
+			recovery->scope = NULL;
+		}
+		recovery->nopanic = recovery->formatting = 0;
 		recovery->exited(recovery);
 	}
 }
@@ -36,7 +49,8 @@ void egi_recovery_enter(struct egi_recovery *recovery, const void *frame)
 	recovery->thread = egi_thread_id();
 	recovery->fork_count = egi_thread_fork_count;
 	recovery->frame = frame;
-	recovery->stop = frame;
+	recovery->stop = recovery->entry = frame;
+	egi_fpenv_save(&recovery->fpenv);
 	recovery->magic = MAGIC;
 	recovery->outer = egi_thread_self.recovery;
 	egi_thread_self.recovery = recovery;
@@ -85,14 +99,18 @@ static eg_error *error_of_code(struct egi_recovery *recovery, int code)
 	return egi_error_make_plain(EG_ERROR_RETURNED, code, message, NULL, NULL);
 }
 
-/* Last registered first; a call may register more. */
-static void run_defers(struct egi_recovery *recovery)
+/* A call may register more. */
+EGI_NOINLINE void egi_recovery_run_defers(struct egi_recovery *recovery, size_t down_to)
 {
-	while (recovery->defers_count > 0) {
+	const void *entry = recovery->entry;
+
+	recovery->entry = __builtin_frame_address(0);
+	while (recovery->defers_count > down_to) {
 		struct egi_defer defer = recovery->defers[--recovery->defers_count];
 
 		defer.fn(defer.arg);
 	}
+	recovery->entry = entry;
 }
 
 eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
@@ -104,7 +122,9 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 
 		egi_recovery_add(recovery, error);
 	}
-	run_defers(recovery);
+	EGI_VERIFY(!recovery->scope, "a task returned from inside a scope");
+	EGI_VERIFY(recovery->nopanic == 0, "a task returned from a section without panics");
+	egi_recovery_run_defers(recovery, 0);
 	failure = recovery->failure;
 	eg_error_unref(recovery->message);
 	if (recovery->defers != recovery->defers_inline) {
@@ -126,37 +146,126 @@ static struct egi_recovery *recovery_or_die(const char *text)
 	return recovery;
 }
 
-static void __attribute__((noreturn)) unwind(struct egi_recovery *recovery, eg_error *error)
+/*
+ * Tells the hook, unless it is the hook that failed. What it does counts as the task's: it may panic, and then unwinds
+ * from here as from anywhere else.
+ */
+static EGI_NOINLINE void announce(struct egi_recovery *recovery, eg_error *error)
 {
-	if (recovery->abort_on_panic) {
-		egi_error_set_origin(error, recovery->origin(recovery));
-		eg_error_print(error, stderr);
-		abort();
-	}
+	const void *entry = recovery->entry;
+	eg_panic_hook_fn *fn;
+	void *arg;
+
+	if (egi_thread_self.announces || !egi_hook_find(&fn, &arg))
+		return;
+	egi_thread_self.announces = recovery;
+	recovery->entry = __builtin_frame_address(0);
+	fn(error, arg);
+	recovery->entry = entry;
+	egi_thread_self.announces = NULL;
+}
+
+EGI_NOINLINE void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error,
+				      void (*end_process)(void))
+{
+	EGI_VERIFY(recovery->nopanic == 0, "panic in a section without panics");
 	egi_recovery_add(recovery, error);
+	announce(recovery, error);
+	if (recovery->abort_on_panic) {
+		recovery->faults = 0;
+		eg_error_print(error, stderr);
+		end_process();
+	}
 	if (++recovery->panics > PANICS_MAX)
 		recovery->defers_count = 0;
-	run_defers(recovery);
+	egi_recovery_run_defers(recovery, 0);
 	EGI_VERIFY(recovery->magic == MAGIC && recovery == egi_thread_self.recovery,
 		   "panic in a task that is over");
 	EGI_VERIFY(recovery->fork_count == egi_thread_fork_count, "panic in a forked copy of a task");
 	EGI_VERIFY(recovery->thread == egi_thread_id(), "panic on a thread that does not run the task");
 	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)__builtin_frame_address(0),
 		   "panic on a stack that is not the task's");
+	recovery->scope = NULL;
+	recovery->nopanic = recovery->formatting = 0;
+	recovery->entry = recovery->stop;
+	if (egi_thread_self.announces == recovery)
+		egi_thread_self.announces = NULL;
+	egi_guard_unwind(recovery->frame);
+	egi_fpenv_restore(&recovery->fpenv);
 	longjmp(recovery->jump_to, 1);
+}
+
+/*
+ * Messages. They are formatted on the panicking stack, cut to a size that is there, and under a guard: a bad
+ * argument is no second crash where faults are recovered. A panic while one is being formatted, by a conversion of the
+ * program's own, is not formatted itself.
+ */
+
+#define PREFIX "panic: "
+#define PREFIX_SIZE (sizeof(PREFIX) - 1)
+
+struct message {
+	char text[MESSAGE_SIZE]; /* the prefix, and what follows it */
+	const char *format;
+	va_list *args;
+	int length; /* of what follows, if there had been room; negative: it could not be formatted */
+};
+
+static void message_print(void *arg)
+{
+	struct message *message = arg;
+
+	message->length = vsnprintf(message->text + PREFIX_SIZE, sizeof(message->text) - PREFIX_SIZE,
+				    message->format, *message->args);
+}
+
+/* Takes a text as it is, and another after it that is not cut. */
+static void message_copy(struct message *message, const char *text, const char *end)
+{
+	size_t end_size = strlen(end) + 1;
+	size_t size = strnlen(text, sizeof(message->text) - PREFIX_SIZE - end_size);
+
+	memcpy(message->text + PREFIX_SIZE, text, size);
+	memcpy(message->text + PREFIX_SIZE + size, end, end_size);
+}
+
+static void message_format(struct message *message, struct egi_recovery *recovery)
+{
+	memcpy(message->text, PREFIX, PREFIX_SIZE);
+	message->length = 0;
+	if (!message->format) {
+		message_copy(message, "(no message)", "");
+		return;
+	}
+	if (recovery->formatting > 0 || !strchr(message->format, '%')) {
+		message_copy(message, message->format, "");
+		return;
+	}
+	recovery->formatting++;
+	if (recovery->faults == 0)
+		message_print(message);
+	else if (!egi_guard_run(message_print, message))
+		message_copy(message, message->format, " (an argument could not be read)");
+	recovery->formatting--;
+	if (message->length < 0)
+		message_copy(message, message->format, " (could not be formatted)");
 }
 
 EGI_NOINLINE void eg_panic(const char *format, ...)
 {
 	struct egi_recovery *recovery = recovery_or_die("eg_panic outside a task");
 	struct egi_backtrace *trace = egi_backtrace_capture(1, recovery->stop);
-	eg_error *error;
+	struct message message;
 	va_list args;
 
+	EGI_VERIFY(recovery->nopanic == 0, "eg_panic in a section without panics");
 	va_start(args, format);
-	error = egi_error_make(EG_ERROR_PANIC, EG_EPANIC, NULL, trace, "panic: ", format, args);
+	message.format = format;
+	message.args = &args;
+	message_format(&message, recovery);
 	va_end(args);
-	unwind(recovery, error);
+	egi_recovery_unwind(
+	    recovery, egi_error_make_plain(EG_ERROR_PANIC, EG_EPANIC, NULL, trace, message.text), abort);
 }
 
 static eg_error *make_wrapping(eg_error *cause, struct egi_backtrace *trace, const char *format, ...)
@@ -169,7 +278,7 @@ static eg_error *make_wrapping(eg_error *cause, struct egi_backtrace *trace, con
 	va_list args;
 
 	va_start(args, format);
-	error = egi_error_make(EG_ERROR_PANIC, code, cause, trace, "panic: ", format, args);
+	error = egi_error_make(EG_ERROR_PANIC, code, cause, trace, PREFIX, format, args);
 	va_end(args);
 	return error;
 }
@@ -179,32 +288,10 @@ EGI_NOINLINE void eg_panic_with(eg_error *cause)
 	struct egi_recovery *recovery = recovery_or_die("eg_panic_with outside a task");
 	struct egi_backtrace *trace = egi_backtrace_capture(1, recovery->stop);
 
-	unwind(recovery, make_wrapping(cause, trace, "%s", cause ? eg_error_message(cause) : "(no error)"));
-}
-
-int eg_defer(void (*fn)(void *arg), void *arg)
-{
-	struct egi_recovery *recovery = egi_thread_self.recovery;
-
-	if (!fn)
-		return -EINVAL;
-	if (!recovery)
-		return -EPERM;
-	if (recovery->defers_count == recovery->defers_room) {
-		size_t room = recovery->defers_room * 2;
-		struct egi_defer *defers = malloc(room * sizeof(*defers));
-
-		if (!defers)
-			return -ENOMEM;
-		memcpy(defers, recovery->defers, recovery->defers_count * sizeof(*defers));
-		if (recovery->defers != recovery->defers_inline)
-			free(recovery->defers);
-		recovery->defers = defers;
-		recovery->defers_room = room;
-	}
-	recovery->defers[recovery->defers_count++] = (struct egi_defer){fn, arg};
-	recovery->dirty = true;
-	return 0;
+	EGI_VERIFY(recovery->nopanic == 0, "eg_panic_with in a section without panics");
+	egi_recovery_unwind(recovery,
+			    make_wrapping(cause, trace, "%s", cause ? eg_error_message(cause) : "(no error)"),
+			    abort);
 }
 
 int eg_fail(int code, const char *format, ...)

@@ -14,6 +14,7 @@
 #include <setjmp.h>
 
 #include "error.h"
+#include "fpenv.h"
 
 struct egi_defer {
 	void (*fn)(void *arg);
@@ -31,6 +32,10 @@ struct egi_recovery {
 	eg_error *message; /* attached by eg_fail */
 	size_t defers_count, defers_room;
 	struct egi_defer *defers; /* `defers_inline`, or memory */
+	struct eg_scope *scope;   /* innermost open scope, on the task's stack */
+	size_t scopes_begin;      /* the deferred calls from here on belong to open scopes */
+	unsigned nopanic;         /* sections without panics that are open */
+	unsigned formatting;      /* panics of which the message is being formatted */
 	struct egi_defer defers_inline[EGI_DEFERS_INLINE];
 
 	struct egi_recovery *outer;
@@ -44,6 +49,13 @@ struct egi_recovery {
 	uint32_t fork_count;
 	const void *frame; /* in the stack frame that jump_to returns to */
 	const void *stop;  /* in the stack frame that calls tasks: where backtraces end */
+	/*
+	 * In the stack frame of ours that called the user's code which is running: `stop`, or one nearer. Between it and
+	 * that code's frames there are none of the library, so no lock of ours is held and nothing half done.
+	 */
+	const void *entry;
+	unsigned faults; /* which faults become errors here: EG_FAULT_*, or 0 (fault.h) */
+	struct egi_fpenv fpenv;
 	jmp_buf jump_to;
 };
 
@@ -58,6 +70,17 @@ void egi_recovery_exit_thread(void);
 
 /* Whether the calling thread is running a task of this group, at any depth. */
 bool egi_recovery_is_inside(const void *group);
+
+/* Makes the deferred calls down to so many, last registered first. */
+void egi_recovery_run_defers(struct egi_recovery *recovery, size_t down_to);
+
+/*
+ * Ends the running task with an error, which it takes over: calls the hook, makes the deferred calls and jumps.
+ *
+ * @end_process  how the process ends if the group wants that: abort, or what a fault is to look like
+ */
+void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error, void (*end_process)(void))
+    __attribute__((noreturn));
 
 /*
  * Ends the running task: makes an error of a non-zero code, with what eg_fail attached, runs the deferred calls

@@ -24,6 +24,13 @@ struct egi_thread {
 	struct eg_group_state *kept;  /* states to make groups of (state.h) */
 	unsigned kept_count;
 	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
+
+	/* what happens when a task fails */
+	struct egi_guard *guard;        /* innermost (guard.h) */
+	struct egi_recovery *announces; /* the task whose panic the hook is being told of (panic.h) */
+	struct egi_fault_pad *pad;      /* where its faults are handled (fault_pad.h) */
+	unsigned nopanic;               /* sections without panics that are open outside tasks */
+	bool is_crew;                   /* the library's own */
 };
 
 extern __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));

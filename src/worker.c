@@ -129,7 +129,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
 
-	recovery->stop = __builtin_frame_address(0);
+	recovery->stop = recovery->entry = __builtin_frame_address(0);
 	for (;;) {
 		struct egi_task task;
 		int code;

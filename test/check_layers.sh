@@ -13,18 +13,20 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic clock debuginfo quota task unwind_reader verify
+atomic clock debuginfo fpenv quota task unwind_reader verify
 elf_file fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
-box module pool post ring site
+guard module pool post ring site
 overflow
 unwind_step
 backtrace
 error symbolize
 frames
 frames_text
-board ctx failures panic queue report
+board ctx failures hook queue report
+panic
+box defer
 claim crew
 announce
 state

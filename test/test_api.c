@@ -54,7 +54,13 @@ static const struct {
 	void (*group_destroyp)(eg_group *);
 	void (*panic)(const char *, ...);
 	void (*panic_with)(eg_error *);
+	int (*panic_set_hook)(eg_panic_hook_fn *, void *);
 	int (*defer)(void (*)(void *), void *);
+	int (*undefer)(void (*)(void *), void *);
+	void (*scope_begin)(struct eg_scope *);
+	void (*scope_end)(struct eg_scope *);
+	void (*nopanic_begin)(void);
+	void (*nopanic_end)(void);
 } api = {
     .version_number = eg_version_number,
     .version_string = eg_version_string,
@@ -102,7 +108,13 @@ static const struct {
     .group_destroyp = eg_group_destroyp,
     .panic = eg_panic,
     .panic_with = eg_panic_with,
+    .panic_set_hook = eg_panic_set_hook,
     .defer = eg_defer,
+    .undefer = eg_undefer,
+    .scope_begin = eg_scope_begin,
+    .scope_end = eg_scope_end,
+    .nopanic_begin = eg_nopanic_begin,
+    .nopanic_end = eg_nopanic_end,
 };
 
 static void base_functions_answer(void **state)
@@ -197,9 +209,25 @@ static void do_nothing(void *arg)
 	(void)arg;
 }
 
+static void do_nothing_hook(eg_error *error, void *arg)
+{
+	(void)error;
+	(void)arg;
+}
+
 static int task_give_up(eg_ctx *ctx, void *arg)
 {
+	struct eg_scope scope;
+
 	(void)ctx;
+	api.nopanic_begin();
+	api.scope_begin(&scope);
+	CHECK(api.defer(do_nothing, NULL) == 0);
+	CHECK(api.defer(do_nothing, NULL) == 0);
+	CHECK(api.undefer(do_nothing, NULL) == 0);
+	api.scope_end(&scope);
+	CHECK(api.undefer(do_nothing, NULL) == -ENOENT);
+	api.nopanic_end();
 	CHECK(api.defer(do_nothing, NULL) == 0);
 	if (arg)
 		api.panic_with(api.error_ref(arg));
@@ -214,6 +242,7 @@ static void panic_functions_answer(void **state)
 	eg_group group = EG_GROUP_INIT;
 
 	(void)state;
+	assert_int_equal(api.panic_set_hook(do_nothing_hook, NULL), 0);
 	assert_int_equal(api.group_set_limit(&group, 1), 0);
 	assert_int_equal(api.group_go(&group, task_give_up, NULL), 0);
 	assert_int_equal(api.group_go(&group, task_give_up, error), 0);
@@ -223,6 +252,7 @@ static void panic_functions_answer(void **state)
 	assert_int_equal(api.error_frame(api.group_error(&group), 0, &frame), 0);
 	assert_non_null(frame.module);
 	assert_int_equal(api.group_destroy(&group), 0);
+	assert_int_equal(api.panic_set_hook(NULL, NULL), 0);
 	api.error_unref(error);
 }
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deferred calls: a stack of them in the recovery of the running task. A scope is a mark in that stack, and lies in a
+ * stack frame of the task; the open ones are chained, innermost first, so that a call which is taken out from below
+ * lowers the marks above it. Nothing is ever read of a scope whose frame is gone: a panic only forgets the chain.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "panic.h"
+#include "thread.h"
+#include "verify.h"
+
+static bool defers_grow(struct egi_recovery *recovery)
+{
+	size_t room = recovery->defers_room * 2;
+	struct egi_defer *defers = malloc(room * sizeof(*defers));
+
+	if (!defers)
+		return false;
+	memcpy(defers, recovery->defers, recovery->defers_count * sizeof(*defers));
+	if (recovery->defers != recovery->defers_inline)
+		free(recovery->defers);
+	recovery->defers = defers;
+	recovery->defers_room = room;
+	return true;
+}
+
+int eg_defer(void (*fn)(void *arg), void *arg)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	if (!fn)
+		return -EINVAL;
+	if (!recovery)
+		return -EPERM;
+	if (recovery->defers_count == recovery->defers_room && !defers_grow(recovery))
+		return -ENOMEM;
+	recovery->defers[recovery->defers_count++] = (struct egi_defer){fn, arg};
+	recovery->dirty = true;
+	return 0;
+}
+
+/* Takes one out; the scopes that begin above it begin one lower. */
+static void defers_remove(struct egi_recovery *recovery, size_t index)
+{
+	recovery->defers_count--;
+	memmove(&recovery->defers[index], &recovery->defers[index + 1],
+		(recovery->defers_count - index) * sizeof(recovery->defers[0]));
+	for (struct eg_scope *scope = recovery->scope; scope && scope->eg_mark > index;
+	     scope = scope->eg_outer)
+		scope->eg_mark--;
+	if (recovery->scope && recovery->scopes_begin > index)
+		recovery->scopes_begin--;
+}
+
+int eg_undefer(void (*fn)(void *arg), void *arg)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	if (!fn)
+		return -EINVAL;
+	if (!recovery)
+		return -EPERM;
+	for (size_t i = recovery->defers_count; i > 0; i--) {
+		const struct egi_defer *defer = &recovery->defers[i - 1];
+
+		if (defer->fn == fn && defer->arg == arg) {
+			defers_remove(recovery, i - 1);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+void eg_scope_begin(struct eg_scope *scope)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	*scope = (struct eg_scope){NULL, recovery, 0};
+	if (!recovery)
+		return;
+	scope->eg_outer = recovery->scope;
+	scope->eg_mark = recovery->defers_count;
+	if (!recovery->scope)
+		recovery->scopes_begin = recovery->defers_count;
+	recovery->scope = scope;
+	/* So that the end of the task looks whether it was closed. */
+	recovery->dirty = true;
+}
+
+void eg_scope_end(struct eg_scope *scope)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	EGI_VERIFY(scope->eg_task == recovery, "eg_scope_end in another task than eg_scope_begin");
+	if (!recovery)
+		return;
+	EGI_VERIFY(recovery->scope == scope, "eg_scope_end of a scope that is not the innermost open one");
+	/* Open until its calls were made: what they defer belongs to it, too. */
+	egi_recovery_run_defers(recovery, scope->eg_mark);
+	EGI_VERIFY(recovery->scope == scope, "a deferred call left a scope open");
+	recovery->scope = scope->eg_outer;
+}
+
+static unsigned *nopanic_count(void)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	if (!recovery)
+		return &egi_thread_self.nopanic;
+	recovery->dirty = true;
+	return &recovery->nopanic;
+}
+
+void eg_nopanic_begin(void)
+{
+	++*nopanic_count();
+}
+
+void eg_nopanic_end(void)
+{
+	unsigned *count = nopanic_count();
+
+	EGI_VERIFY(*count > 0, "eg_nopanic_end without eg_nopanic_begin");
+	--*count;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_HOOK_H
+#define EGI_HOOK_H
+
+/*
+ * The process's hook: whom to tell of a panic at the moment it happens.
+ */
+
+#include <errgroup/panic.h>
+#include <stdbool.h>
+
+/* Return: false, with nothing given, when there is no hook. */
+bool egi_hook_find(eg_panic_hook_fn **ret_fn, void **ret_arg);
+
+#endif
