@@ -159,7 +159,21 @@ void scenario_errors_in_text(void)
 	end(&group);
 }
 
-/* Memory costs a frame its names at most, and what was said of it once stays. */
+static inline __attribute__((always_inline)) void panic_inlined(void)
+{
+	atomic_fetch_add(&ran, 1);
+	eg_panic("inlined");
+}
+
+static int panics_inlined(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	panic_inlined();
+	return 0;
+}
+
+/* Lack of memory costs a frame its names at most, and what was said once of how many there are stays. */
 void scenario_frames(void)
 {
 	struct eg_frame first[16], again = EG_FRAME_INIT;
@@ -168,7 +182,7 @@ void scenario_frames(void)
 	size_t count;
 
 	begin();
-	note(eg_group_go(&group, panics, NULL));
+	note(eg_group_go(&group, panics_inlined, NULL));
 	CHECK(eg_group_wait(&group) == (accepted ? EG_EPANIC : 0));
 	error = eg_group_error(&group);
 	count = eg_error_frame_count(error);
