@@ -25,6 +25,7 @@ int main(void)
 	static eg_group zero;
 	eg_group group = EG_GROUP_INIT;
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	struct eg_frame frame = EG_FRAME_INIT;
 	int value = 1;
 	int result;
 
@@ -41,6 +42,8 @@ int main(void)
 		result = (eg_group_go)(&group, task, NULL);
 	if (result == 0)
 		result = eg_group_wait(&group);
+	while (eg_error_frame(eg_group_error(&group), (size_t)result, &frame) == 0 && frame.inlined)
+		result++;
 	eg_group_destroy(&group);
 	eg_group_destroy(&zero);
 	return result;
