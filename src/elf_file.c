@@ -4,7 +4,8 @@
  * ELF files: see elf_file.h.
  *
  * Offsets and counts of the file are used only after range_is_within has said that they lie inside it, and
- * file_read refuses what the file no longer has, so the worst that a bad file can do is to name a wrong function.
+ * file_read refuses what the file no longer has, so the worst that a bad file can do is to name a wrong
+ * function.
  */
 
 #include "elf_file.h"
@@ -211,9 +212,9 @@ static bool file_read_section(const struct egi_elf_file *file, uint64_t index, E
 }
 
 /*
- * The best match so far. A function whose extent is known to hold the address beats every label without one. A label
- * without an extent reaches to the next function at most: where that ends before the address, whose code it is is not
- * known. In a stripped file that is most of it.
+ * The best match so far. A function whose extent is known to hold the address beats every label without one.
+ * A label without an extent reaches to the next function at most: where that ends before the address, whose
+ * code it is is not known. In a stripped file that is most of it.
  */
 struct symbol_match {
 	bool found;

@@ -32,8 +32,8 @@ struct egi_build_id {
 };
 
 /*
- * Opens a module for reading. Return: 0; -errno when it cannot be opened; -ENOEXEC when it is not an ELF file of
- * this machine's kind or its tables do not lie within it. Takes no memory.
+ * Opens a module for reading. Return: 0; -errno when it cannot be opened; -ENOEXEC when it is not an ELF file
+ * of this machine's kind or its tables do not lie within it. Takes no memory.
  */
 int egi_elf_file_open(const char *path, struct egi_elf_file *ret_file);
 void egi_elf_file_close(struct egi_elf_file *file);
@@ -42,23 +42,24 @@ void egi_elf_file_close(struct egi_elf_file *file);
 bool egi_elf_file_build_id(const struct egi_elf_file *file, struct egi_build_id *ret_id);
 
 /*
- * Something like a build id for files without one: a hash of the ELF header and the segments, which say how long
- * everything is and where it lies. Of a file with more segments than the number below none is made.
+ * Something like a build id for files without one: a hash of the ELF header and the segments, which say how
+ * long everything is and where it lies. Of a file with more segments than the number below none is made.
  */
 #define EGI_ELF_FINGERPRINT_SEGMENTS_MAX 32
 uint64_t egi_elf_fingerprint(const void *header, const void *segments, size_t segments_size);
 bool egi_elf_file_is_print(const struct egi_elf_file *file, uint64_t fingerprint);
 
 /*
- * Finds the function that contains an address, as a virtual address of the file (what a loaded module's address
- * is after the load base was taken off). The name is cut to fit. Return: false, with ret_name untouched, when no
- * function is known.
+ * Finds the function that contains an address, as a virtual address of the file (what a loaded module's
+ * address is after the load base was taken off). The name is cut to fit. Return: false, with ret_name
+ * untouched, when no function is known.
  */
 bool egi_elf_file_find_function(const struct egi_elf_file *file, uint64_t address, char *ret_name,
 				size_t size);
 
 /*
- * Finds the build id in a run of ELF notes, in a file's bytes or in a loaded module. Takes no memory, no lock.
+ * Finds the build id in a run of ELF notes, in a file's bytes or in a loaded module. Takes no memory, no
+ * lock.
  *
  * @align  the segment's alignment: notes are padded to 8 bytes in segments aligned to 8, to 4 in all others
  *

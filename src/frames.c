@@ -3,8 +3,8 @@
 /*
  * Frames with names: see frames.h.
  *
- * Two threads may look the same backtrace up at once; who is second drops what it found. That is rare, and to hold a
- * lock meanwhile would make everybody who prints wait for it.
+ * Two threads may look the same backtrace up at once; who is second drops what it found. That is rare, and to
+ * hold a lock meanwhile would make everybody who prints wait for it.
  */
 
 #include "frames.h"

@@ -6,9 +6,9 @@
  * The frames of a backtrace with their names, looked up once and kept with the backtrace.
  *
  * What symbolize.h finds is copied into one block the first time anybody asks, for printing or through the
- * accessors, and freed with the backtrace. So an error says the same each time, whatever becomes of the files, and
- * is looked up once. Where there is no memory for the block, the frames are what was captured: places without
- * names.
+ * accessors, and freed with the backtrace. So an error says the same each time, whatever becomes of the
+ * files, and is looked up once. Where there is no memory for the block, the frames are what was captured:
+ * places without names.
  */
 
 #include <errgroup/frame.h>
@@ -16,7 +16,7 @@
 #include "backtrace.h"
 #include "base.h"
 
-/* Longer names of functions and files are cut. The longest that compilers make of templates are far longer. */
+/* Longer names of functions and files are cut. Those of templates can be far longer. */
 #define EGI_FRAMES_NAME_MAX 4096
 
 /*
@@ -30,8 +30,8 @@ struct egi_frames {
 /*
  * Looks the names up, if nobody did before.
  *
- * @for_good  when there is no memory for names, remember that: what is read by index must not change its indexes
- *            while it is read. Otherwise the next call tries again.
+ * @for_good  when there is no memory for names, remember that: what is read by index must not change its
+ *            indexes while it is read. Otherwise the next call tries again.
  *
  * Threads: any. Must not be cancelled meanwhile.
  */

@@ -108,7 +108,7 @@ static size_t frame_measure(struct egi_frames frames, size_t index)
 	return frame_format(&frame, text) + (frame.elided > 0 ? ELIDED_MAX : 0);
 }
 
-/* How many of the first and of the last frames are shown. The beginning, where it went wrong, gets more of it. */
+/* How many of the first and of the last frames are shown. The first, where it went wrong, get more. */
 static void frames_choose(struct egi_frames frames, size_t limit, size_t *ret_head, size_t *ret_tail)
 {
 	size_t count = egi_frames_count(frames), head = 0, tail = 0;

@@ -3,8 +3,8 @@
 /*
  * Loaded modules: see module.h.
  *
- * The build id is read from the module's notes in memory. They stay mapped meanwhile, since a module on a running
- * stack cannot be unloaded without that stack crashing anyway.
+ * The build id is read from the module's notes in memory. They stay mapped meanwhile, since a module on a
+ * running stack cannot be unloaded without that stack crashing anyway.
  */
 
 #include "module.h"
@@ -57,7 +57,7 @@ bool egi_module_can_load(void)
 }
 
 /* Whether a range of the file is loaded, as its segments say. */
-static bool segments_hold(const ElfW(Phdr) * segments, size_t count, ElfW(Addr) address, size_t size)
+static bool segments_hold(const ElfW(Phdr) * segments, size_t count, uintptr_t address, size_t size)
 {
 	for (size_t i = 0; i < count; i++)
 		if (segments[i].p_type == PT_LOAD && address >= segments[i].p_vaddr &&
@@ -101,8 +101,8 @@ static void module_identify(struct egi_module_view *module, const ElfW(Ehdr) * h
 }
 
 /*
- * A few nanoseconds, no lock. The loader maps the ELF header first, so that the segments are found through it. Of a
- * static program the C library knows only the code; its segments are where the kernel says.
+ * A few nanoseconds, no lock. The loader maps the ELF header first, so that the segments are found through
+ * it. Of a static program the C library knows only the code; its segments are where the kernel says.
  */
 bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module)
 {

@@ -3,8 +3,8 @@
 #define EGI_MODULE_H
 
 /*
- * The loaded module (the program or a shared object) that an address belongs to, found without a lock where the C
- * library can (glibc 2.35), and under the loader's lock elsewhere.
+ * The loaded module (the program or a shared object) that an address belongs to, found without a lock where
+ * the C library can (glibc 2.35), and under the loader's lock elsewhere.
  */
 
 #include <stdbool.h>
@@ -32,8 +32,8 @@ struct egi_module_view {
 void egi_module_prime(void);
 
 /*
- * Whether shared libraries can be loaded into this program. A static one would get a second C library with each, which
- * shares the thread-local data of the first and crashes.
+ * Whether shared libraries can be loaded into this program. A static one would get a second C library with
+ * each, which shares the thread-local data of the first and crashes.
  */
 bool egi_module_can_load(void);
 

@@ -2,9 +2,10 @@
 /*
  * An error as text for a reader, written piece by piece to a stream or a buffer.
  *
- * What is printed is a list: the error, what caused it, and what its deferred calls added, each followed by its own
- * causes. All of it together is at most TEXT_MAX bytes. An error takes what it needs of what is left, but leaves a
- * part for those that come after it; a message that is too long is cut, and a backtrace loses frames of its middle.
+ * What is printed is a list: the error, what caused it, and what its deferred calls added, each followed by
+ * its own causes. All of it together is at most TEXT_MAX bytes. An error takes what it needs of what is left,
+ * but leaves a part for those that come after it; a message that is too long is cut, and a backtrace loses
+ * frames of its middle.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -120,10 +121,10 @@ static void list_fill(struct list *list, const eg_error *error)
 			list->more = true;
 			return;
 		}
-		/* One that has neither can be repeated; without memory, different errors may be the same value. */
+		/* Without memory, different errors may be the same value; such a one has nothing below it. */
 		item.again = (cause || joined || egi_error_trace(item.error)) && list_has(list, item.error);
 		list->items[list->count++] = item;
-		/* Each round takes one off and is counted: of ERRORS_MAX rounds, no more than this can pend. */
+		/* Each round takes one off and is counted: there is room for all that ERRORS_MAX can add. */
 		if (joined && !item.again)
 			pending[depth++] = (struct item){joined, "and then ", false};
 		if (cause && !item.again)

@@ -3,9 +3,10 @@
 /*
  * Symbolizing a backtrace.
  *
- * Each call has a lookup: the modules of this one backtrace, each opened when its first frame comes up, and closed
- * at the end. The mutex is taken for each frame's look-up and given back before the results are handed on, because
- * the callback may write to a stream, whose lock another thread may hold while it waits for the mutex.
+ * Each call has a lookup: the modules of this one backtrace, each opened when its first frame comes up, and
+ * closed at the end. The mutex is taken for each frame's look-up and given back before the results are handed
+ * on, because the callback may write to a stream, whose lock another thread may hold while it waits for the
+ * mutex.
  *
  *   symbolize_mutex protects   all calls into libdw and libelf, which are not safe in several threads at once,
  *                              `dw` in debuginfo.c, and use_debuginfo
@@ -82,7 +83,7 @@ static bool module_open_file(const struct egi_backtrace_module *module, const ch
 	struct egi_build_id id = {0};
 	struct egi_elf_file file;
 
-	/* The loader's names for files have a slash; what the kernel maps by itself has none, and is no file. */
+	/* The loader's names of files have a slash. What the kernel maps by itself has none: no file. */
 	if (strchr(path, '/') == NULL || egi_elf_file_open(path, &file) != 0)
 		return false;
 	egi_elf_file_build_id(&file, &id);

@@ -5,13 +5,15 @@
 /*
  * Names for a backtrace: functions, files and lines, looked up when somebody asks for them.
  *
- * Names come from the module files on disk: from their debug information, through libdw where that can be loaded,
- * or else from their symbol tables. A file whose build id is not the captured one is not used. Module, offset and
- * build id are always there, for `eu-addr2line -e FILE OFFSET` to resolve later. Whatever fails, be it memory or a
- * file, costs names and nothing else. Nothing is kept from one call to the next but libdw itself.
+ * Names come from the module files on disk: from their debug information, through libdw where that can be
+ * loaded, or else from their symbol tables. A file whose build id is not the captured one is not used.
+ * Module, offset and build id are always there, for `eu-addr2line -e FILE OFFSET` to resolve later. Whatever
+ * fails, be it memory or a file, costs names and nothing else. Nothing is kept from one call to the next but
+ * libdw itself.
  *
  * Separate debug files are used when the environment names a folder of them, and only by build id, as
- * FOLDER/.build-id/ab/cdef.debug, which is how distributions and debuggers lay them out. Nothing is searched for.
+ * FOLDER/.build-id/ab/cdef.debug, which is how distributions and debuggers lay them out. Nothing is searched
+ * for.
  */
 
 #include <stdbool.h>
@@ -35,11 +37,11 @@ struct egi_symbol {
 typedef void egi_symbol_fn(void *arg, const struct egi_symbol *symbol);
 
 /*
- * Calls `fn` for each frame, innermost first, inlined calls as symbols of their own, and once in the place of the
- * frames left out, if any. A NULL backtrace has no frames.
+ * Calls `fn` for each frame, innermost first, inlined calls as symbols of their own, and once in the place of
+ * the frames left out, if any. A NULL backtrace has no frames.
  *
- * Ownership: the strings are valid during the call. Threads: any; look-ups take a process-wide mutex, which is not
- * held while `fn` runs.
+ * Ownership: the strings are valid during the call. Threads: any; look-ups take a process-wide mutex, which
+ * is not held while `fn` runs.
  */
 void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, void *arg);
 

@@ -386,8 +386,8 @@ static void vdso_is_a_module_of_its_own(void **state)
 }
 
 /*
- * In a stripped file a function without a name may come after an exported label of assembly code: it is not the
- * label's.
+ * In a stripped file a function without a name may come after an exported label of assembly code: it is not
+ * the label's.
  */
 static void label_reaches_no_further_than_the_next_function(void **state)
 {

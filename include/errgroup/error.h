@@ -99,7 +99,8 @@ EG_PUBLIC const struct eg_site *eg_error_site(const eg_error *error);
  * programs.
  *
  * eg_error_print writes to a stream. eg_error_format writes to a buffer as snprintf does: at most `size`
- * bytes with the final NUL, and returns the length of the whole text, which is below 64 KiB: what is too long is cut.
+ * bytes with the final NUL, and returns the length of the whole text, which is below 64 KiB: what is too long
+ * is cut.
  *
  * Threads: any; printing is serialised. Out of memory costs names, not the rest. Return: eg_error_print 0, -EINVAL
  * for a NULL stream, -EIO when the stream failed.
