@@ -36,10 +36,9 @@ struct eg_frame {
 	const char *file;     /* of the call, as the compiler was given it; NULL: not known */
 	uint32_t line;        /* 0: not known */
 	uint32_t inlined;     /* 1: inlined into the function of the next frame, which has the same offset */
-	uint64_t
-	    elided; /* calls left out between the frame before and this one: deep stacks lose their middle */
-	const char *module; /* path of the program or shared object; NULL: code that is in none */
-	uint64_t offset;    /* virtual address in the module's file, inside the calling instruction */
+	uint64_t elided;      /* calls left out just before this one: deep stacks lose their middle */
+	const char *module;   /* path of the program or shared object; NULL: code that is in none */
+	uint64_t offset;      /* virtual address in the module's file, inside the calling instruction */
 	char build_id[EG_FRAME_BUILD_ID_SIZE]; /* the module's, hexadecimal; "" when it has none */
 };
 
