@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -37,12 +38,18 @@ static bool program_is_dynamic;
 static void program_read(void)
 {
 	ssize_t length = readlink("/proc/self/exe", program_path, sizeof(program_path) - 1);
+	char path[PATH_MAX];
+	const char *name;
 
 	program_path[length > 0 ? length : 0] = '\0';
 	program_segments = (const ElfW(Phdr) *)getauxval(AT_PHDR);
 	program_segment_count = program_segments != NULL ? getauxval(AT_PHNUM) : 0;
 	for (size_t i = 0; i < program_segment_count; i++)
 		program_is_dynamic |= program_segments[i].p_type == PT_INTERP;
+	/* Started through the loader (ld.so PROGRAM), the process is the loader's; it says what it has loaded. */
+	name = (const char *)getauxval(AT_EXECFN);
+	if (program_is_dynamic && getauxval(AT_BASE) == 0 && name != NULL && realpath(name, path) != NULL)
+		strcpy(program_path, path);
 }
 
 void egi_module_prime(void)

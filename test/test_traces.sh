@@ -192,6 +192,15 @@ static_names_functions() {
     grep -q '^called probe_task ??:0 0x[0-9a-f]* [0-9a-f]\{16\}' err || skip 'no build id'
 }
 
+started_through_the_loader_names_lines() {
+    need readelf
+    has_libdw || skip 'no libdw'
+    build program "$cc" -g -O2
+    "$(readelf -l program | sed -n 's/.*interpreter: \(.*\)\]/\1/p')" ./program >out 2>err
+    with_lines out
+    grep -q '(program+0x' out
+}
+
 # Something of the name of libdw that has none of its functions.
 mkdir fake
 echo 'int nothing;' >fake/nothing.c
@@ -378,6 +387,7 @@ fi
 check 'split debug information gives lines of the outer functions' split_debug_information
 check 'a static program has its functions named' static_names_functions -static
 check 'a static program at any place has its functions named' static_names_functions -static-pie
+check 'a program started through the loader has its lines named' started_through_the_loader_names_lines
 check 'without libdw functions are named, static ones too' without_libdw_functions_are_named
 check 'a stripped program shows module, offset and build id' stripped_shows_places
 check 'its text resolves elsewhere with eu-addr2line' stripped_resolves eu-addr2line
