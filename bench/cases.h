@@ -36,6 +36,7 @@
  *   RT_HAS_CANCEL  rt_with_cancel_pool; RT_FAIL(pool) in place of RT_RETURN; and long rt_finish_failed(pool),
  *                  the wait, which returns how many tasks were skipped, or -1 where the runtime does not tell
  *   RT_HAS_PANIC   see cases/panic.h
+ *   RT_HAS_FAULT   see cases/fault.h
  *
  * WORKERS counts all threads that run tasks: the submitter too, where its wait helps.
  */
@@ -46,6 +47,7 @@
 
 #include "cases/batch_empty.h"
 #include "cases/cancel_pending.h"
+#include "cases/fault.h"
 #include "cases/fork_join.h"
 #include "cases/group_small.h"
 #include "cases/idle_cpu.h"
@@ -95,6 +97,9 @@ static const struct bench_case rt_cases[] = {
 #endif
 #ifdef RT_HAS_PANIC
     {"panic", panic_run},
+#endif
+#ifdef RT_HAS_FAULT
+    {"fault", fault_run},
 #endif
 };
 

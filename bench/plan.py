@@ -89,6 +89,8 @@ CASES = [
          "from the first error to the return of the wait, with n tasks pending"),
     case("panic", "ns", (10000,),
          "n tasks that panic six calls deep, each recovered with its trace; one worker", workers=(1,)),
+    case("fault", "ns", (10000,),
+         "n tasks that dereference nil six calls deep, each recovered with its trace; one worker", workers=(1,)),
     case("uneven", "ratio", (5000,),
          "n tasks of Pareto distributed length: makespan by the least possible"),
     case("scaling", "tasks/s", (100000,),

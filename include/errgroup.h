@@ -11,6 +11,7 @@
 #include <errgroup/base.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
+#include <errgroup/fault.h>
 #include <errgroup/frame.h>
 #include <errgroup/group.h>
 #include <errgroup/panic.h>

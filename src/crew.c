@@ -392,6 +392,7 @@ static void *member_main(void *arg)
 	enum member_deed before = MEMBER_CAME;
 	bool stays = true;
 
+	egi_thread_self.is_crew = true;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	egi_thread_be_punctual();
 	egi_mutex_lock(&crew.lock);

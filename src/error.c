@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "error.h"
 
+#include <errgroup/fault.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct eg_error {
 	uint32_t refs;
 	int code;
 	enum eg_error_kind kind;
+	int signal; /* of a fault */
 	struct egi_error_origin origin;
 	eg_error *cause;
 	eg_error *joined;
@@ -51,7 +53,7 @@ static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, 
 		egi_backtrace_free(trace);
 		return egi_error_bare(kind, code);
 	}
-	*error = (eg_error){1, code, kind, EGI_ERROR_NO_ORIGIN, cause, NULL, trace, error->text};
+	*error = (eg_error){1, code, kind, 0, EGI_ERROR_NO_ORIGIN, cause, NULL, trace, error->text};
 	return error;
 }
 
@@ -145,6 +147,12 @@ void egi_error_set_origin(eg_error *error, struct egi_error_origin origin)
 {
 	if (!error_is_bare(error))
 		error->origin = origin;
+}
+
+void egi_error_set_signal(eg_error *error, int signal)
+{
+	if (!error_is_bare(error))
+		error->signal = signal;
 }
 
 void egi_error_join(eg_error *error, eg_error *later)
@@ -247,6 +255,11 @@ const struct eg_site *eg_error_site(const eg_error *error)
 	return error && !error_is_bare(error) ? error->origin.site : NULL;
 }
 
+int eg_error_signal(const eg_error *error)
+{
+	return error && !error_is_bare(error) ? error->signal : 0;
+}
+
 const struct egi_backtrace *egi_error_trace(const eg_error *error)
 {
 	return error && !error_is_bare(error) ? error->trace : NULL;
@@ -263,6 +276,8 @@ const char *eg_strerror(int code)
 		return "canceled";
 	case EG_EPANIC:
 		return "task panicked";
+	case EG_EFAULTED:
+		return "task faulted";
 	case EG_EEXITED:
 		return "task ended its thread";
 	default:

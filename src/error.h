@@ -41,6 +41,9 @@ eg_error *egi_error_bare(enum eg_error_kind kind, int code);
 void egi_error_set_origin(eg_error *error, struct egi_error_origin origin);
 void egi_error_join(eg_error *error, eg_error *later);
 
+/* Before the error is shared: the signal that a fault was. */
+void egi_error_set_signal(eg_error *error, int signal);
+
 /* The backtrace of a panic, or NULL. Borrowed. */
 const struct egi_backtrace *egi_error_trace(const eg_error *error);
 

@@ -22,6 +22,7 @@
 
 #include "clock.h"
 #include "customer.h"
+#include "fault.h"
 #include "site.h"
 #include "submit.h"
 #include "verify.h"
@@ -29,6 +30,9 @@
 
 #define KNOWN_FLAGS \
 	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
+
+/* What the first version's options end before: the later ones are 0 then. */
+#define OPTIONS_SIZE_0 offsetof(struct eg_group_options, fault)
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
 #define WATCH_BEFORE_SLEEP (10 * EGI_MICROSECOND)
@@ -97,12 +101,27 @@ static int check_options(const struct eg_group_options *options)
 {
 	const unsigned char *bytes = (const unsigned char *)options;
 
-	if (options->size < sizeof(*options) || options->size > 4096)
+	if ((options->size < sizeof(*options) && options->size != OPTIONS_SIZE_0) || options->size > 4096)
 		return -EINVAL;
-	if (!is_zero(bytes + sizeof(*options), options->size - sizeof(*options)))
+	if (options->size > sizeof(*options) &&
+	    !is_zero(bytes + sizeof(*options), options->size - sizeof(*options)))
 		return -EINVAL;
-	if ((options->flags & ~(unsigned)KNOWN_FLAGS) != 0 || options->backlog < EG_BACKLOG_NONE)
+	return 0;
+}
+
+/* Takes over options, those of an older header too. Return: 0 or -EINVAL, with nothing taken over. */
+static int take_options(const struct eg_group_options *options, struct eg_group_options *ret_options)
+{
+	struct eg_group_options taken = default_options;
+	int err = check_options(options);
+
+	if (err)
+		return err;
+	memcpy(&taken, options, options->size < sizeof(taken) ? options->size : sizeof(taken));
+	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
+	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0)
 		return -EINVAL;
+	*ret_options = taken;
 	return 0;
 }
 
@@ -149,10 +168,11 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 	if (!group)
 		return -EINVAL;
 	if (options) {
-		err = check_options(options);
+		err = take_options(options, &chosen);
+		if (!err)
+			err = egi_fault_prepare(chosen.fault);
 		if (err)
 			return err;
-		chosen = *options;
 	}
 	chosen.limit = resolve_limit(chosen.limit);
 	state = egi_state_create(&chosen, &egi_customer);

@@ -9,6 +9,7 @@
 #include "backtrace.h"
 #include "crew.h"
 #include "ctx.h"
+#include "fault.h"
 #include "fence.h"
 #include "panic.h"
 #include "pool.h"
@@ -37,6 +38,7 @@ const char *eg_version_string(void)
  */
 static void fork_prepares(void)
 {
+	egi_fault_lock();
 	egi_crew_lock();
 	egi_ctx_lock_all();
 	egi_site_lock();
@@ -51,6 +53,7 @@ static void fork_unlocks(void)
 	egi_site_unlock();
 	egi_ctx_unlock_all();
 	egi_crew_unlock();
+	egi_fault_unlock();
 }
 
 static void fork_enters_child(void)
@@ -60,6 +63,7 @@ static void fork_enters_child(void)
 	egi_recovery_mark_all();
 	egi_crew_start_child();
 	egi_fence_start();
+	egi_fault_start_child();
 	fork_unlocks();
 }
 
@@ -69,6 +73,7 @@ static void thread_exits(void)
 	egi_recovery_exit_thread();
 	egi_announce_exit_thread();
 	egi_state_exit_thread();
+	egi_fault_exit_thread();
 }
 
 /* Named by verify.c, see there. */

@@ -8,6 +8,7 @@
 #include "backtrace.h"
 #include "guard.h"
 #include "hook.h"
+#include "live.h"
 #include "thread.h"
 #include "verify.h"
 
@@ -49,7 +50,6 @@ void egi_recovery_enter(struct egi_recovery *recovery, const void *frame)
 	recovery->thread = egi_thread_id();
 	recovery->fork_count = egi_thread_fork_count;
 	recovery->frame = frame;
-	recovery->stop = recovery->entry = frame;
 	egi_fpenv_save(&recovery->fpenv);
 	recovery->magic = MAGIC;
 	recovery->outer = egi_thread_self.recovery;
@@ -138,11 +138,14 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 	return failure;
 }
 
+/* Looked at before anything of the task is used. Of a thread of ours nobody can have jumped past the worker. */
 static struct egi_recovery *recovery_or_die(const char *text)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	EGI_VERIFY(recovery, text);
+	EGI_VERIFY(egi_thread_self.is_crew || egi_live_look(recovery->stop) != EGI_LIVE_GONE,
+		   "panic on a stack that is not the task's, or after a jump out of the task");
 	return recovery;
 }
 

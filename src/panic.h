@@ -65,6 +65,9 @@ void egi_recovery_init(struct egi_recovery *recovery);
 void egi_recovery_enter(struct egi_recovery *recovery, const void *frame);
 void egi_recovery_leave(struct egi_recovery *recovery);
 
+/* The function that uses it calls tasks, or deferred calls, from now on. */
+#define EGI_RECOVERY_CALL_HERE(recovery) ((recovery)->stop = (recovery)->entry = __builtin_frame_address(0))
+
 /* The calling thread ends, perhaps inside tasks: has each of them recorded as failed. */
 void egi_recovery_exit_thread(void);
 

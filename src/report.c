@@ -140,6 +140,7 @@ static const char *kind_prefix(const eg_error *error)
 {
 	switch (eg_error_kind(error)) {
 	case EG_ERROR_PANIC: /* the message says so itself */
+	case EG_ERROR_FAULT:
 		return "";
 	case EG_ERROR_EXITED:
 		return "exited: ";

@@ -74,6 +74,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	egi_store_release_u64(&state->life, life);
 	state->fork_count = egi_thread_fork_count;
 	state->flags = options->flags;
+	state->faults = options->fault;
 	state->backlog = options->backlog;
 	state->ctx = state->parent = NULL;
 	state->owns_ctx = false;

@@ -89,6 +89,7 @@ struct eg_group_state {
 	uint64_t life; /* no other state ever has the same, nor this one in another life */
 	uint32_t fork_count;
 	unsigned flags;
+	unsigned faults; /* of enum eg_fault_mode; 0: as the process */
 	int backlog;
 	eg_ctx *ctx;    /* what tasks get */
 	eg_ctx *parent; /* what a new one is derived from */

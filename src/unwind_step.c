@@ -292,3 +292,19 @@ bool egi_unwind_return(struct egi_unwind *unwind)
 	unwind->is_exact = false;
 	return true;
 }
+
+const struct egi_module_view *egi_unwind_view(struct egi_unwind *unwind)
+{
+	const struct egi_unwind_module *module = unwind_module(unwind, egi_unwind_lookup(unwind));
+
+	return module ? &module->view : NULL;
+}
+
+bool egi_unwind_find_function(const struct egi_module_view *view, uintptr_t address, uintptr_t *ret_start,
+			      uintptr_t *ret_end)
+{
+	struct egi_unwind_memory memory, header;
+
+	return module_find_tables(view, &memory, &header) &&
+	       egi_unwind_table_extent(memory, header, address, ret_start, ret_end);
+}

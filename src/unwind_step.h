@@ -98,4 +98,14 @@ enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind);
  */
 bool egi_unwind_return(struct egi_unwind *unwind);
 
+/* The module that the frame's code is in; NULL for none. Lives as long as `unwind`. */
+const struct egi_module_view *egi_unwind_view(struct egi_unwind *unwind);
+
+/*
+ * Finds where the function begins and ends that an address in a module is in, by the module's unwind table.
+ * Return: false, with nothing found, where that says nothing of the address.
+ */
+bool egi_unwind_find_function(const struct egi_module_view *view, uintptr_t address, uintptr_t *ret_start,
+			      uintptr_t *ret_end);
+
 #endif

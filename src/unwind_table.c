@@ -111,11 +111,12 @@ static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program
  * Tables
  */
 
-bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			  uintptr_t lookup, struct egi_unwind_program *ret_program)
+/* Opens an FDE and its CIE. The reader stands behind the size of the function. */
+static bool fde_open(struct egi_unwind_memory memory, uintptr_t fde, struct egi_unwind_program *ret_program,
+		     struct egi_reader *ret_reader, uint64_t *ret_size)
 {
 	struct egi_reader reader;
-	uint64_t delta, size;
+	uint64_t delta;
 
 	if (!egi_unwind_record_open(memory, fde, &reader))
 		return false;
@@ -123,8 +124,18 @@ bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintpt
 	if (reader.has_failed || delta == 0 || !egi_unwind_program_open(ret_program, memory, fde + 4 - delta))
 		return false;
 	egi_read_past(&reader, ret_program->pointer_size);
-	size = egi_read_fixed(&reader, ret_program->pointer_size);
-	if (reader.has_failed || lookup - function >= size)
+	*ret_size = egi_read_fixed(&reader, ret_program->pointer_size);
+	*ret_reader = reader;
+	return !reader.has_failed;
+}
+
+bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
+			  uintptr_t lookup, struct egi_unwind_program *ret_program)
+{
+	struct egi_reader reader;
+	uint64_t size;
+
+	if (!fde_open(memory, fde, ret_program, &reader, &size) || lookup - function >= size)
 		return false;
 	if (ret_program->has_augmentation)
 		egi_read_past(&reader, egi_read_uleb(&reader));
@@ -154,28 +165,27 @@ static uintptr_t entry_target(uintptr_t header, int32_t distance)
 	return header + (uintptr_t)(intptr_t)distance;
 }
 
-struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-					     uintptr_t lookup)
+/* Finds the function that an address is in, or after, and its FDE. Return: false when there is none. */
+static bool table_search(struct egi_unwind_memory memory, struct egi_unwind_memory header, uintptr_t lookup,
+			 uintptr_t *ret_function, uintptr_t *ret_fde)
 {
 	static const unsigned char encodings[] = {1, 0x1b, 0x03,
 						  0x3b}; /* the version, and what all linkers write */
-	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
-	struct egi_unwind_program program;
 	struct egi_reader reader;
 	uint64_t first = 0, count, after;
 	struct entry entry;
 	uintptr_t function;
 
 	if (header.end < header.start)
-		return foreign;
+		return false;
 	reader = egi_reader_of(memory, header.start, header.end - header.start);
 	for (size_t i = 0; i < sizeof(encodings); i++)
 		if (egi_read_byte(&reader) != encodings[i])
-			return foreign;
+			return false;
 	egi_read_past(&reader, 4); /* where .eh_frame is */
 	count = egi_read_fixed(&reader, 4);
 	if (reader.has_failed || count == 0 || count > (reader.end - reader.at) / sizeof(struct entry))
-		return foreign;
+		return false;
 
 	/* The last function that begins at the address or before it. */
 	for (after = count; after - first > 1;) {
@@ -189,10 +199,39 @@ struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, st
 	entry = entry_at(reader.at, first);
 	function = entry_target(header.start, entry.function);
 	if (function > lookup)
-		return foreign;
-	if (!egi_unwind_table_run(memory, entry_target(header.start, entry.fde), function, lookup, &program))
+		return false;
+	*ret_function = function;
+	*ret_fde = entry_target(header.start, entry.fde);
+	return true;
+}
+
+struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+					     uintptr_t lookup)
+{
+	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
+	struct egi_unwind_program program;
+	uintptr_t function, fde;
+
+	if (!table_search(memory, header, lookup, &function, &fde) ||
+	    !egi_unwind_table_run(memory, fde, function, lookup, &program))
 		return foreign;
 	return rule_make(&program);
+}
+
+bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end)
+{
+	struct egi_unwind_program program;
+	struct egi_reader reader;
+	uintptr_t function, fde;
+	uint64_t size;
+
+	if (!table_search(memory, header, lookup, &function, &fde) ||
+	    !fde_open(memory, fde, &program, &reader, &size) || lookup - function >= size)
+		return false;
+	*ret_start = function;
+	*ret_end = function + size;
+	return true;
 }
 
 #else
@@ -215,6 +254,17 @@ struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, st
 	(void)header;
 	(void)lookup;
 	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+}
+
+bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end)
+{
+	(void)memory;
+	(void)header;
+	(void)lookup;
+	(void)ret_start;
+	(void)ret_end;
+	return false;
 }
 
 #endif

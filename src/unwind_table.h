@@ -94,6 +94,13 @@ struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, st
 					     uintptr_t lookup);
 
 /*
+ * Finds where the function begins and ends that an address is in, by the same table.
+ * Return: false, with nothing found, where no function is known.
+ */
+bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end);
+
+/*
  * Runs one FDE, that of a function which begins at `function`, up to an address in it. Return: false, with
  * ret_program of no use, when that is not known here.
  */

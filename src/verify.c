@@ -9,6 +9,8 @@
 /* Volatile, so that the name stays in the object file. */
 const char *const volatile egi_library_anchor = &egi_library_is_linked;
 
+volatile bool egi_is_dying;
+
 void egi_die(const char *text)
 {
 	char prefix[] = "liberrgroup: ", newline[] = "\n";
@@ -18,6 +20,7 @@ void egi_die(const char *text)
 	    {newline, 1},
 	};
 
+	egi_is_dying = true;
 	/* Nothing is left to do about a standard error that cannot be written. */
 	if (writev(STDERR_FILENO, line, 3) < 0)
 		abort();

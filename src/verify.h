@@ -24,6 +24,9 @@
 /* Writes "liberrgroup: <text>" as one line to standard error and aborts. Async-signal-safe. */
 void egi_die(const char *text) __attribute__((noreturn, cold));
 
+/* It has been called: this is no fault to recover from. */
+extern volatile bool egi_is_dying;
+
 /*
  * Of a static library the linker takes what is called, and nobody calls library.c, whose constructor the rest relies
  * on. Everything else uses verify.c, which therefore names it.

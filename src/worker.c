@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "box.h"
+#include "fault.h"
 #include "find.h"
 #include "site.h"
 #include "verify.h"
@@ -129,7 +130,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
 
-	recovery->stop = recovery->entry = __builtin_frame_address(0);
+	EGI_RECOVERY_CALL_HERE(recovery);
 	for (;;) {
 		struct egi_task task;
 		int code;
@@ -174,6 +175,8 @@ static EGI_NOINLINE enum egi_worker_end worker_run_recovered(struct egi_worker *
 
 	egi_recovery_enter(&worker->recovery, __builtin_frame_address(0));
 	if (setjmp(worker->recovery.jump_to)) {
+		EGI_RECOVERY_CALL_HERE(&worker->recovery);
+		egi_fault_close();
 		worker_end_task(worker, 0);
 		worker_count(worker, 1);
 	}
@@ -203,6 +206,7 @@ static void worker_exited(struct egi_recovery *recovery)
 	egi_state_share(state);
 	worker->biased = false;
 	egi_recovery_enter(recovery, __builtin_frame_address(0));
+	EGI_RECOVERY_CALL_HERE(recovery);
 	if (!setjmp(recovery->jump_to))
 		egi_recovery_add(recovery, egi_error_make_plain(EG_ERROR_EXITED, EG_EEXITED, NULL, NULL,
 								"the task ended its thread"));
@@ -220,6 +224,7 @@ static void worker_exited(struct egi_recovery *recovery)
 static enum egi_worker_end worker_run(struct egi_worker *worker, bool biased)
 {
 	struct eg_group_state *state = worker->state;
+	enum egi_worker_end end;
 
 	worker->recovery.group = state;
 	worker->recovery.origin = worker_origin;
@@ -229,7 +234,10 @@ static enum egi_worker_end worker_run(struct egi_worker *worker, bool biased)
 	worker->claimed_ns = 0;
 	worker->tasks_are_long = false;
 	worker->biased = biased;
-	return worker_run_recovered(worker);
+	egi_fault_enter(&worker->recovery, state->faults);
+	end = worker_run_recovered(worker);
+	egi_fault_leave(&worker->recovery);
+	return end;
 }
 
 enum egi_worker_end egi_worker_run(struct eg_group_state *state)

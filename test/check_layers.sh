@@ -14,19 +14,22 @@ trap 'rm -rf "$scratch"' EXIT
 cat >"$scratch/layers" <<'END'
 base
 atomic clock debuginfo fpenv quota task unwind_reader verify
-elf_file fence gate notice park thread unwind_program
+elf_file fault_machine fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
 guard module pool post ring site
 overflow
 unwind_step
-backtrace
+backtrace fault_libc live
 error symbolize
 frames
 frames_text
 board ctx failures hook queue report
 panic
-box defer
+box defer fault_chain fault_pad
+fault_judge
+fault_handler
+fault
 claim crew
 announce
 state

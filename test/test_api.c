@@ -35,6 +35,8 @@ static const struct {
 	size_t (*error_frame_count)(const eg_error *);
 	int (*error_frame)(const eg_error *, size_t, struct eg_frame *);
 	int (*fail_with)(int, const char *, ...);
+	int (*error_signal)(const eg_error *);
+	int (*fault_set_mode)(unsigned);
 	int (*group_init)(eg_group *, eg_ctx *, const struct eg_group_options *);
 	int (*group_set_limit)(eg_group *, int);
 	int (*group_go)(eg_group *, eg_task_fn *, void *);
@@ -89,6 +91,8 @@ static const struct {
     .error_frame_count = eg_error_frame_count,
     .error_frame = eg_error_frame,
     .fail_with = eg_fail,
+    .error_signal = eg_error_signal,
+    .fault_set_mode = eg_fault_set_mode,
     .group_init = eg_group_init,
     .group_set_limit = eg_group_set_limit,
     .group_go = eg_group_go,
@@ -163,6 +167,7 @@ static void error_functions_answer(void **state)
 	assert_null(api.error_joined(outer));
 	assert_int_equal(api.error_task_index(outer), -1);
 	assert_int_equal(api.error_worker_slot(outer), -1);
+	assert_int_equal(api.error_signal(outer), 0);
 	assert_null(api.error_site(outer));
 	assert_int_equal(api.error_print(outer, null), 0);
 	length = api.error_format(outer, text, sizeof(text));
@@ -242,6 +247,7 @@ static void panic_functions_answer(void **state)
 	eg_group group = EG_GROUP_INIT;
 
 	(void)state;
+	assert_int_equal(api.fault_set_mode(EG_FAULT_OFF), 0);
 	assert_int_equal(api.panic_set_hook(do_nothing_hook, NULL), 0);
 	assert_int_equal(api.group_set_limit(&group, 1), 0);
 	assert_int_equal(api.group_go(&group, task_give_up, NULL), 0);

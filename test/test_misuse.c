@@ -234,6 +234,84 @@ static void a_panic_outside_a_task_is_one_line_and_an_abort(void **state)
 	}
 }
 
+/*
+ * A task that runs on the waiting thread jumps to a buffer set before the wait. The thread is in no task then, and what
+ * it does as if it were is told.
+ */
+
+static jmp_buf before_wait;
+static pthread_t jumper;
+
+static int task_jump_out(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	/* A thread of the library's may have been faster. */
+	if (pthread_equal(pthread_self(), jumper))
+		longjmp(before_wait, 1);
+	return 0;
+}
+
+static __attribute__((noinline)) int use_stack(int depth)
+{
+	volatile char room[4096];
+
+	memset((void *)(uintptr_t)room, depth, sizeof(room));
+	return depth == 0 ? room[7] : use_stack(depth - 1) + room[8];
+}
+
+/* As a pointer, so that compilers do not see that it does not return. */
+static void (*volatile give_up)(const char *format, ...) = eg_panic;
+
+static __attribute__((noinline)) void panic_deeper(int depth)
+{
+	volatile char room[4096];
+
+	room[0] = (char)depth;
+	if (depth == 0)
+		give_up("nobody is listening");
+	else
+		panic_deeper(depth - 1);
+	room[1] = room[0];
+}
+
+static void jump_out_and_panic(void *arg)
+{
+	static eg_group group;
+	static int how;
+
+	how = (int)(intptr_t)arg;
+	memset(&group, 0, sizeof(group));
+	jumper = pthread_self();
+	eg_group_set_limit(&group, 1);
+	while (setjmp(before_wait) == 0) {
+		eg_group_go(&group, task_jump_out, NULL);
+		if (eg_group_wait(&group))
+			_Exit(3);
+	}
+	/* The group still has the task, and this thread counts as inside it. */
+	if (eg_group_wait(&group) != -EDEADLK || eg_group_destroy(&group) != -EDEADLK)
+		_Exit(5);
+	if (how & 1)
+		use_stack(10);
+	panic_deeper(how & 2 ? 10 : 0);
+}
+
+static void a_panic_after_a_jump_out_of_a_task_is_one_line_and_an_abort(void **state)
+{
+	(void)state;
+	if (!child_may_start_threads())
+		skip();
+	for (int how = 0; how < 4; how++) {
+		struct child child;
+
+		child_run(jump_out_and_panic, CODE(how), &child);
+		assert_true(child_killed(&child, SIGABRT));
+		assert_ptr_equal(strstr(child.text, "liberrgroup: "), child.text);
+		assert_ptr_equal(strchr(child.text, '\n'), child.text + strlen(child.text) - 1);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -245,6 +323,7 @@ int main(void)
 	    TEST(huge_collect_keeps_what_there_is),
 	    TEST(copies_beyond_any_object_are_refused),
 	    TEST(a_panic_outside_a_task_is_one_line_and_an_abort),
+	    TEST(a_panic_after_a_jump_out_of_a_task_is_one_line_and_an_abort),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

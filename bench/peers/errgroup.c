@@ -29,6 +29,7 @@ struct rt_group {
 #define RT_HAS_THREADS
 #define RT_HAS_CANCEL
 #define RT_HAS_PANIC
+#define RT_HAS_FAULT
 
 #define RT_HELD(workers) (workers)
 #define RT_TASK(name, arg) static int name(__attribute__((unused)) eg_ctx *rt_ctx, void *arg)
@@ -54,7 +55,8 @@ static inline void rt_wait(struct rt_pool *pool)
 
 #define rt_finish rt_wait
 
-static void rt_with_options(int workers, unsigned flags, unsigned collect, rt_body *body, void *context)
+static void rt_with_options(int workers, unsigned flags, unsigned collect, unsigned fault, rt_body *body,
+			    void *context)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	struct rt_pool pool;
@@ -62,6 +64,7 @@ static void rt_with_options(int workers, unsigned flags, unsigned collect, rt_bo
 	options.limit = workers;
 	options.flags = flags;
 	options.collect = collect;
+	options.fault = fault;
 	pool.workers = workers;
 	if (eg_group_init(&pool.group, NULL, &options) != 0)
 		bench_fail("eg_group_init failed");
@@ -70,7 +73,7 @@ static void rt_with_options(int workers, unsigned flags, unsigned collect, rt_bo
 }
 
 #define rt_with_pool(workers, tasks, fn, body, context) \
-	((void)(tasks), (void)(fn), rt_with_options((workers), 0, 0, (body), (context)))
+	((void)(tasks), (void)(fn), rt_with_options((workers), 0, 0, 0, (body), (context)))
 
 /* Small and nested groups have a limit and no context of their own, as in the library's first example. */
 static inline void rt_group_open(struct rt_group *group, struct rt_pool *pool, eg_task_fn *fn)
@@ -100,7 +103,8 @@ static inline void rt_group_close(struct rt_group *group)
 
 #define RT_FAIL(pool) return -EIO
 #define rt_with_cancel_pool(workers, tasks, fn, body, context) \
-	((void)(tasks), (void)(fn), rt_with_options((workers), EG_GROUP_SKIP_UNSTARTED, 0, (body), (context)))
+	((void)(tasks), (void)(fn),                            \
+	 rt_with_options((workers), EG_GROUP_SKIP_UNSTARTED, 0, 0, (body), (context)))
 
 static inline long rt_finish_failed(struct rt_pool *pool)
 {
@@ -112,7 +116,7 @@ static inline long rt_finish_failed(struct rt_pool *pool)
 
 #define RT_PANIC() eg_panic("given up")
 #define rt_with_panic_pool(workers, tasks, fn, body, context) \
-	((void)(fn), rt_with_options((workers), 0, (unsigned)(tasks), (body), (context)))
+	((void)(fn), rt_with_options((workers), 0, (unsigned)(tasks), 0, (body), (context)))
 
 static inline void rt_finish_panicked(struct rt_pool *pool)
 {
@@ -120,23 +124,36 @@ static inline void rt_finish_panicked(struct rt_pool *pool)
 		bench_fail("the panic is not the group's error");
 }
 
-static inline void rt_check_panicked(struct rt_pool *pool, long tasks)
+static void rt_check_errors(struct rt_pool *pool, long tasks, enum eg_error_kind kind)
 {
 	eg_error **errors = calloc((size_t)tasks, sizeof(eg_error *));
 	char text[8192];
 	int lines = 0;
 
 	if (errors == NULL || eg_group_errors(&pool->group, (size_t)tasks, errors) != (size_t)tasks)
-		bench_fail("panics got lost");
+		bench_fail("errors got lost");
 	for (long i = 0; i < tasks; i++)
-		if (eg_error_kind(errors[i]) != EG_ERROR_PANIC)
-			bench_fail("error %ld is not a panic's", i);
+		if (eg_error_kind(errors[i]) != kind)
+			bench_fail("error %ld is of another kind", i);
 	eg_error_format(errors[tasks - 1], text, sizeof(text));
 	for (const char *line = text; line != NULL; line = strchr(line + 1, '\n'))
 		lines++;
 	if (lines < 10)
-		bench_fail("the panic has no trace of its calls:\n%s", text);
+		bench_fail("the error has no trace of its calls:\n%s", text);
 	free(errors);
 }
+
+#define rt_check_panicked(pool, tasks) rt_check_errors((pool), (tasks), EG_ERROR_PANIC)
+
+#define rt_with_fault_pool(workers, tasks, fn, body, context) \
+	((void)(fn), rt_with_options((workers), 0, (unsigned)(tasks), EG_FAULT_GO, (body), (context)))
+
+static inline void rt_finish_faulted(struct rt_pool *pool)
+{
+	if (eg_group_wait(&pool->group) != EG_EFAULTED)
+		bench_fail("the fault is not the group's error");
+}
+
+#define rt_check_faulted(pool, tasks) rt_check_errors((pool), (tasks), EG_ERROR_FAULT)
 
 #include "../cases.h"

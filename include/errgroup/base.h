@@ -37,8 +37,9 @@
 #define EG_VERSION_PATCH 0
 #define EG_VERSION_NUMBER (EG_VERSION_MAJOR * 10000 + EG_VERSION_MINOR * 100 + EG_VERSION_PATCH)
 
-#define EG_EPANIC (-4097)  /* a task panicked */
-#define EG_EEXITED (-4098) /* a task ended its thread with pthread_exit or was cancelled */
+#define EG_EPANIC (-4097)   /* a task panicked */
+#define EG_EEXITED (-4098)  /* a task ended its thread with pthread_exit or was cancelled */
+#define EG_EFAULTED (-4099) /* a task faulted, where faults are recovered (errgroup/fault.h) */
 
 EG_BEGIN_DECLS
 

@@ -26,7 +26,8 @@ enum eg_error_kind {
 	EG_ERROR_RETURNED, /* a task returned non-zero, or the program created the error */
 	EG_ERROR_PANIC,    /* a task called eg_panic or eg_panic_with */
 	EG_ERROR_EXITED,   /* a task ended its thread: pthread_exit or thread cancellation */
-	EG_ERROR_SKIPPED   /* the task was accepted but never started: its group had been cancelled */
+	EG_ERROR_SKIPPED,  /* the task was accepted but never started: its group had been cancelled */
+	EG_ERROR_FAULT     /* a task faulted: a nil dereference, say; see errgroup/fault.h */
 };
 
 /*
@@ -63,12 +64,12 @@ EG_PUBLIC void eg_error_unref(eg_error *error);
 /*
  * What the error says. Strings and causes are borrowed: they live as long as the error.
  *
- *   code     the task's own result, or EG_EPANIC (the given error's code after eg_panic_with), EG_EEXITED,
- *            -ECANCELED for a skipped task; 0 for NULL
+ *   code     the task's own result, or EG_EPANIC (the given error's code after eg_panic_with), EG_EFAULTED,
+ *            EG_EEXITED, -ECANCELED for a skipped task; 0 for NULL
  *   message  one line or more of text without a final newline; never NULL, "" for NULL
  *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was given,
  *            or why the group of a skipped task was cancelled
- *   joined   a panic that a deferred call of the same task added later, or NULL
+ *   joined   a panic or fault that a deferred call of the same task added later, or NULL
  *
  * Threads: any.
  */

@@ -25,6 +25,7 @@
 #include <errgroup/base.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
+#include <errgroup/fault.h>
 
 EG_BEGIN_DECLS
 
@@ -56,15 +57,17 @@ enum eg_group_flags {
  * header, is accepted if all that this library does not know is zero.
  */
 struct eg_group_options {
-	size_t size;      /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
-	int limit;        /* tasks running at once; 0: no limit, else as eg_group_set_limit takes it */
-	int backlog;      /* tasks accepted but not started before eg_group_go blocks; 0: unbounded */
-	unsigned collect; /* errors kept, in order of arrival; 0: 1 */
-	unsigned flags;   /* of enum eg_group_flags */
+	size_t size;       /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
+	int limit;         /* tasks running at once; 0: no limit, else as eg_group_set_limit takes it */
+	int backlog;       /* tasks accepted but not started before eg_group_go blocks; 0: unbounded */
+	unsigned collect;  /* errors kept, in order of arrival; 0: 1 */
+	unsigned flags;    /* of enum eg_group_flags */
+	unsigned fault;    /* of enum eg_fault_mode; 0: as the process (eg_fault_set_mode) */
+	unsigned reserved; /* 0 */
 };
 
 /* clang-format off */
-#define EG_GROUP_OPTIONS_INIT {sizeof(struct eg_group_options), 0, 0, 0, 0}
+#define EG_GROUP_OPTIONS_INIT {sizeof(struct eg_group_options), 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
 /*
@@ -75,8 +78,9 @@ struct eg_group_options {
  * @options  NULL for the defaults
  *
  * Ownership: release with eg_group_destroy. Threads: one, before anyone else uses the group.
- * Return: 0; -EINVAL for a NULL group, options of a wrong size, an unknown flag, or a negative backlog other
- * than EG_BACKLOG_NONE; -ENOMEM. The group is untouched on failure.
+ * Return: 0; -EINVAL for a NULL group, options of a wrong size, an unknown flag or fault mode, or a negative backlog
+ * other than EG_BACKLOG_NONE; -ENOMEM; with a fault mode also what eg_fault_set_mode returns. The group is untouched on
+ * failure.
  */
 EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
 			    const struct eg_group_options *options) EG_MUST_CHECK;

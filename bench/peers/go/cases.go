@@ -42,6 +42,7 @@ func benchCases() map[string]benchCase {
 	}
 	if canPanic {
 		cases["panic"] = panics
+		cases["fault"] = faults
 	}
 	return cases
 }

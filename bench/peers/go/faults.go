@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The cases about memory, cancellation and panics.
+// The cases about memory, cancellation, panics and faults.
 
 // peakBytes is the most memory that the process has had resident.
 func peakBytes() float64 {
@@ -123,19 +123,40 @@ func panicDeep(frames, i int) int {
 const panicFrames = 6
 
 func panics(workers, tasks, runs int) {
+	failTasks(workers, tasks, runs, panicDeep, "panicDeep")
+}
+
+var nilPointer *int
+
+// faultDeep dereferences nil from the same depth.
+//
+//go:noinline
+func faultDeep(frames, i int) int {
+	if frames == 0 {
+		return *nilPointer
+	}
+	return faultDeep(frames-1, i) + i
+}
+
+func faults(workers, tasks, runs int) {
+	failTasks(workers, tasks, runs, faultDeep, "faultDeep")
+}
+
+// failTasks measures tasks that panic in a function, whose name has to be in the trace.
+func failTasks(workers, tasks, runs int, deep func(frames, i int) int, name string) {
 	run := func() float64 {
 		g := open(workers)
 		begin := time.Now()
 		for i := 0; i < tasks; i++ {
 			i := i
 			g.Go(func() error {
-				panicDeep(panicFrames, i)
+				deep(panicFrames, i)
 				return nil
 			})
 		}
 		err := g.Wait()
 		took := time.Since(begin)
-		if err == nil || !strings.Contains(err.Error(), "panicDeep") {
+		if err == nil || !strings.Contains(err.Error(), name) {
 			fail("the error has no trace: %v", err)
 		}
 		return float64(took.Nanoseconds()) / float64(tasks)

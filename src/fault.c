@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "fault.h"
+
+#include <errno.h>
+
+#include "fault_chain.h"
+#include "fault_handler.h"
+#include "fault_libc.h"
+#include "fault_pad.h"
+
+uint32_t egi_fault_process_mode;
+
+static struct egi_mutex lock = EGI_MUTEX_INIT; /* preparing */
+static bool is_learned;
+
+bool egi_fault_is_mode(unsigned mode)
+{
+	switch (mode) {
+	case 0:
+	case EG_FAULT_OFF:
+	case EG_FAULT_GO:
+	case EG_FAULT_ALL:
+	case EG_FAULT_GO | EG_FAULT_STACK:
+	case EG_FAULT_ALL | EG_FAULT_STACK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void egi_fault_lock(void)
+{
+	egi_mutex_lock(&lock);
+}
+
+void egi_fault_unlock(void)
+{
+	egi_mutex_unlock(&lock);
+}
+
+void egi_fault_start_child(void)
+{
+	egi_fault_start_process();
+}
+
+#if EGI_FAULT_HAS_MACHINE
+
+/* Under lock. */
+static int prepare(void)
+{
+	if (egi_machine_has_shadow_stack())
+		return -ENOTSUP;
+	if (!is_learned) {
+		if (!egi_libc_learn())
+			return -ENOTSUP;
+		egi_fault_start_process();
+		is_learned = true;
+	}
+	return egi_fault_chain_install(egi_fault_handle);
+}
+
+void egi_fault_arm(struct egi_recovery *recovery, unsigned mode)
+{
+	/* Without memory for the handler's stack faults stay the process's. */
+	if (egi_fault_pad_enter((mode & EG_FAULT_STACK) != 0))
+		recovery->faults = mode;
+}
+
+void egi_fault_disarm(void)
+{
+	egi_fault_pad_leave();
+}
+
+void egi_fault_close(void)
+{
+	struct egi_fault_pad *pad = egi_thread_self.pad;
+
+	/* Unless what was unwound ran inside what is still running in the zone. */
+	if (pad && (uintptr_t)__builtin_frame_address(0) > pad->zone_high)
+		egi_fault_pad_close_zone(pad);
+}
+
+void egi_fault_exit_thread(void)
+{
+	egi_fault_pad_exit_thread();
+}
+
+#else
+
+static int prepare(void)
+{
+	(void)is_learned;
+	return -ENOTSUP;
+}
+
+void egi_fault_arm(struct egi_recovery *recovery, unsigned mode)
+{
+	(void)recovery;
+	(void)mode;
+}
+
+void egi_fault_disarm(void)
+{
+}
+
+void egi_fault_close(void)
+{
+}
+
+void egi_fault_exit_thread(void)
+{
+}
+
+#endif
+
+int egi_fault_prepare(unsigned mode)
+{
+	int err;
+
+	if (mode <= EG_FAULT_OFF)
+		return 0;
+	egi_mutex_lock(&lock);
+	err = prepare();
+	egi_mutex_unlock(&lock);
+	return err;
+}
+
+int eg_fault_set_mode(unsigned mode)
+{
+	int err;
+
+	if (!egi_fault_is_mode(mode))
+		return -EINVAL;
+	err = egi_fault_prepare(mode);
+	if (err)
+		return err;
+	/* [K1] release: what was learned of the process before the mode; pairs with [K2]. */
+	egi_store_release_u32(&egi_fault_process_mode, mode);
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_FAULT_H
+#define EGI_FAULT_H
+
+/*
+ * Faults as errors of tasks. A signal handler looks at what happened, and if the task may be ended there, changes where
+ * the interrupted thread goes on: in a function of ours, on the task's stack, which makes the error and unwinds as a
+ * panic does. The handler itself never jumps, so the kernel restores signal mask and stack.
+ *
+ *   fault.c          modes; what a thread does before and after it runs tasks
+ *   fault_handler.c  the handler, and where the thread lands
+ *   fault_judge.c    what a fault is, and whether its frames may be given up (fault_libc.c: whose code they are)
+ *   fault_chain.c    the handlers that were there before
+ *   fault_pad.c      the stack for the handler, and the zone that catches stack overflows
+ */
+
+#include <errgroup/fault.h>
+
+#include "atomic.h"
+#include "panic.h"
+
+/* Whether it is a mode: of the process, or of a group, where 0 stands for the process's. */
+bool egi_fault_is_mode(unsigned mode);
+
+/*
+ * Makes the process ready for a mode. Return: 0, or what eg_fault_set_mode returns; nothing is needed for 0 and
+ * EG_FAULT_OFF.
+ */
+int egi_fault_prepare(unsigned mode);
+
+extern uint32_t egi_fault_process_mode;
+
+/* Called by the next two. */
+void egi_fault_arm(struct egi_recovery *recovery, unsigned mode);
+void egi_fault_disarm(void);
+
+/* Before and after a thread runs tasks of a group that has that mode. */
+static inline void egi_fault_enter(struct egi_recovery *recovery, unsigned mode)
+{
+	if (mode == 0)
+		mode = egi_load_acquire_u32(&egi_fault_process_mode); /* [K2] acquire: pairs with [K1] */
+	recovery->faults = 0;
+	if (EGI_UNLIKELY(mode > EG_FAULT_OFF))
+		egi_fault_arm(recovery, mode);
+}
+
+static inline void egi_fault_leave(const struct egi_recovery *recovery)
+{
+	if (EGI_UNLIKELY(recovery->faults != 0))
+		egi_fault_disarm();
+}
+
+/* A task was unwound: what was opened for that is closed again. */
+void egi_fault_close(void);
+
+/* The calling thread ends. */
+void egi_fault_exit_thread(void);
+
+/* Around fork, and in the child: the tasks that the forking thread was in are no longer recovered. */
+void egi_fault_lock(void);
+void egi_fault_unlock(void);
+void egi_fault_start_child(void);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "fault_chain.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base.h"
+
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+#define SIGNALS_COUNT (sizeof(signals) / sizeof(signals[0]))
+
+static struct sigaction before[SIGNALS_COUNT];
+static bool is_installed;
+
+static struct sigaction *before_of(int signal)
+{
+	for (size_t i = 0; i < SIGNALS_COUNT; i++)
+		if (signals[i] == signal)
+			return &before[i];
+	return NULL;
+}
+
+static bool is_ours(const struct sigaction *action, void (*handler)(int, siginfo_t *, void *))
+{
+	return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == handler;
+}
+
+int egi_fault_chain_install(void (*handler)(int signal, siginfo_t *info, void *context))
+{
+	struct sigaction ours, now;
+
+	for (size_t i = 0; i < SIGNALS_COUNT; i++) {
+		if (sigaction(signals[i], NULL, &now))
+			return -errno;
+		if (is_installed && !is_ours(&now, handler))
+			return -EBUSY;
+		if (!is_installed)
+			before[i] = now;
+	}
+	if (is_installed)
+		return 0;
+	is_installed = true;
+	for (size_t i = 0; i < SIGNALS_COUNT; i++) {
+		memset(&ours, 0, sizeof(ours));
+		ours.sa_sigaction = handler;
+		/* Not blocked meanwhile: the handler reads what may fault. */
+		ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | (before[i].sa_flags & SA_RESTART);
+		sigemptyset(&ours.sa_mask);
+		if (sigaction(signals[i], &ours, NULL))
+			return -errno;
+	}
+	return 0;
+}
+
+/* Whether an instruction raised the signal, which it does again when it is tried again. */
+static bool is_synchronous(const siginfo_t *info)
+{
+	return info->si_code > 0 && (info->si_signo != SIGBUS || info->si_code != BUS_MCEERR_AO);
+}
+
+void egi_fault_chain_end(int signal, siginfo_t *info)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = SIG_DFL;
+	sigaction(signal, &action, NULL);
+	/* It arrives when the handler returns. */
+	if (info)
+		syscall(SYS_rt_tgsigqueueinfo, getpid(), (pid_t)syscall(SYS_gettid), signal, info);
+}
+
+void egi_fault_chain_pass(int signal, siginfo_t *info, void *context)
+{
+	struct sigaction *saved = before_of(signal), action = *saved;
+	sigset_t mask;
+
+	if (action.sa_handler == SIG_IGN && !is_synchronous(info))
+		return;
+	/* The kernel does not let a fault be ignored either. */
+	if (action.sa_handler == SIG_IGN || action.sa_handler == SIG_DFL) {
+		egi_fault_chain_end(signal, is_synchronous(info) ? NULL : info);
+		return;
+	}
+	if ((action.sa_flags & (int)SA_RESETHAND) != 0)
+		saved->sa_handler = SIG_DFL;
+	/* The mask from before comes back with the context. */
+	mask = action.sa_mask;
+	if ((action.sa_flags & SA_NODEFER) == 0)
+		sigaddset(&mask, signal);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	if ((action.sa_flags & SA_SIGINFO) != 0)
+		action.sa_sigaction(signal, info, context);
+	else
+		action.sa_handler(signal);
+}

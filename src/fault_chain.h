@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_FAULT_CHAIN_H
+#define EGI_FAULT_CHAIN_H
+
+/*
+ * The handlers of the process for signals that faults raise: put in front of those that are there, to which all is
+ * handed on that is not ours to recover.
+ */
+
+#include <signal.h>
+#include <stdbool.h>
+#include <ucontext.h>
+
+/*
+ * Puts a handler in front, or, the second time, looks whether it still is. Under a lock of the caller's.
+ * Return: 0; -EBUSY when somebody has replaced it.
+ */
+int egi_fault_chain_install(void (*handler)(int signal, siginfo_t *info, void *context));
+
+/* In that handler: does what would have happened without it. */
+void egi_fault_chain_pass(int signal, siginfo_t *info, void *context);
+
+/*
+ * In that handler: has the process end by the signal, with what is in the context.
+ *
+ * @info  of a signal that was sent, which is sent again; NULL: the interrupted instruction raises it again
+ */
+void egi_fault_chain_end(int signal, siginfo_t *info);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handler, and where a thread lands whose task has faulted.
+ *
+ *   the task's stack                       the handler's stack
+ *   task: faults
+ *                                          egi_fault_handle: looks, writes down the trace,
+ *                                          changes the context, returns
+ *   fault_land: makes the error, tells the hook,
+ *     makes the deferred calls, jumps
+ *   worker: the next task
+ */
+#include "fault_handler.h"
+
+#include "fault_pad.h"
+
+#if EGI_FAULT_HAS_MACHINE
+
+#include <errgroup/fault.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault_chain.h"
+#include "fault_judge.h"
+#include "fault_libc.h"
+#include "guard.h"
+#include "verify.h"
+
+/* What has to be left of a stack to land on it. */
+#define LANDING_ROOM ((uintptr_t)32 * 1024)
+
+static pid_t process;
+
+void egi_fault_start_process(void)
+{
+	process = getpid();
+}
+
+/*
+ * Landing
+ */
+
+#define PREFIX "fault: "
+#define TEXT_SIZE 1024
+#define ASSERT_SIZE (TEXT_SIZE - 32) /* room for the words around it */
+
+/* What a failed assert says is "program: file:line: function: Assertion `expression' failed." */
+static void assert_read(void *arg)
+{
+	const char *text = egi_libc_abort_message(), *begin, *end;
+	const char *label = "Assertion `", *name = program_invocation_short_name;
+	char line[ASSERT_SIZE], *message = arg;
+	size_t length, size;
+
+	if (!text)
+		return;
+	length = strnlen(text, sizeof(line) - 1);
+	memcpy(line, text, length);
+	line[length] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	text = line;
+	size = strlen(name);
+	if (strncmp(text, name, size) == 0 && strncmp(text + size, ": ", 2) == 0)
+		text += size + 2;
+	begin = strstr(text, label);
+	end = begin ? strstr(begin, "' failed.") : NULL;
+	if (end && begin - text >= 2) {
+		int where = (int)(begin - text) - 2;
+
+		begin += strlen(label);
+		snprintf(message, TEXT_SIZE, PREFIX "assertion failed: %.*s (%.*s)", (int)(end - begin),
+			 begin, where, text);
+	} else {
+		snprintf(message, TEXT_SIZE, PREFIX "assertion failed: %s", text);
+	}
+}
+
+static const char *kind_text(enum egi_fault_kind kind)
+{
+	switch (kind) {
+	case EGI_FAULT_NIL:
+		return PREFIX "nil pointer dereference";
+	case EGI_FAULT_NIL_CALL:
+		return PREFIX "call of a nil pointer";
+	case EGI_FAULT_DIVISION:
+		return PREFIX "integer division by zero";
+	case EGI_FAULT_ABORT:
+		return PREFIX "abort() called";
+	case EGI_FAULT_ASSERT:
+		return PREFIX "assertion failed";
+	case EGI_FAULT_WILD_CALL:
+		return PREFIX "call of a wild pointer";
+	case EGI_FAULT_BUS:
+		return PREFIX "bus error";
+	case EGI_FAULT_ILLEGAL:
+		return PREFIX "illegal instruction";
+	case EGI_FAULT_FLOAT:
+		return PREFIX "floating-point exception";
+	case EGI_FAULT_STACK_OVERFLOW:
+		return PREFIX "stack overflow";
+	default:
+		return PREFIX "wild pointer";
+	}
+}
+
+static eg_error *make_error(const struct egi_fault_pad *pad)
+{
+	struct egi_backtrace *trace = egi_backtrace_create(&pad->record);
+	char text[TEXT_SIZE];
+	eg_error *error;
+
+	strcpy(text, kind_text(pad->kind));
+	/* Another thread's failing assert may take the message away at any moment. */
+	if (pad->kind == EGI_FAULT_ASSERT && !egi_guard_run(assert_read, text))
+		strcpy(text, kind_text(pad->kind));
+	error = egi_error_make_plain(EG_ERROR_FAULT, EG_EFAULTED, NULL, trace, text);
+	egi_error_set_signal(error, pad->signal);
+	return error;
+}
+
+/* Ends the process as if the fault had not been recovered: the handler has it happen again. */
+static void end_by_fault(void)
+{
+	struct egi_fault_pad *pad = egi_thread_self.pad;
+
+	pad->ending = pad->signal;
+	syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), pad->signal);
+	egi_die("internal: a fault did not end the process");
+}
+
+static void fault_land(void *arg)
+{
+	struct egi_recovery *recovery = arg;
+
+	egi_recovery_unwind(recovery, make_error(egi_thread_self.pad), end_by_fault);
+}
+
+static void guard_land(void *arg)
+{
+	egi_guard_land(arg);
+}
+
+/*
+ * Handling
+ */
+
+struct look {
+	const ucontext_t *context;
+	struct egi_recovery *recovery;
+	struct egi_guard *guard; /* of the program's arguments; NULL: none */
+	struct egi_fault_pad *pad;
+	enum egi_fault_kind kind;
+	bool is_recoverable;
+};
+
+/* Leaves out frames of the C library that say nothing, unless where the trace is cut would move. */
+static void record_skip(struct egi_backtrace_record *record, unsigned frames)
+{
+	if (record->elided > 0 || frames >= record->count)
+		return;
+	record->count -= frames;
+	memmove(record->frames, record->frames + frames, record->count * sizeof(record->frames[0]));
+}
+
+static void look_closely(void *arg)
+{
+	struct look *look = arg;
+	unsigned raising_frames;
+
+	if (look->guard) {
+		look->is_recoverable = egi_fault_is_guarded(look->context, look->guard);
+		return;
+	}
+	if (!egi_fault_is_open(look->context, look->recovery, &look->kind, &raising_frames) ||
+	    !egi_fault_is_wanted(look->kind, look->recovery->faults))
+		return;
+	egi_backtrace_record_interrupted(look->context, look->recovery->stop, &look->pad->record);
+	record_skip(&look->pad->record, raising_frames);
+	look->is_recoverable = true;
+}
+
+/*
+ * Finds where on the thread's stack there is room to land. After an overflow that is the zone, in which nobody has
+ * anything, wherever the stack pointer is.
+ */
+static bool find_room(struct egi_fault_pad *pad, const ucontext_t *context, bool is_overflow,
+		      uintptr_t *ret_sp)
+{
+	uintptr_t sp = egi_machine_sp(context) - EGI_RED_ZONE, low = pad->low;
+
+	if (is_overflow) {
+		*ret_sp = pad->zone_high;
+		return egi_fault_pad_open_zone(pad);
+	}
+	if (sp <= low || sp >= pad->high)
+		return false;
+	if (pad->zone_high && !pad->zone_is_open) {
+		low = pad->zone_high;
+		if (sp > low && sp - low < LANDING_ROOM && egi_fault_pad_open_zone(pad))
+			low = pad->low;
+	}
+	*ret_sp = sp;
+	return sp > low && sp - low >= LANDING_ROOM;
+}
+
+/* Whether a task of this process runs on the calling thread, and its faults are to be recovered. */
+static bool is_armed(const struct egi_recovery *recovery, const struct egi_fault_pad *pad)
+{
+	return recovery && pad && pad->in_use && recovery->faults != 0 && recovery->nopanic == 0 &&
+	       recovery->thread == egi_thread_self.id && recovery->fork_count == egi_thread_fork_count &&
+	       process == getpid() && !egi_is_dying;
+}
+
+/* The guard that the task's code runs under, if the library is calling what the task gave it. */
+static struct egi_guard *guard_of(const struct egi_recovery *recovery)
+{
+	struct egi_guard *guard = egi_thread_self.guard;
+
+	return guard && (uintptr_t)guard->frame < (uintptr_t)recovery->entry ? guard : NULL;
+}
+
+/* Return: false, with the context as it was, when the fault is not ours. */
+static bool recover(int signal, const siginfo_t *info, ucontext_t *context)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+	struct egi_fault_pad *pad = egi_thread_self.pad;
+	struct look look = {context, recovery, NULL, pad, EGI_FAULT_NONE, false};
+	bool is_overflow = false;
+	uintptr_t sp;
+
+	if (!is_armed(recovery, pad))
+		return false;
+	look.kind = egi_fault_classify(signal, info, context);
+	if (look.kind == EGI_FAULT_NONE)
+		return false;
+	/* A fault while this handler looks at another: it gives up that one. */
+	if (egi_thread_self.guard &&
+	    egi_fault_pad_is_on_stack(pad, (uintptr_t)egi_thread_self.guard->frame)) {
+		egi_machine_call(context, guard_land, egi_thread_self.guard,
+				 egi_machine_sp(context) - EGI_RED_ZONE, NULL);
+		return true;
+	}
+	if (signal == SIGSEGV && egi_fault_is_overflow(pad, info, context)) {
+		look.kind = EGI_FAULT_STACK_OVERFLOW;
+		is_overflow = true;
+	}
+	look.guard = is_overflow || look.kind == EGI_FAULT_ABORT ? NULL : guard_of(recovery);
+	if (!egi_guard_run(look_closely, &look) || !look.is_recoverable)
+		return false;
+	if (look.guard) {
+		egi_machine_call(context, guard_land, look.guard, egi_machine_sp(context) - EGI_RED_ZONE,
+				 NULL);
+		return true;
+	}
+	if (!find_room(pad, context, is_overflow, &sp))
+		return false;
+	pad->kind = look.kind;
+	pad->signal = signal;
+	egi_machine_save(context, &pad->state);
+	egi_machine_call(context, fault_land, recovery, sp, &recovery->fpenv);
+	return true;
+}
+
+void egi_fault_handle(int signal, siginfo_t *info, void *arg)
+{
+	struct egi_fault_pad *pad = egi_thread_self.pad;
+	ucontext_t *context = arg;
+	int saved = errno;
+
+	if (pad && pad->ending == signal) {
+		egi_machine_restore(context, &pad->state);
+		egi_fault_chain_end(signal, signal == SIGABRT ? info : NULL);
+	} else if (!recover(signal, info, context)) {
+		egi_fault_chain_pass(signal, info, context);
+	}
+	errno = saved;
+}
+
+#else
+
+void egi_fault_handle(int signal, siginfo_t *info, void *arg)
+{
+	(void)signal;
+	(void)info;
+	(void)arg;
+}
+
+void egi_fault_start_process(void)
+{
+}
+
+#endif

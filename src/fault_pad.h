@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_FAULT_PAD_H
+#define EGI_FAULT_PAD_H
+
+/*
+ * What a thread has so that its faults can be handled: a stack for the signal handler, room to write down what
+ * happened, and the bounds of its own stack.
+ *
+ *   low                                                                          high
+ *   | glibc's guard | zone |              the thread's stack                        |      crew threads
+ *
+ *   | guard | the handler's stack | struct egi_fault_pad |                                 one mapping
+ *
+ * The zone is 256 KiB at the low end of the stack that nobody may touch. A stack overflow hits it while there is still
+ * room below: the zone is opened for what has to run on that stack until the task has ended, and closed again.
+ *
+ * A crew thread keeps its pad in use until it ends. A thread of the program, which helps while it waits, has its own
+ * alternate stack back when it has helped.
+ */
+
+#include <signal.h>
+
+#include "backtrace.h"
+#include "fault_machine.h"
+#include "thread.h"
+
+#if EGI_FAULT_HAS_MACHINE
+
+enum egi_fault_kind {
+	EGI_FAULT_NONE, /* not one that is recovered */
+	EGI_FAULT_NIL,
+	EGI_FAULT_NIL_CALL,
+	EGI_FAULT_DIVISION,
+	EGI_FAULT_ABORT,
+	EGI_FAULT_ASSERT,
+	EGI_FAULT_WILD,
+	EGI_FAULT_WILD_CALL,
+	EGI_FAULT_BUS,
+	EGI_FAULT_ILLEGAL,
+	EGI_FAULT_FLOAT,
+	EGI_FAULT_STACK_OVERFLOW
+};
+
+struct egi_fault_pad {
+	void *mapping;
+	size_t mapping_size;
+	stack_t stack;  /* the handler's */
+	stack_t before; /* the thread's, while `stack` is in use */
+	unsigned users; /* worker runs, one within another */
+	bool in_use;
+
+	uintptr_t low, high; /* of the thread's own stack, without its guard */
+	uintptr_t zone_high; /* the zone is [low, zone_high); 0: there is none */
+	bool zone_is_open;
+
+	/* the fault that is being handled, from the handler to where the thread lands */
+	enum egi_fault_kind kind;
+	int signal;
+	int ending; /* this signal is raised in order to end the process by the fault itself */
+	struct egi_machine_state state;
+	struct egi_backtrace_record record;
+};
+
+/* Has the calling thread's faults handled, on top of what it does already. Return: false without memory. */
+bool egi_fault_pad_enter(bool with_zone);
+void egi_fault_pad_leave(void);
+
+/* Whether an address lies on the handler's stack. */
+bool egi_fault_pad_is_on_stack(const struct egi_fault_pad *pad, uintptr_t address);
+
+/* Opens the zone, in the signal handler; and closes it, once the task that overflowed has ended. */
+bool egi_fault_pad_open_zone(struct egi_fault_pad *pad);
+void egi_fault_pad_close_zone(struct egi_fault_pad *pad);
+
+/* The calling thread ends. */
+void egi_fault_pad_exit_thread(void);
+
+#endif
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_LIVE_H
+#define EGI_LIVE_H
+
+/*
+ * Whether the frame to which a task would be unwound is still there.
+ *
+ * It is not when a task has left its worker behind: by longjmp to a buffer that the program set before it began to
+ * wait. The thread is then in no task any more, and does not know. Where the stack is walked up to the address at which
+ * the worker called the task, it shows: the function there is none of the library's now.
+ */
+
+#include "unwind_step.h"
+
+enum egi_live {
+	EGI_LIVE,
+	EGI_LIVE_GONE,
+	EGI_LIVE_UNKNOWN /* the stack cannot be walked, or the library's code not be told from the program's */
+};
+
+/*
+ * Steps from a frame of a task to the one that called the task, and says what it is. Async-signal-safe.
+ *
+ * @stop  in the stack frame that called the task
+ */
+enum egi_live egi_live_walk(struct egi_unwind *unwind, const void *stop);
+
+/* The same from the caller's frame. */
+enum egi_live egi_live_look(const void *stop);
+
+#endif

@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Faults in programs built by other compilers, with other options: builds test/fault_runner.c in each way, runs it, and
+# speaks TAP, a case for each way.
+#
+#     sh test/faultmatrix.sh [BUILD]        BUILD is build/ unless given; its library is the one that is used
+#
+# {gcc, clang} x {-O0, -O2, -O3 -flto} x _FORTIFY_SOURCE {0, 2, 3} x {no sanitizer, address, thread, undefined},
+# without _FORTIFY_SOURCE at -O0, which ignores it. For ThreadSanitizer, which has to see the library's
+# synchronisation, the library is built along. Last, the library in the program itself, optimised across files.
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+build=${1:-$top/build}
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+cd "$top" || exit 1
+# shellcheck source=test/packages.sh
+. "$top/test/packages.sh"
+need_packages gcc clang libclang-rt-dev lld libck-dev >&2 || exit 1
+
+# Sanitizers are to leave the signals to the library, and not to find what the runner does on purpose.
+ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=0:allow_user_segv_handler=1"
+UBSAN_OPTIONS="halt_on_error=0:print_summary=0"
+TSAN_OPTIONS="halt_on_error=0:exitcode=66:report_signal_unsafe=0"
+export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+
+number=0
+failed=0
+result() {
+    number=$((number + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $number - $2"
+    else
+        echo "not ok $number - $2"
+        grep -v '^ok' "$scratch/output" | tail -n 30 | sed 's/^/# /'
+        failed=1
+    fi
+}
+
+language="-std=gnu11 -D_GNU_SOURCE -g -pthread -Iinclude"
+program="test/fault_runner.c test/fault_kinds.c"
+library_options="-DEGI_BUILD -Isrc -fno-strict-aliasing -ftls-model=initial-exec -fvisibility=hidden"
+shared="-L$build/src -Wl,-rpath,$build/src -lerrgroup"
+
+# The library's objects, into a folder: compiler, folder, options.
+build_library() {
+    mkdir -p "$2"
+    for source in src/*.c; do
+        echo "$source"
+    done | xargs -P "$(nproc)" -I '{}' sh -c "
+        $1 $language $library_options $3 -c '{}' -o \"$2/\$(basename '{}' .c).o\" || exit 255" >"$scratch/output" 2>&1
+}
+
+# try COMPILER LEVEL FORTIFY SANITIZER
+try() {
+    options="$2"
+    libraries=$shared
+    [ "$3" -eq 0 ] || options="$options -D_FORTIFY_SOURCE=$3"
+    case $1$2 in clang*lto) options="$options -fuse-ld=lld" ;; esac
+    case $4 in
+    none) ;;
+    # As the runner divides by zero on purpose, the division still has to happen after it was reported.
+    thread) options="$options -fsanitize=thread" libraries="$scratch/$1-tsan/*.o -ldl" ;;
+    *) options="$options -fsanitize=$4" ;;
+    esac
+    # shellcheck disable=SC2086
+    $1 $language $options $program $libraries -lm -o "$scratch/program" >"$scratch/output" 2>&1 &&
+        "$scratch/program" 2000 500 20 >"$scratch/output" 2>&1
+    result $? "$1 $2, fortify $3, sanitizer $4"
+}
+
+echo 1..58
+for compiler in gcc clang; do
+    build_library $compiler "$scratch/$compiler-tsan" "-O1 -fsanitize=thread -Itest/tsan"
+    for sanitizer in none address thread undefined; do
+        try $compiler -O0 0 $sanitizer
+        for fortify in 0 2 3; do
+            try $compiler -O2 $fortify $sanitizer
+            try $compiler "-O3 -flto" $fortify $sanitizer
+        done
+    done
+    rm -rf "$scratch/$compiler-tsan"
+done
+
+for compiler in gcc clang; do
+    options="-O3 -flto"
+    [ $compiler = gcc ] || options="$options -fuse-ld=lld"
+    build_library $compiler "$scratch/$compiler-lto" "$options"
+    # shellcheck disable=SC2086
+    $compiler $language $options $program "$scratch/$compiler-lto"/*.o -ldl -lm -o "$scratch/program" \
+        >"$scratch/output" 2>&1 && "$scratch/program" 2000 500 20 >"$scratch/output" 2>&1
+    result $? "$compiler $options, the library in the program"
+    rm -rf "$scratch/$compiler-lto"
+done
+exit $failed
