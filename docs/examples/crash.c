@@ -1,40 +1,125 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crash: a task that panics beside tasks that do not.
+ * crash: tasks that fail in every way a program can, beside tasks that do not.
  *
- * Seven orders are priced. One has a quantity that makes no sense, which is found out several calls deep.
- * The panic ends that task and becomes the group's error; the others are not disturbed. Then the error is
- * printed: the message, the functions that led to it with file and line, and the place that created the
- * task.
+ *     crash [KIND...]          nil division abort assert wild call overflow panic; all of them unless some are given
+ *
+ * For each kind seven orders are priced. The fourth cannot be, and that shows several calls deep: a pointer is nil, a
+ * divisor is zero, an assertion does not hold. That ends its task and becomes the group's error; the other six are
+ * not disturbed. Then the error is printed: what happened, the functions that led to it with file and line, and the
+ * place that created the task. The exit status is 1.
  */
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <errgroup.h>
 
+/* The assertion that does not hold is there in every build. */
+#undef NDEBUG
+#include <assert.h>
+
 /* Kept as functions of their own, so that the backtrace reads like the source also when optimised. */
 #define KEEP_FRAME __attribute__((noinline))
+
+#define ORDERS 7
+#define ORDERS_BAD 4 /* the number of the one that cannot be priced */
+
+struct customer {
+	int discount;
+};
 
 struct order {
 	int number;
 	int quantity;
 	int price;
 	int total;
+	/* How it goes wrong; volatile, so that the compiler does not see it coming. */
+	void (*fail)(volatile struct order *order);
+	struct customer *volatile customer;
+	volatile int parts;
+	int (*volatile tax)(int);
 };
 
 static atomic_int orders_priced;
 
-static KEEP_FRAME void order_check_quantity(const struct order *order)
+/*
+ * The kinds
+ */
+
+static KEEP_FRAME void order_read_discount(volatile struct order *order)
+{
+	order->price -= order->customer->discount;
+}
+
+static KEEP_FRAME void order_split(volatile struct order *order)
+{
+	order->price = order->price / order->parts;
+}
+
+static KEEP_FRAME void order_give_up(volatile struct order *order)
+{
+	if (order->quantity < 0)
+		abort();
+}
+
+static KEEP_FRAME void order_assert_quantity(volatile struct order *order)
+{
+	assert(order->quantity >= 0);
+}
+
+static KEEP_FRAME void order_add_tax(volatile struct order *order)
+{
+	order->price += order->tax(order->price);
+}
+
+static KEEP_FRAME int order_sum(volatile struct order *order, int depth)
+{
+	volatile char page[4096];
+
+	page[0] = (char)depth;
+	return depth < order->quantity ? 0 : order_sum(order, depth + 1) + page[0];
+}
+
+static KEEP_FRAME void order_sum_up(volatile struct order *order)
+{
+	order->total = order_sum(order, 0);
+}
+
+static KEEP_FRAME void order_check_quantity(volatile struct order *order)
 {
 	if (order->quantity < 0)
 		eg_panic("order %d: quantity %d", order->number, order->quantity);
 }
 
-static KEEP_FRAME int order_compute_total(const struct order *order)
+static const struct kind {
+	const char *name;
+	void (*fail)(volatile struct order *order);
+	struct customer *customer;
+	unsigned fault; /* what has to be recovered for it; a panic needs nothing */
+} kinds[] = {
+    {"nil", order_read_discount, NULL, EG_FAULT_GO},
+    {"division", order_split, NULL, EG_FAULT_GO},
+    {"abort", order_give_up, NULL, EG_FAULT_GO},
+    {"assert", order_assert_quantity, NULL, EG_FAULT_GO},
+    {"wild", order_read_discount, (struct customer *)0x123456789abc, EG_FAULT_ALL},
+    {"call", order_add_tax, NULL, EG_FAULT_GO},
+    {"overflow", order_sum_up, NULL, EG_FAULT_GO | EG_FAULT_STACK},
+    {"panic", order_check_quantity, NULL, 0},
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/*
+ * The orders
+ */
+
+static KEEP_FRAME int order_compute_total(struct order *order)
 {
-	order_check_quantity(order);
+	if (order->fail != NULL)
+		order->fail(order);
 	return order->quantity * order->price;
 }
 
@@ -48,11 +133,9 @@ static int order_price(eg_ctx *ctx, void *arg)
 	return 0;
 }
 
-static KEEP_FRAME void orders_submit(eg_group *group, struct order *orders, int count)
+static KEEP_FRAME void orders_submit(eg_group *group, struct order *orders)
 {
-	int i;
-
-	for (i = 0; i < count; i++) {
+	for (int i = 0; i < ORDERS; i++) {
 		int error = eg_group_go(group, order_price, &orders[i]);
 
 		if (error != 0)
@@ -60,26 +143,68 @@ static KEEP_FRAME void orders_submit(eg_group *group, struct order *orders, int 
 	}
 }
 
-int main(void)
+/* Return: whether all orders could be priced. */
+static int kind_run(const struct kind *kind)
 {
-	struct order orders[] = {
-	    {.number = 1, .quantity = 3, .price = 20},  {.number = 2, .quantity = 1, .price = 99},
-	    {.number = 3, .quantity = 10, .price = 5},  {.number = 4, .quantity = -2, .price = 7},
-	    {.number = 5, .quantity = 4, .price = 12},  {.number = 6, .quantity = 2, .price = 50},
-	    {.number = 7, .quantity = 100, .price = 1},
-	};
-	const int count = (int)(sizeof(orders) / sizeof(orders[0]));
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	struct order orders[ORDERS];
 	eg_group group = EG_GROUP_INIT;
 	int error;
 
-	eg_group_set_limit(&group, 2);
-	orders_submit(&group, orders, count);
+	memset(orders, 0, sizeof(orders));
+	for (int i = 0; i < ORDERS; i++) {
+		orders[i].number = i + 1;
+		orders[i].quantity = 3;
+		orders[i].price = 20;
+	}
+	orders[ORDERS_BAD - 1].quantity = -2;
+	orders[ORDERS_BAD - 1].fail = kind->fail;
+	orders[ORDERS_BAD - 1].customer = kind->customer;
+
+	/* A stack overflow is recovered on the library's own threads, so main only waits. */
+	options.limit = 2;
+	options.flags = EG_GROUP_NO_HELP;
+	options.fault = kind->fault;
+	error = eg_group_init(&group, NULL, &options);
+	if (error != 0) {
+		fprintf(stderr, "crash: %s\n", eg_strerror(error));
+		return 0;
+	}
+	atomic_store(&orders_priced, 0);
+	orders_submit(&group, orders);
 	error = eg_group_wait(&group);
 
-	printf("%d of %d orders priced\n", atomic_load(&orders_priced), count);
+	printf("%s: %d of %d orders priced\n", kind->name, atomic_load(&orders_priced), ORDERS);
 	fflush(stdout);
-	if (error != 0)
-		eg_error_print(eg_group_error(&group), stderr);
+	eg_error_print(eg_group_error(&group), stderr);
 	eg_group_destroy(&group);
-	return error != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return error == 0;
+}
+
+static const struct kind *kind_find(const char *name)
+{
+	for (size_t k = 0; k < KINDS; k++)
+		if (strcmp(kinds[k].name, name) == 0)
+			return &kinds[k];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	int all_priced = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (kind_find(argv[i]) == NULL) {
+			fprintf(stderr, "crash: no such kind: %s\nkinds:", argv[i]);
+			for (size_t k = 0; k < KINDS; k++)
+				fprintf(stderr, " %s", kinds[k].name);
+			fputc('\n', stderr);
+			return 2;
+		}
+	}
+	for (int i = 1; i < argc; i++)
+		all_priced &= kind_run(kind_find(argv[i]));
+	for (size_t k = 0; argc == 1 && k < KINDS; k++)
+		all_priced &= kind_run(&kinds[k]);
+	return all_priced ? EXIT_SUCCESS : EXIT_FAILURE;
 }
