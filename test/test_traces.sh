@@ -241,8 +241,9 @@ stripped_shows_places() {
 }
 
 # The commands that eg_error_frame(3) shows. eu-addr2line says of an inlined call also where, which frames do not.
+# resolve BUILD-ID TEXT FILE TOOL
 resolve() {
-    sed -n "s/.*[	(]$1+\\(0x[0-9a-f]*\\).*/\\1/p" "$2" | $4 -f -i -e "$3" |
+    sed -n "s/.*+\\(0x[0-9a-f]*\\).*build-id $1)\$/\\1/p" "$2" | $4 -f -i -e "$3" |
         sed 'N; s/ inlined at [^\n]*//; s|\n[^\n]*/|\n|; s/\n/ /; s/:\([0-9]*\):[0-9]*$/:\1/; s/ (discriminator.*//'
 }
 
@@ -261,13 +262,13 @@ stripped_resolves() {
     objcopy --only-keep-debug program.full elsewhere/program.debug
     with_lines full.out
     frames_of_text full.out | sed 's/^\(main\|__libc.*\|start_thread\|clone3*\|??\).*//; /^$/d' >expected
+    id=$(sed -n 's/.*(build-id \([0-9a-f]*\))$/\1/p' out | head -n 1)
     for file in program.full elsewhere/program.debug; do
-        resolve program out $file "$tool" >resolved
+        resolve "$id" out $file "$tool" >resolved
         head -n "$(wc -l <expected)" resolved | diff expected -
     done
     if command -v eu-readelf >/dev/null; then
-        eu-readelf -n elsewhere/program.debug |
-            grep -q "Build ID: $(sed -n 's/.*(build-id \([0-9a-f]*\)).*/\1/p' out | head -n 1)"
+        eu-readelf -n elsewhere/program.debug | grep -q "Build ID: $id"
     fi
 }
 
