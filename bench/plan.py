@@ -106,7 +106,7 @@ SMALLER = {("pending_memory", "go-errgroup"): MILLION, ("pending_memory", "openm
 # ever.
 Effort = namedtuple("Effort", "runs_min runs_max share_s most_s call_s total_s")
 
-FULL = Effort(runs_min=5, runs_max=61, share_s=0.8, most_s=6.0, call_s=0.25, total_s=600)
+FULL = Effort(runs_min=5, runs_max=61, share_s=0.8, most_s=4.0, call_s=0.25, total_s=900)
 QUICK = Effort(runs_min=3, runs_max=9, share_s=0.12, most_s=0.2, call_s=0.05, total_s=35)
 
 SETTLED = 0.02
