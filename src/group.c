@@ -259,7 +259,7 @@ static inline int go(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site 
 {
 	struct eg_group_state *state;
 
-	if (EGI_UNLIKELY(!group || !fn || !egi_task_fits(fn)))
+	if (EGI_UNLIKELY(!group || !egi_task_is_plain(fn)))
 		return go_slow(group, fn, arg, site);
 	state = group_state(group);
 	if (EGI_UNLIKELY(!state || !egi_submit_spill(state, egi_task_make(fn, arg, number))))
