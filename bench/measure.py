@@ -21,6 +21,7 @@ class Sampler:
         self.program = program
         self.size = size
         self.rows = []  # a tuple of figures for each run, or a list of pairs for a curve
+        self.calls = 0
         self.spent_s = 0.0
         self.run_s = None  # how long a run takes
         self.failure = None
@@ -32,7 +33,7 @@ class Sampler:
         if self.run_s is None or case.single or case.output == plan.CURVE:
             return 1
         fit = int(effort.call_s / max(self.run_s, 1e-6))
-        return max(1, min(fit, effort.runs_max - len(self.rows)))
+        return max(1, min(fit, effort.call_runs, effort.runs_max - len(self.rows)))
 
     def judge(self, case, effort):
         count = len(self.rows)
@@ -40,7 +41,8 @@ class Sampler:
         if case.single and self.spent_s >= effort.share_s:
             self.is_done = True
             return
-        is_settled = count >= effort.runs_min and has_settled([key_figure(row) for row in self.rows])
+        is_settled = (count >= effort.runs_min and self.calls >= effort.calls_min
+                      and has_settled([key_figure(row) for row in self.rows]))
         is_late = count >= effort.runs_min and self.spent_s >= effort.share_s
         self.is_done = is_settled or is_late or count >= effort.runs_max or self.spent_s >= effort.most_s
 
@@ -91,6 +93,7 @@ def call(sampler, case, workers, effort):
         else:
             sampler.failure = str(error)
         return
+    sampler.calls += 1
     sampler.spent_s += took
     # A process also warms up, once.
     sampler.run_s = took / (runs + 1)

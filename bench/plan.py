@@ -101,15 +101,17 @@ CASES = [
 # less, and their lines say so.
 SMALLER = {("pending_memory", "go-errgroup"): MILLION, ("pending_memory", "openmp-clang"): MILLION}
 
-# How long measuring goes on. A runtime has settled after `runs_min` runs, when the middle fifth of its runs
-# lies within 2% of the median. If it does not, it stops after `share_s` or `runs_max`; and one so slow that
+# How long measuring goes on. A runtime has settled after `runs_min` runs in `calls_min` processes, when the middle
+# fifth of its runs lies within 2% of the median. If it does not, it stops after `share_s` or `runs_max`; and one so slow that
 # it cannot make `runs_min` runs in `most_s` stops at what it has. `call_s` is how long one process should
-# run. After `total_s` the rest is measured with one process each, which keeps a slow machine from taking for
+# run, and `call_runs` the most runs it makes. After `total_s` the rest is measured with one process each, which keeps a slow machine from taking for
 # ever.
-Effort = namedtuple("Effort", "runs_min runs_max share_s most_s call_s total_s")
+Effort = namedtuple("Effort", "runs_min runs_max calls_min share_s most_s call_s call_runs total_s")
 
-FULL = Effort(runs_min=5, runs_max=61, share_s=0.8, most_s=6.0, call_s=0.25, total_s=600)
-QUICK = Effort(runs_min=3, runs_max=9, share_s=0.12, most_s=0.2, call_s=0.05, total_s=35)
+FULL = Effort(runs_min=5, runs_max=60, calls_min=3, share_s=0.8, most_s=4.0, call_s=0.25, call_runs=20,
+              total_s=900)
+QUICK = Effort(runs_min=3, runs_max=9, calls_min=1, share_s=0.12, most_s=0.2, call_s=0.05, call_runs=9,
+               total_s=35)
 
 SETTLED = 0.02
 TIMEOUT_S = 60

@@ -4,8 +4,8 @@
 #include "clock.h"
 
 /* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
-#define CLAIM_SHORT (2 * EGI_MICROSECOND)
-#define CLAIM_LONG (8 * EGI_MICROSECOND)
+#define CLAIM_SHORT (8 * EGI_MICROSECOND)
+#define CLAIM_LONG (18 * EGI_MICROSECOND)
 /* When few tiny tasks are left a worker leaves them for so long: see worker_linger. */
 #define LINGER (40 * EGI_MICROSECOND)
 #define HANDFUL 256

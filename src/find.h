@@ -6,7 +6,7 @@
  * How a worker whose claim is empty finds its next tasks.
  *
  * It claims from the queues of the submitters in turn, one task at first, and twice as many as before while a whole
- * claim takes less than a few microseconds. So long tasks start strictly in order, and the cost of claiming is spread
+ * claim takes less than some microseconds. So long tasks start strictly in order, and the cost of claiming is spread
  * over short ones, whose order is blurred by microseconds at most. A claim that has been held for long is stolen before
  * newer tasks are claimed: its holder has run into a long task, and the rest is older.
  */

@@ -275,32 +275,39 @@ static EGI_NOINLINE int go_tell(struct eg_group_state *state)
 	return 0;
 }
 
-static inline int go(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site, uint32_t number)
+/* The code of a task, when there is nothing to look up. False if there is. */
+static inline bool make_code(struct egi_queue *queue, eg_task_fn *fn, const struct eg_site *site)
 {
-	struct eg_group_state *state;
+	uint32_t number = 0;
 
-	if (EGI_UNLIKELY(!group || !fn || !egi_task_fits(fn)))
+	if (!egi_task_is_plain(fn) || (site && !egi_site_is_known(site, &number)))
+		return false;
+	queue->site = site;
+	queue->fn = fn;
+	queue->code = egi_task_make(fn, NULL, number).code;
+	return true;
+}
+
+int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
+{
+	struct eg_group_state *state = group ? group_state(group) : NULL;
+	struct egi_queue *queue;
+
+	if (EGI_UNLIKELY(!state || !egi_state_is_owner(state)))
 		return go_slow(group, fn, arg, site);
-	state = group_state(group);
-	if (EGI_UNLIKELY(!state || !egi_submit_spill(state, egi_task_make(fn, arg, number))))
+	queue = &state->first_queue;
+	if (EGI_UNLIKELY(site != queue->site || fn != queue->fn) && !make_code(queue, fn, site))
+		return go_slow(group, fn, arg, site);
+	if (EGI_UNLIKELY(!egi_queue_spill(queue, (struct egi_task){queue->code, arg})))
 		return go_slow(group, fn, arg, site);
 	/* [N1] light: a compiler's barrier will do, since nobody is seen to watch where it would not. */
 	egi_fence_compiler();
 	return EGI_LIKELY(egi_crew_is_watching()) ? 0 : go_tell(state);
 }
 
-int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
-{
-	uint32_t number;
-
-	if (EGI_UNLIKELY(!site || !egi_site_is_known(site, &number)))
-		return go_slow(group, fn, arg, site);
-	return go(group, fn, arg, site, number);
-}
-
 int(eg_group_go)(eg_group *group, eg_task_fn *fn, void *arg)
 {
-	return go(group, fn, arg, NULL, 0);
+	return eg_group_go_at(group, fn, arg, NULL);
 }
 
 int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)

@@ -34,7 +34,8 @@ static inline uint32_t egi_site_number(struct eg_site *site)
 static inline bool egi_site_is_known(const struct eg_site *site, uint32_t *ret_number)
 {
 	*ret_number = egi_load_acquire_u32(&site->id); /* [S2] acquire: pairs with [S1] */
-	return *ret_number - 1 < EGI_SITE_NONE - 1;
+	/* Neither 0 nor EGI_SITE_NONE, in one comparison. */
+	return (int32_t)*ret_number > 0;
 }
 
 /* The site of a number, or NULL for 0. Lives as long as the process. */

@@ -189,6 +189,12 @@ static inline void egi_bias_end(struct eg_group_state *state)
 	egi_store_release_u32(&state->busy, 0);
 }
 
+/* Whether the caller is the thread that made the group, which has the first queue. */
+static inline bool egi_state_is_owner(const struct eg_group_state *state)
+{
+	return egi_load_relaxed_u64(&state->owner) == egi_thread_self.id;
+}
+
 /* Whether the caller is the owner of a group that may still be biased. */
 static inline bool egi_bias_is_mine(const struct eg_group_state *state)
 {

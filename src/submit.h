@@ -42,11 +42,4 @@ static inline void egi_submit_tell(struct eg_group_state *state, const struct eg
  */
 bool egi_submit_known(struct eg_group_state *state, struct egi_task task);
 
-/* The fastest case of it, of a thread that made the group and goes on spilling. The caller then looks at the crew. */
-static inline bool egi_submit_spill(struct eg_group_state *state, struct egi_task task)
-{
-	return EGI_LIKELY(egi_load_relaxed_u64(&state->owner) == egi_thread_self.id) &&
-	       EGI_LIKELY(egi_queue_spill(&state->first_queue, task));
-}
-
 #endif

@@ -26,6 +26,12 @@ static inline bool egi_task_fits(eg_task_fn *fn)
 	return ((uint64_t)(uintptr_t)fn & ~EGI_TASK_FN_MASK) == 0;
 }
 
+/* Whether it is a function, and fits for sure: one comparison for both. */
+static inline bool egi_task_is_plain(eg_task_fn *fn)
+{
+	return ((uint64_t)(uintptr_t)fn - 1) >> (EGI_TASK_SITE_SHIFT - 1) == 0;
+}
+
 static inline struct egi_task egi_task_make(eg_task_fn *fn, void *arg, uint32_t site)
 {
 	return (struct egi_task){(uint64_t)(uintptr_t)fn | (uint64_t)site << EGI_TASK_SITE_SHIFT, arg};
