@@ -123,6 +123,7 @@ static struct egi_recovery *recovery_or_die(const char *text)
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	EGI_VERIFY(recovery, text);
+	EGI_VERIFY(recovery != egi_thread_self.no_panic, "panic in a function called when a context is over");
 	return recovery;
 }
 

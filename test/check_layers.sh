@@ -13,11 +13,11 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic clock debuginfo quota task unwind_reader verify
+atomic clock debuginfo quota task unwind_reader verify wheel
 elf_file fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
-box module pool post ring site
+box module pool post ring site timer
 overflow
 unwind_step
 backtrace
@@ -25,7 +25,7 @@ error symbolize
 board ctx failures panic queue report
 claim crew
 announce
-state
+ctx_call ctx_derive ctx_wait signals state
 bias find slots
 worker
 customer submit
