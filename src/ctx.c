@@ -106,15 +106,15 @@ bool egi_ctx_try_ref(eg_ctx *ctx)
 }
 
 /*
- * Gives back a reference. True if it was the last. If nobody can come to the context who has none, a count of one is the
- * caller's own and need not be changed.
+ * Gives back a reference. True if it was the last. If nobody can come to one who has none, a count of one is the caller's
+ * own and need not be changed.
  */
 static bool ctx_put(eg_ctx *ctx)
 {
 	uint32_t refs;
 
 	/* [X3] acquire: what others did before they gave theirs back; pairs with the full order of the other branch. */
-	if (!ctx->is_found && egi_load_acquire_u32(&ctx->refs) == 1)
+	if (!ctx->timed && egi_load_acquire_u32(&ctx->refs) == 1)
 		return true;
 	refs = egi_add_u32(&ctx->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_ctx_unref of a context that is gone");
@@ -134,25 +134,36 @@ static void ctx_leave(eg_ctx *ctx)
 	egi_ctx_lock(ctx->lock);
 	if (egi_load_relaxed_u32(&ctx->err) == 0 && !ctx->ends_apart)
 		LIST_REMOVE(ctx, sibling);
+	ctx->ends_apart = true;
+	if (ctx->fd >= 0)
+		egi_ctx_fd_close(ctx);
 	egi_ctx_unlock(ctx->lock);
+}
+
+/* Gives a context's memory back, and returns its parent, to which it has a reference. */
+static eg_ctx *ctx_free(eg_ctx *ctx)
+{
+	eg_ctx *parent = ctx->parent;
+
+	eg_error_unref(ctx->cause);
+	free(ctx);
+	return parent;
 }
 
 void eg_ctx_unref(eg_ctx *ctx)
 {
 	/* Up the tree in a loop: a branch of any depth may end here. */
 	while (ctx && ctx_put(ctx)) {
-		eg_ctx *parent = ctx->parent;
-
 		ctx_leave(ctx);
-		EGI_ASSERT(LIST_EMPTY(&ctx->children) || egi_load_relaxed_u32(&ctx->err) != 0);
-		if (ctx->fd >= 0)
-			egi_ctx_fd_close(ctx);
-		if (ctx->finish)
-			ctx->finish(ctx);
-		eg_error_unref(ctx->cause);
-		free(ctx);
-		ctx = parent;
+		if (ctx->finish && !ctx->finish(ctx))
+			return;
+		ctx = ctx_free(ctx);
 	}
+}
+
+void egi_ctx_free(eg_ctx *ctx)
+{
+	eg_ctx_unref(ctx_free(ctx));
 }
 
 /* Some deadlines have no thread to see to them: says for a context that is not over whether its own has passed. */

@@ -105,11 +105,12 @@ void egi_ctx_fd_close(eg_ctx *ctx)
 {
 	int saved = errno;
 
-	if (!fd_is_ours(ctx))
-		return;
-	close(ctx->fd);
-	if (ctx->fd_to_write != ctx->fd)
-		close(ctx->fd_to_write);
+	if (fd_is_ours(ctx)) {
+		close(ctx->fd);
+		if (ctx->fd_to_write != ctx->fd)
+			close(ctx->fd_to_write);
+	}
+	ctx->fd = ctx->fd_to_write = -1;
 	errno = saved;
 }
 
