@@ -66,7 +66,7 @@ struct egi_ctx_call {
 	eg_ctx *ctx; /* NULL when there is nothing to unregister; a reference of its own while it is listed */
 	LIST_ENTRY(egi_ctx_call) link;
 	bool *gone; /* the caller's: set by a function that unregisters itself, whose call may then be gone */
-	const struct egi_thread *caller;
+	uint64_t caller; /* the thread that is calling it */
 	uint32_t state;
 	uint32_t fork_count; /* in which process it is being called */
 	uint32_t lock;       /* of the tree: the context itself may be gone */

@@ -256,25 +256,31 @@ static void a_handler_that_somebody_put_in_place_meanwhile_is_left_alone(void **
  * Refusals, parents, forks
  */
 
-static void signals_that_cannot_be_used_are_refused(void **state)
+static void in_child_refused(void *arg)
 {
 	static const int refused[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
 				      SIGSYS,  SIGABRT, 0,       -1,     65,     32,     INT_MAX};
 	eg_ctx *ctx = NULL;
 
-	(void)state;
+	(void)arg;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		int list[] = {SIGUSR1, refused[i]};
 		struct sigaction action;
 
-		assert_int_equal(eg_ctx_with_signals(NULL, list, 2, &ctx), -EINVAL);
-		assert_int_equal(sigaction(SIGUSR1, NULL, &action), 0);
-		assert_true(action.sa_handler == SIG_DFL);
+		EXPECT(eg_ctx_with_signals(NULL, list, 2, &ctx) == -EINVAL);
+		EXPECT(sigaction(SIGUSR1, NULL, &action) == 0);
+		EXPECT(action.sa_handler == SIG_DFL);
 	}
-	assert_int_equal(eg_ctx_with_signals(NULL, NULL, 1, &ctx), -EINVAL);
-	assert_int_equal(eg_ctx_with_signals(NULL, ends, 0, &ctx), -EINVAL);
-	assert_int_equal(eg_ctx_with_signals(NULL, ends, 2, NULL), -EINVAL);
-	assert_null(ctx);
+	EXPECT(eg_ctx_with_signals(NULL, NULL, 1, &ctx) == -EINVAL);
+	EXPECT(eg_ctx_with_signals(NULL, ends, 0, &ctx) == -EINVAL);
+	EXPECT(eg_ctx_with_signals(NULL, ends, 2, NULL) == -EINVAL);
+	EXPECT(ctx == NULL);
+}
+
+static void signals_that_cannot_be_used_are_refused(void **state)
+{
+	(void)state;
+	run(in_child_refused);
 }
 
 static void in_child_parent(void *arg)
@@ -312,13 +318,14 @@ static void in_grandchild(void *arg)
 
 	EXPECT(action_of(SIGTERM) == note);
 	EXPECT(action_of(SIGINT) == SIG_DFL);
-	raise(SIGTERM);
-	EXPECT(handled == 1);
 	EXPECT(eg_ctx_err(ctx) == 0);
 	eg_ctx_unref(ctx);
 	EXPECT(action_of(SIGTERM) == note);
+	/* ThreadSanitizer hands signals out as it likes, too. */
 	if (!child_may_start_threads())
 		return;
+	raise(SIGTERM);
+	EXPECT(handled == 1);
 
 	/* New ones work. */
 	ctx = ctx_with(NULL, SIGTERM);
@@ -398,9 +405,8 @@ static void in_child_threads(void *arg)
 	EXPECT(eg_group_init(&group, timed, NULL) == 0);
 	for (int i = 0; i < 4; i++)
 		EXPECT(eg_group_go(&group, task_yield, NULL) == 0);
-#ifndef __SANITIZE_THREAD__ /* which has a thread of its own */
-	EXPECT(others_block(SIGTERM));
-#endif
+	/* ThreadSanitizer has a thread of its own. */
+	EXPECT(others_block(SIGTERM) || !child_may_start_threads());
 	kill(getpid(), SIGTERM);
 	EXPECT(eg_group_wait(&group) == 0);
 	EXPECT(eg_error_code(eg_ctx_cause(eg_group_ctx(&group))) == EG_ESIGNAL(SIGTERM));
@@ -418,6 +424,9 @@ static void only_the_programs_own_threads_take_signals(void **state)
 /*
  * Signals arrive all the time while contexts are made, cancelled and freed. SIGWINCH: its default action is to be
  * ignored. A context that is never cancelled although a signal arrived after it was made would hang.
+ *
+ * ThreadSanitizer keeps a signal until the thread makes a call that it knows, which a sleeping one does not; the
+ * signals are the other thread's there.
  */
 static void *storm_main(void *arg)
 {
@@ -433,9 +442,14 @@ static void in_child_storm(void *arg)
 	atomic_bool stop = false;
 	pthread_t thread;
 	long cancelled = 0;
+	sigset_t set;
 
 	(void)arg;
 	EXPECT(pthread_create(&thread, NULL, storm_main, &stop) == 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGWINCH);
+	if (!child_may_start_threads())
+		pthread_sigmask(SIG_BLOCK, &set, NULL);
 	for (long i = 0; i < scaled(3000); i++) {
 		eg_ctx *ctx = ctx_with(NULL, SIGWINCH), *other = i % 3 ? ctx_with(ctx, SIGWINCH) : NULL;
 

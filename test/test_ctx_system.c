@@ -155,6 +155,7 @@ static void in_child_without_threads(void *arg)
 	int64_t deadline = eg_clock_now_ns() + 20 * MILLISECOND;
 	eg_ctx_callback callback = EG_CTX_CALLBACK_INIT;
 	atomic_int calls = 0;
+	atomic_long ran = 0;
 	eg_ctx *ctx, *child, *other, *far;
 	static const int signals[] = {SIGTERM};
 	eg_group group;
@@ -192,7 +193,7 @@ static void in_child_without_threads(void *arg)
 	EXPECT(eg_ctx_with_timeout(NULL, 5 * MILLISECOND, &other) == 0);
 	EXPECT(eg_group_init(&group, other, NULL) == 0);
 	for (int i = 0; i < 3; i++)
-		EXPECT(eg_group_go(&group, task_count, &(atomic_long){0}) == 0);
+		EXPECT(eg_group_go(&group, task_count, &ran) == 0);
 	EXPECT(eg_group_wait(&group) == 0);
 	EXPECT(eg_ctx_wait_until(other, EG_CTX_NO_DEADLINE) == 0);
 	eg_group_destroy(&group);
