@@ -8,76 +8,82 @@
 #include "clock.h"
 #include "error.h"
 #include "park.h"
-#include "thread.h"
 #include "verify.h"
-
-/*
- * The tree. Children keep their parent alive; a parent only lists its children, which unlink themselves when
- * they are freed. Everything but `refs` and `err` is under the tree's lock: one of a few locks, chosen by the
- * root and shared by all below it, so that a tree is walked under a single lock and forking can hold them all.
- * No lock is held while a watch is called or an error freed.
- */
-LIST_HEAD(contexts, eg_ctx);
-LIST_HEAD(watches, egi_ctx_watch);
-
-struct eg_ctx {
-	uint32_t refs;
-	uint32_t err; /* 0, or the negated result of eg_ctx_err; written once, after `cause` */
-	eg_error *cause;
-	struct egi_mutex *lock;
-	eg_ctx *parent;
-	LIST_ENTRY(eg_ctx) sibling;
-	struct contexts children;
-	struct watches watches;
-	struct egi_ctx_watch *calling; /* the watch being called, and by whom */
-	uint64_t caller;
-	struct egi_event called; /* notified when `calling` goes back to NULL */
-	eg_ctx *next;            /* in the list of contexts of one cancellation */
-};
 
 #define LOCKS 16
 
-static struct egi_mutex locks[LOCKS] = {[0 ... LOCKS - 1] = EGI_MUTEX_INIT};
+static struct {
+	EGI_ALIGNED struct egi_mutex mutex;
+} locks[LOCKS] = {[0 ... LOCKS - 1] = {EGI_MUTEX_INIT}};
 
-static struct egi_mutex *lock_for_root(void)
+void egi_ctx_lock(unsigned number)
 {
-	static uint32_t next;
-
-	return &locks[egi_add_u32(&next, 1) % LOCKS];
+	egi_mutex_lock(&locks[number].mutex);
 }
 
-/* Under lock, or before the context is shared. */
-static void ctx_finish(eg_ctx *ctx, int err, eg_error *cause)
+void egi_ctx_unlock(unsigned number)
 {
-	ctx->cause = eg_error_ref(cause);
-	/* [X1] release: the cause before the code; pairs with [X2]. */
-	egi_store_release_u32(&ctx->err, (uint32_t)-err);
+	egi_mutex_unlock(&locks[number].mutex);
+}
+
+static struct egi_timer *ctx_timer(eg_ctx *ctx)
+{
+	return &EGI_CONTAINER_OF(ctx, struct egi_timed_ctx, ctx)->timer;
+}
+
+eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
+{
+	eg_ctx *ctx = malloc(size);
+
+	if (!ctx)
+		return NULL;
+	*ctx = (eg_ctx){
+	    .refs = 1,
+	    /* Trees of one thread share a lock, so that the lock stays with it. */
+	    .lock = parent ? parent->lock : (uint8_t)(egi_thread_id() % LOCKS),
+	    .parent = eg_ctx_ref(parent),
+	    .ends_apart = true,
+	    .deadline = parent ? parent->deadline : EG_CTX_NO_DEADLINE,
+	    .valued = parent ? parent->valued : NULL,
+	    .fd = -1,
+	    .fd_to_write = -1,
+	};
+	return ctx;
+}
+
+void egi_ctx_join(eg_ctx *ctx, int64_t now_ns)
+{
+	eg_ctx *parent = ctx->parent;
+	int err = 0;
+
+	if (parent) {
+		egi_ctx_lock(ctx->lock);
+		err = (int)egi_load_relaxed_u32(&parent->err);
+		if (err) {
+			ctx->cause = eg_error_ref(parent->cause);
+			egi_store_relaxed_u32(&ctx->err, (uint32_t)err);
+		} else {
+			LIST_INSERT_HEAD(&parent->children, ctx, sibling);
+			ctx->ends_apart = false;
+		}
+	}
+	/* From here on it may end at any moment, which takes the lock. */
+	if (ctx->timed && !err)
+		egi_timer_arm(ctx_timer(ctx), ctx->deadline, now_ns);
+	if (parent)
+		egi_ctx_unlock(ctx->lock);
 }
 
 int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
 {
 	eg_ctx *ctx;
-	int err;
 
 	if (!ret_ctx)
 		return -EINVAL;
-	ctx = calloc(1, sizeof(*ctx));
+	ctx = egi_ctx_make(parent, sizeof(*ctx));
 	if (!ctx)
 		return -ENOMEM;
-	ctx->refs = 1;
-	LIST_INIT(&ctx->children);
-	LIST_INIT(&ctx->watches);
-	ctx->lock = parent ? parent->lock : lock_for_root();
-	ctx->parent = eg_ctx_ref(parent);
-	if (parent) {
-		egi_mutex_lock(ctx->lock);
-		err = eg_ctx_err(parent);
-		if (err)
-			ctx_finish(ctx, err, parent->cause);
-		else
-			LIST_INSERT_HEAD(&parent->children, ctx, sibling);
-		egi_mutex_unlock(ctx->lock);
-	}
+	egi_ctx_join(ctx, 0);
 	*ret_ctx = ctx;
 	return 0;
 }
@@ -89,8 +95,7 @@ eg_ctx *eg_ctx_ref(eg_ctx *ctx)
 	return ctx;
 }
 
-/* A reference, unless the context is being freed. */
-static bool ctx_try_ref(eg_ctx *ctx)
+bool egi_ctx_try_ref(eg_ctx *ctx)
 {
 	uint32_t refs = egi_load_relaxed_u32(&ctx->refs);
 
@@ -100,158 +105,223 @@ static bool ctx_try_ref(eg_ctx *ctx)
 	return false;
 }
 
+/*
+ * Gives back a reference. True if it was the last. If nobody can come to one who has none, a count of one is the caller's
+ * own and need not be changed.
+ */
+static bool ctx_put(eg_ctx *ctx)
+{
+	uint32_t refs;
+
+	/* [X3] acquire: what others did before they gave theirs back; pairs with the full order of the other branch. */
+	if (!ctx->timed && egi_load_acquire_u32(&ctx->refs) == 1)
+		return true;
+	refs = egi_add_u32(&ctx->refs, UINT32_MAX);
+	EGI_VERIFY(refs != 0, "eg_ctx_unref of a context that is gone");
+	return refs == 1;
+}
+
+/* Nobody has a reference. Takes the context out of all lists that it may be found in. */
+static void ctx_leave(eg_ctx *ctx)
+{
+	/* [X2] acquire: an end that is seen here has touched the context for the last time; pairs with [X1]. */
+	bool over = egi_load_acquire_u32(&ctx->err) != 0;
+
+	if (ctx->timed && !over)
+		egi_timer_disarm(ctx_timer(ctx));
+	if (ctx->fd < 0 && (over || ctx->ends_apart))
+		return;
+	egi_ctx_lock(ctx->lock);
+	if (egi_load_relaxed_u32(&ctx->err) == 0 && !ctx->ends_apart)
+		LIST_REMOVE(ctx, sibling);
+	ctx->ends_apart = true;
+	if (ctx->fd >= 0)
+		egi_ctx_fd_close(ctx);
+	egi_ctx_unlock(ctx->lock);
+}
+
+/* Gives a context's memory back, and returns its parent, to which it has a reference. */
+static eg_ctx *ctx_free(eg_ctx *ctx)
+{
+	eg_ctx *parent = ctx->parent;
+
+	eg_error_unref(ctx->cause);
+	free(ctx);
+	return parent;
+}
+
 void eg_ctx_unref(eg_ctx *ctx)
 {
 	/* Up the tree in a loop: a branch of any depth may end here. */
-	while (ctx) {
-		eg_ctx *parent = ctx->parent;
-		uint32_t refs = egi_add_u32(&ctx->refs, UINT32_MAX);
-
-		EGI_VERIFY(refs != 0, "eg_ctx_unref of a context that is gone");
-		if (refs != 1)
+	while (ctx && ctx_put(ctx)) {
+		ctx_leave(ctx);
+		if (ctx->finish && !ctx->finish(ctx))
 			return;
-		if (parent) {
-			egi_mutex_lock(ctx->lock);
-			if (ctx->err == 0)
-				LIST_REMOVE(ctx, sibling);
-			egi_mutex_unlock(ctx->lock);
-		}
-		EGI_ASSERT(LIST_EMPTY(&ctx->children));
-		eg_error_unref(ctx->cause);
-		free(ctx);
-		ctx = parent;
+		ctx = ctx_free(ctx);
 	}
+}
+
+void egi_ctx_free(eg_ctx *ctx)
+{
+	eg_ctx_unref(ctx_free(ctx));
+}
+
+/* Some deadlines have no thread to see to them: says for a context that is not over whether its own has passed. */
+static EGI_COLD int err_by_clock(const eg_ctx *ctx)
+{
+	if (ctx->deadline == EG_CTX_NO_DEADLINE)
+		return 0;
+	return ctx->deadline <= egi_timer_reached(eg_clock_now_ns()) ? -ETIMEDOUT : 0;
 }
 
 int eg_ctx_err(const eg_ctx *ctx)
 {
+	uint32_t err;
+
+	if (!ctx)
+		return 0;
 	/* [X2] acquire: pairs with [X1]. */
-	return ctx ? -(int)egi_load_acquire_u32(&ctx->err) : 0;
+	err = egi_load_acquire_u32(&ctx->err);
+	if (EGI_LIKELY(err != 0 || !egi_timer_is_by_clock()))
+		return -(int)err;
+	return err_by_clock(ctx);
 }
 
 eg_error *eg_ctx_cause(const eg_ctx *ctx)
 {
-	return eg_ctx_err(ctx) ? ctx->cause : NULL;
+	if (!ctx)
+		return NULL;
+	if (egi_load_acquire_u32(&ctx->err) != 0)
+		return ctx->cause;
+	return eg_ctx_err(ctx) ? egi_error_deadline() : NULL;
 }
 
 /*
- * Under lock: ends the context and all below it, breadth first through the `next` links. Cancelled contexts leave
- * their parent's list; the top one's siblings are not touched. Returns those that have watches, referenced.
+ * The end of a tree. The contexts that have children are kept in a list until these have ended too. That is where no
+ * reference is needed: a child that has not ended keeps its parent alive, and unlinks itself only under the lock.
  */
-static eg_ctx *tree_finish(eg_ctx *top, int err, eg_error *cause)
+struct ending {
+	int err;
+	eg_error *cause;
+	int64_t passed;  /* deadlines up to this have ended their contexts already, as eg_ctx_err says */
+	eg_ctx *parents; /* ended, with children that have not */
+	eg_ctx *called;  /* ended, with calls to make; referenced */
+};
+
+/* Ended, and its children are being seen to: its link is free again. A registered call has a reference. */
+static void ending_keep_called(struct ending *ending, eg_ctx *ctx)
 {
-	eg_ctx *watched = NULL, *todo = top;
-	eg_ctx **end = &top->next;
-
-	if (top->parent)
-		LIST_REMOVE(top, sibling);
-	top->next = NULL;
-	while (todo) {
-		eg_ctx *ctx = todo, *child;
-
-		ctx_finish(ctx, err, cause);
-		while ((child = LIST_FIRST(&ctx->children)) != NULL) {
-			LIST_REMOVE(child, sibling);
-			child->next = NULL;
-			*end = child;
-			end = &child->next;
-		}
-		todo = ctx->next;
-		if (!LIST_EMPTY(&ctx->watches) && ctx_try_ref(ctx)) {
-			/* The walk has passed this link; or it ends here, and nothing is appended any more. */
-			ctx->next = watched;
-			watched = ctx;
-		}
-	}
-	return watched;
+	if (LIST_EMPTY(&ctx->calls))
+		return;
+	ctx->next = ending->called;
+	ending->called = eg_ctx_ref(ctx);
 }
 
-static void call_watches(eg_ctx *ctx)
+/* Under lock. Afterwards the context may be gone. */
+static void ending_end(struct ending *ending, eg_ctx *ctx)
 {
-	struct egi_ctx_watch *watch;
+	bool is_late = ctx->deadline <= ending->passed, waited = ctx->waited;
+	int fd = ctx->fd_to_write;
 
-	egi_mutex_lock(ctx->lock);
-	while ((watch = LIST_FIRST(&ctx->watches)) != NULL) {
-		LIST_REMOVE(watch, link);
-		watch->linked = false;
-		ctx->calling = watch;
-		ctx->caller = egi_thread_id();
-		egi_mutex_unlock(ctx->lock);
-		watch->fn(watch->arg);
-		egi_mutex_lock(ctx->lock);
-		ctx->calling = NULL;
-		egi_fence_full(); /* [E2]: the change before the look at sleepers */
-		egi_event_notify(&ctx->called);
+	if (fd >= 0 && ctx->fd_fork_count != egi_thread_fork_count)
+		fd = -1;
+	if (ctx->timed)
+		egi_timer_disarm(ctx_timer(ctx));
+	ctx->cause = eg_error_ref(is_late ? egi_error_deadline() : ending->cause);
+	if (!LIST_EMPTY(&ctx->children)) {
+		ctx->next = ending->parents;
+		ending->parents = ctx;
+	} else {
+		ending_keep_called(ending, ctx);
 	}
-	egi_mutex_unlock(ctx->lock);
+	/* [X1] release: the cause, and all else, before the code; pairs with [X2]. */
+	egi_store_release_u32(&ctx->err, (uint32_t)(is_late ? ETIMEDOUT : -ending->err));
+	if (waited)
+		egi_word_wake_all(&ctx->err);
+	if (fd >= 0)
+		egi_ctx_fd_raise(fd);
+}
+
+int egi_ctx_end(eg_ctx *ctx, int err, eg_error *cause)
+{
+	struct ending ending = {err, cause, INT64_MIN, NULL, NULL};
+	unsigned lock = ctx->lock;
+	bool is_late;
+
+	egi_ctx_lock(lock);
+	/* What err_by_clock has said to be over is over for that reason. */
+	if (egi_timer_is_by_clock())
+		ending.passed = egi_timer_reached(eg_clock_now_ns());
+	if (egi_load_relaxed_u32(&ctx->err) != 0) {
+		egi_ctx_unlock(lock);
+		return -EALREADY;
+	}
+	is_late = ctx->deadline <= ending.passed && err != -ETIMEDOUT;
+	if (!ctx->ends_apart)
+		LIST_REMOVE(ctx, sibling);
+	ending_end(&ending, ctx);
+	while (ending.parents) {
+		eg_ctx *parent = ending.parents, *child = LIST_FIRST(&parent->children);
+
+		ending.parents = parent->next;
+		LIST_INIT(&parent->children);
+		ending_keep_called(&ending, parent);
+		while (child) {
+			eg_ctx *next = LIST_NEXT(child, sibling);
+
+			ending_end(&ending, child);
+			child = next;
+		}
+	}
+	egi_ctx_unlock(lock);
+	while (ending.called) {
+		eg_ctx *called = ending.called;
+
+		ending.called = called->next;
+		egi_ctx_call_all(called);
+	}
+	return is_late ? -EALREADY : 0;
 }
 
 int eg_ctx_cancel(eg_ctx *ctx, eg_error *cause)
 {
-	eg_ctx *watched;
-
 	if (!ctx)
 		return -EINVAL;
-	egi_mutex_lock(ctx->lock);
-	if (ctx->err != 0) {
-		egi_mutex_unlock(ctx->lock);
-		return -EALREADY;
-	}
-	if (!cause)
-		cause = egi_error_bare(EG_ERROR_RETURNED, -ECANCELED);
-	watched = tree_finish(ctx, -ECANCELED, cause);
-	egi_mutex_unlock(ctx->lock);
-	while (watched) {
-		eg_ctx *next = watched->next;
-
-		call_watches(watched);
-		eg_ctx_unref(watched);
-		watched = next;
-	}
-	return 0;
+	return egi_ctx_end(ctx, -ECANCELED, cause ? cause : egi_error_bare(EG_ERROR_RETURNED, -ECANCELED));
 }
 
-void egi_ctx_watch(eg_ctx *ctx, struct egi_ctx_watch *watch)
-{
-	bool over;
+/*
+ * Deadlines: the context is found by its timer, which has no reference.
+ */
 
-	egi_mutex_lock(ctx->lock);
-	over = ctx->err != 0;
-	watch->linked = !over;
-	if (!over)
-		LIST_INSERT_HEAD(&ctx->watches, watch, link);
-	egi_mutex_unlock(ctx->lock);
-	if (over)
-		watch->fn(watch->arg);
+static bool deadline_claim(struct egi_timer *timer)
+{
+	return egi_ctx_try_ref(&EGI_CONTAINER_OF(timer, struct egi_timed_ctx, timer)->ctx);
 }
 
-void egi_ctx_unwatch(eg_ctx *ctx, struct egi_ctx_watch *watch)
+static void deadline_fire(struct egi_timer *timer)
 {
-	egi_mutex_lock(ctx->lock);
-	if (watch->linked) {
-		LIST_REMOVE(watch, link);
-		watch->linked = false;
-	}
-	while (ctx->calling == watch && ctx->caller != egi_thread_id()) {
-		uint32_t key;
+	eg_ctx *ctx = &EGI_CONTAINER_OF(timer, struct egi_timed_ctx, timer)->ctx;
 
-		egi_event_prepare(&ctx->called, &key);
-		egi_mutex_unlock(ctx->lock);
-		egi_event_wait(&ctx->called, key, EGI_FOREVER);
-		egi_event_finish(&ctx->called);
-		egi_mutex_lock(ctx->lock);
-	}
-	egi_mutex_unlock(ctx->lock);
+	egi_ctx_end(ctx, -ETIMEDOUT, egi_error_deadline());
+	eg_ctx_unref(ctx);
+}
+
+void egi_ctx_start(void)
+{
+	static const struct egi_timer_owner owner = {deadline_claim, deadline_fire};
+
+	egi_timer_start(&owner);
 }
 
 void egi_ctx_lock_all(void)
 {
-	for (size_t i = 0; i < LOCKS; i++)
-		egi_mutex_lock(&locks[i]);
+	for (unsigned i = 0; i < LOCKS; i++)
+		egi_ctx_lock(i);
 }
 
 void egi_ctx_unlock_all(void)
 {
-	for (size_t i = LOCKS; i-- > 0;)
-		egi_mutex_unlock(&locks[i]);
+	for (unsigned i = LOCKS; i-- > 0;)
+		egi_ctx_unlock(i);
 }

@@ -41,6 +41,20 @@ static bool error_is_bare(const eg_error *error)
 
 _Static_assert(sizeof(uintptr_t) == 8, "a bare error needs the code and the kind in one pointer");
 
+eg_error *egi_error_deadline(void)
+{
+	/* With a reference that nobody has to give back. */
+	static eg_error deadline_exceeded = {
+	    .refs = 1,
+	    .code = -ETIMEDOUT,
+	    .kind = EG_ERROR_RETURNED,
+	    .origin = {-1, -1, NULL},
+	    .message = "deadline exceeded",
+	};
+
+	return &deadline_exceeded;
+}
+
 static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
 			    size_t text_size)
 {
@@ -281,6 +295,8 @@ const char *eg_strerror(int code)
 	case EG_EEXITED:
 		return "task ended its thread";
 	default:
+		if (code <= EG_ESIGNAL(1) && code >= EG_ESIGNAL(64))
+			return "signal arrived";
 		if (code < 0 && code > -4096)
 			text = strerrordesc_np(-code);
 		return text ? text : "unknown code";

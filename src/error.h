@@ -37,6 +37,9 @@ eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *caus
 /* An error of a code and a kind alone. Needs no memory and no reference. */
 eg_error *egi_error_bare(enum eg_error_kind kind, int code);
 
+/* The error of a context whose deadline has passed. Needs no memory; there is one for all. */
+eg_error *egi_error_deadline(void);
+
 /* Before the error is shared: says where it comes from, or adds a later panic to it, which it takes over. */
 void egi_error_set_origin(eg_error *error, struct egi_error_origin origin);
 void egi_error_join(eg_error *error, eg_error *later);

@@ -143,16 +143,14 @@ static int state_make_ctx(const struct eg_group_state *state, eg_ctx **ret_ctx)
 static void state_set_ctx(struct eg_group_state *state, eg_ctx *ctx)
 {
 	state->ctx = ctx;
-	state->watch = (struct egi_ctx_watch){.fn = context_is_cancelled, .arg = state};
-	if (ctx)
-		egi_ctx_watch(ctx, &state->watch);
+	egi_ctx_call_add(ctx, &state->watch, context_is_cancelled, state);
 }
 
 static void state_drop_ctx(struct eg_group_state *state)
 {
 	if (!state->ctx)
 		return;
-	egi_ctx_unwatch(state->ctx, &state->watch);
+	egi_ctx_call_remove(&state->watch);
 	if (state->owns_ctx)
 		eg_ctx_unref(state->ctx);
 	state->ctx = NULL;

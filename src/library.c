@@ -13,10 +13,12 @@
 #include "fence.h"
 #include "panic.h"
 #include "pool.h"
+#include "signals.h"
 #include "site.h"
 #include "state.h"
 #include "symbolize.h"
 #include "thread.h"
+#include "timer.h"
 #include "verify.h"
 
 #define TEXT_OF(x) #x
@@ -40,7 +42,9 @@ static void fork_prepares(void)
 {
 	egi_fault_lock();
 	egi_crew_lock();
+	egi_signals_lock();
 	egi_ctx_lock_all();
+	egi_timer_lock();
 	egi_site_lock();
 	egi_symbolize_lock();
 	egi_pool_lock();
@@ -51,7 +55,9 @@ static void fork_unlocks(void)
 	egi_pool_unlock();
 	egi_symbolize_unlock();
 	egi_site_unlock();
+	egi_timer_unlock();
 	egi_ctx_unlock_all();
+	egi_signals_unlock();
 	egi_crew_unlock();
 	egi_fault_unlock();
 }
@@ -62,6 +68,8 @@ static void fork_enters_child(void)
 	egi_thread_start_child();
 	egi_recovery_mark_all();
 	egi_crew_start_child();
+	egi_signals_start_child();
+	egi_timer_start_child();
 	egi_fence_start();
 	egi_fault_start_child();
 	fork_unlocks();
@@ -84,6 +92,8 @@ static void __attribute__((constructor)) library_loads(void)
 	egi_fence_start();
 	egi_thread_start(thread_exits);
 	egi_crew_start();
+	egi_ctx_start();
+	egi_signals_start();
 	egi_backtrace_prime();
 	egi_symbolize_start();
 	EGI_VERIFY(pthread_atfork(fork_prepares, fork_unlocks, fork_enters_child) == 0,
@@ -93,6 +103,8 @@ static void __attribute__((constructor)) library_loads(void)
 static void __attribute__((destructor)) library_ends(void)
 {
 	egi_crew_stop();
+	egi_timer_stop();
+	egi_ctx_stop();
 	egi_state_exit_thread();
 	egi_pool_drain();
 }

@@ -144,6 +144,7 @@ static struct egi_recovery *recovery_or_die(const char *text)
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	EGI_VERIFY(recovery, text);
+	EGI_VERIFY(recovery != egi_thread_self.no_panic, "panic in a function called when a context is over");
 	EGI_VERIFY(egi_thread_self.is_crew || egi_live_look(recovery->stop) != EGI_LIVE_GONE,
 		   "panic on a stack that is not the task's, or after a jump out of the task");
 	return recovery;

@@ -11,10 +11,10 @@
 #include "verify.h"
 
 /*
- * Sleeps while *word == value. FUTEX_WAIT_BITSET because its timeout is absolute, on CLOCK_MONOTONIC. Returns
- * false at the deadline; EINTR and a changed word are wake-ups like any other.
+ * FUTEX_WAIT_BITSET because its timeout is absolute, on CLOCK_MONOTONIC. EINTR and a changed word are wake-ups like any
+ * other.
  */
-static bool futex_wait(uint32_t *word, uint32_t value, int64_t deadline_ns)
+bool egi_word_wait(uint32_t *word, uint32_t value, int64_t deadline_ns)
 {
 	struct timespec deadline = egi_clock_timespec(deadline_ns);
 	int saved = errno;
@@ -38,6 +38,11 @@ static void futex_wake(uint32_t *word, int count)
 	errno = saved;
 }
 
+void egi_word_wake_all(uint32_t *word)
+{
+	futex_wake(word, INT_MAX);
+}
+
 void egi_event_prepare(struct egi_event *event, uint32_t *ret_key)
 {
 	/* [E1] full: the sleeper is announced before it looks again; pairs with [E2]. */
@@ -52,7 +57,7 @@ void egi_event_finish(struct egi_event *event)
 
 bool egi_event_wait(struct egi_event *event, uint32_t key, int64_t deadline_ns)
 {
-	return futex_wait(&event->sequence, key, deadline_ns);
+	return egi_word_wait(&event->sequence, key, deadline_ns);
 }
 
 void egi_event_notify(struct egi_event *event)
@@ -61,13 +66,13 @@ void egi_event_notify(struct egi_event *event)
 	if (egi_load_acquire_u32(&event->sleepers) == 0)
 		return;
 	egi_add_u32(&event->sequence, 1);
-	futex_wake(&event->sequence, INT_MAX);
+	egi_word_wake_all(&event->sequence);
 }
 
 bool egi_flag_wait(uint32_t *flag, int64_t deadline_ns)
 {
 	while (egi_load_acquire_u32(flag) == 0)
-		if (!futex_wait(flag, 0, deadline_ns))
+		if (!egi_word_wait(flag, 0, deadline_ns))
 			return egi_load_acquire_u32(flag) != 0;
 	return true;
 }

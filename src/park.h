@@ -42,6 +42,13 @@ bool egi_event_wait(struct egi_event *event, uint32_t key, int64_t deadline_ns);
 void egi_event_notify(struct egi_event *event);
 
 /*
+ * Sleeps while *word == value, until it is woken, or for no reason. Returns false when the absolute deadline passed. The
+ * word need not be there any more when it is woken.
+ */
+bool egi_word_wait(uint32_t *word, uint32_t value, int64_t deadline_ns);
+void egi_word_wake_all(uint32_t *word);
+
+/*
  * A flag for one sleeper. `egi_flag_wait` returns true once raised, false at the deadline; it lowers nothing.
  */
 bool egi_flag_wait(uint32_t *flag, int64_t deadline_ns);

@@ -68,6 +68,17 @@ static bool is_over(const struct eg_group_state *state)
 	return egi_load_acquire_u32(&state->halted) != 0 || egi_load_acquire_u32(&state->closed) != 0;
 }
 
+/*
+ * Until when to wait for room. The end of the context is announced, but for a deadline that no thread sees to. A context
+ * that a wait has ended does not matter.
+ */
+static int64_t waits_until(const struct eg_group_state *state)
+{
+	if (!egi_timer_is_by_clock() || egi_load_acquire_u32(&state->over) != 0)
+		return EGI_FOREVER;
+	return egi_timer_fires_ns(eg_ctx_deadline(state->ctx));
+}
+
 /* One attempt. The lock makes asking and putting one step, so that the bound holds among submitters. */
 static int try_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
@@ -89,6 +100,7 @@ static bool must_help(struct eg_group_state *state)
 
 int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
+	bool in_time = true;
 	int err;
 
 	if (egi_load_acquire_u32(&state->closed) != 0)
@@ -107,8 +119,10 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 		if (must_help(state))
 			egi_worker_help(state);
 		else if (!has_room(state, mode) && !is_over(state))
-			egi_event_wait(&state->room, key, EGI_FOREVER);
+			in_time = egi_event_wait(&state->room, key, waits_until(state));
 		egi_event_finish(&state->room);
+		if (!in_time)
+			egi_state_halt(state);
 	}
 	return err;
 }

@@ -18,6 +18,7 @@
 struct egi_thread {
 	uint64_t id;                   /* never reused, 0 until first asked for */
 	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (panic.h) */
+	struct egi_recovery *no_panic; /* the same when a context's call began, which must return (ctx_call.c) */
 	struct egi_queue *queue; /* the queue last submitted to, and the group life it belongs to (state.h) */
 	uint64_t queue_life;
 	uint64_t life_next, life_end; /* lives to give to groups made here (state.h) */

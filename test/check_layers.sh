@@ -13,11 +13,11 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic clock debuginfo fpenv quota task unwind_reader verify
+atomic clock debuginfo fpenv quota task unwind_reader verify wheel
 elf_file fault_machine fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
-guard module pool post ring site
+guard module pool post ring site timer
 overflow
 unwind_step
 backtrace fault_libc live
@@ -32,7 +32,7 @@ fault_handler
 fault
 claim crew
 announce
-state
+ctx_call ctx_derive ctx_wait signals state
 bias find slots
 worker
 customer submit

@@ -160,6 +160,8 @@ static const struct {
     {"nested_groups", scenario_nested_groups, true},
     {"submission_from_tasks", scenario_submission_from_tasks, true},
     {"context_tree", scenario_context_tree, false},
+    {"context_kinds", scenario_context_kinds, true},
+    {"deadline", scenario_deadline, true},
     {"limit_changes", scenario_limit_changes, true},
     {"errors_in_text", scenario_errors_in_text, false},
     {"frames", scenario_frames, false},

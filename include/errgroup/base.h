@@ -41,6 +41,8 @@
 #define EG_EEXITED (-4098)  /* a task ended its thread with pthread_exit or was cancelled */
 #define EG_EFAULTED (-4099) /* a task faulted, where faults are recovered (errgroup/fault.h) */
 
+#define EG_ESIGNAL(signal) (-4352 - (signal)) /* that signal arrived: the cause of eg_ctx_with_signals */
+
 EG_BEGIN_DECLS
 
 /*

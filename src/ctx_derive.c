@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contexts that differ from their parent in more than the end: they have a deadline, carry a value, or do not end with
+ * it. What they need beyond eg_ctx lies behind it in one block.
+ */
+#include <errno.h>
+
+#include "clock.h"
+#include "ctx.h"
+#include "error.h"
+
+/*
+ * Deadlines
+ */
+
+/* The deadline has passed before the context came to be. */
+static void end_at_once(eg_ctx *ctx, int64_t now_ns)
+{
+	ctx->deadline = now_ns;
+	egi_ctx_join(ctx, now_ns);
+	/* Nobody else knows it; it may be over by its parent's end. */
+	egi_ctx_end(ctx, -ETIMEDOUT, egi_error_deadline());
+}
+
+static int with_deadline(eg_ctx *parent, int64_t deadline_ns, int64_t now_ns, eg_ctx **ret_ctx)
+{
+	bool is_earlier = deadline_ns < eg_ctx_deadline(parent),
+	     is_timed = is_earlier && deadline_ns > now_ns;
+	eg_ctx *ctx = egi_ctx_make(parent, is_timed ? sizeof(struct egi_timed_ctx) : sizeof(*ctx));
+
+	if (!ctx)
+		return -ENOMEM;
+	if (is_earlier)
+		ctx->deadline = deadline_ns;
+	ctx->timed = is_timed;
+	if (is_earlier && !is_timed)
+		end_at_once(ctx, deadline_ns);
+	else
+		egi_ctx_join(ctx, now_ns);
+	*ret_ctx = ctx;
+	return 0;
+}
+
+int eg_ctx_with_deadline(eg_ctx *parent, int64_t deadline_ns, eg_ctx **ret_ctx)
+{
+	if (!ret_ctx)
+		return -EINVAL;
+	return with_deadline(parent, deadline_ns, eg_clock_now_ns(), ret_ctx);
+}
+
+int eg_ctx_with_timeout(eg_ctx *parent, int64_t timeout_ns, eg_ctx **ret_ctx)
+{
+	int64_t now = eg_clock_now_ns(), deadline;
+
+	if (!ret_ctx)
+		return -EINVAL;
+	if (timeout_ns <= 0)
+		deadline = now;
+	else if (timeout_ns >= EG_CTX_NO_DEADLINE - now)
+		deadline = EG_CTX_NO_DEADLINE;
+	else
+		deadline = now + timeout_ns;
+	return with_deadline(parent, deadline, now, ret_ctx);
+}
+
+int64_t eg_ctx_deadline(const eg_ctx *ctx)
+{
+	return ctx ? ctx->deadline : EG_CTX_NO_DEADLINE;
+}
+
+/*
+ * Values
+ */
+
+struct valued_ctx {
+	eg_ctx ctx;
+	const void *key;
+	void *value;
+	void (*release)(void *value);
+	const eg_ctx *above; /* the next one up that carries a value */
+};
+
+static bool valued_finish(eg_ctx *ctx)
+{
+	const struct valued_ctx *valued = EGI_CONTAINER_OF(ctx, struct valued_ctx, ctx);
+
+	if (valued->release)
+		valued->release(valued->value);
+	return true;
+}
+
+int eg_ctx_with_value(eg_ctx *parent, const void *key, void *value, void (*release)(void *value),
+		      eg_ctx **ret_ctx)
+{
+	struct valued_ctx *valued;
+	eg_ctx *ctx;
+
+	if (!key || !ret_ctx)
+		return -EINVAL;
+	ctx = egi_ctx_make(parent, sizeof(*valued));
+	if (!ctx)
+		return -ENOMEM;
+	valued = EGI_CONTAINER_OF(ctx, struct valued_ctx, ctx);
+	valued->key = key;
+	valued->value = value;
+	valued->release = release;
+	valued->above = ctx->valued;
+	ctx->valued = ctx;
+	ctx->finish = valued_finish;
+	egi_ctx_join(ctx, 0);
+	*ret_ctx = ctx;
+	return 0;
+}
+
+void *eg_ctx_value(const eg_ctx *ctx, const void *key)
+{
+	const eg_ctx *at = ctx ? ctx->valued : NULL;
+
+	while (at) {
+		const struct valued_ctx *valued = (const struct valued_ctx *)(const void *)at;
+
+		if (valued->key == key)
+			return valued->value;
+		at = valued->above;
+	}
+	return NULL;
+}
+
+int eg_ctx_without_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
+{
+	eg_ctx *ctx;
+
+	if (!ret_ctx)
+		return -EINVAL;
+	ctx = egi_ctx_make(parent, sizeof(*ctx));
+	if (!ctx)
+		return -ENOMEM;
+	/* It is a root, but for its values. */
+	ctx->deadline = EG_CTX_NO_DEADLINE;
+	*ret_ctx = ctx;
+	return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for the end of a context: asleep on its code, or by a descriptor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "ctx.h"
+#include "park.h"
+#include "verify.h"
+
+/* Announces that somebody is going to sleep on the context's code. */
+static void announce(eg_ctx *ctx)
+{
+	egi_ctx_lock(ctx->lock);
+	ctx->waited = true;
+	egi_ctx_unlock(ctx->lock);
+}
+
+/* Returns true when the context is over, false when the time has come and it is not. */
+static bool wait_for_end(eg_ctx *ctx, int64_t until_ns)
+{
+	uint32_t never = 0;
+
+	if (eg_ctx_err(ctx))
+		return true;
+	if (eg_clock_now_ns() >= until_ns)
+		return false;
+	if (ctx)
+		announce(ctx);
+	/* Another thread for the deadline, if there is none; without one this looks at the clock itself. */
+	if (eg_ctx_deadline(ctx) != EG_CTX_NO_DEADLINE)
+		(void)egi_timer_ensure();
+	for (;;) {
+		int64_t wake = until_ns;
+
+		if (egi_timer_is_by_clock() && eg_ctx_deadline(ctx) < wake)
+			wake = egi_timer_fires_ns(eg_ctx_deadline(ctx));
+		egi_word_wait(ctx ? &ctx->err : &never, 0, wake);
+		if (eg_ctx_err(ctx))
+			return true;
+		if (until_ns != EGI_FOREVER && eg_clock_now_ns() >= until_ns)
+			return false;
+	}
+}
+
+int eg_ctx_wait_until(eg_ctx *ctx, int64_t deadline_ns)
+{
+	return wait_for_end(ctx, deadline_ns) ? 0 : -ETIMEDOUT;
+}
+
+int eg_ctx_sleep_until(eg_ctx *ctx, int64_t time_ns)
+{
+	return wait_for_end(ctx, time_ns) ? eg_ctx_err(ctx) : 0;
+}
+
+/*
+ * The descriptor is an event counter that a read lowers by one, from a number beyond what anybody could read: one that is
+ * read by mistake stays readable. Where there are no event counters it is a pipe.
+ */
+
+struct ends {
+	int read, write;
+};
+
+static int ends_open(struct ends *ret_ends)
+{
+	int ends[2], fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+
+	if (fd >= 0) {
+		*ret_ends = (struct ends){fd, fd};
+		return 0;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		return -errno;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	*ret_ends = (struct ends){ends[0], ends[1]};
+	return 0;
+}
+
+/* Only a full pipe or counter, which is readable, could refuse. */
+void egi_ctx_fd_raise(int fd_to_write)
+{
+	static const uint64_t inexhaustible = UINT64_MAX - 1;
+	int saved = errno;
+
+	(void)!write(fd_to_write, &inexhaustible, sizeof(inexhaustible));
+	errno = saved;
+}
+
+/*
+ * In a forked child the parent's descriptors are the parent's events, and their numbers may have been given to something
+ * else: they are neither written nor closed.
+ */
+static bool fd_is_ours(const eg_ctx *ctx)
+{
+	return ctx->fd >= 0 && ctx->fd_fork_count == egi_thread_fork_count;
+}
+
+void egi_ctx_fd_close(eg_ctx *ctx)
+{
+	int saved = errno;
+
+	if (fd_is_ours(ctx)) {
+		close(ctx->fd);
+		if (ctx->fd_to_write != ctx->fd)
+			close(ctx->fd_to_write);
+	}
+	ctx->fd = ctx->fd_to_write = -1;
+	errno = saved;
+}
+
+/* Under lock. */
+static int fd_make(eg_ctx *ctx)
+{
+	struct ends ends = {-1, -1};
+	int err = ends_open(&ends);
+
+	if (err)
+		return err;
+	ctx->fd = ends.read;
+	ctx->fd_to_write = ends.write;
+	ctx->fd_fork_count = egi_thread_fork_count;
+	if (egi_load_relaxed_u32(&ctx->err) != 0)
+		egi_ctx_fd_raise(ends.write);
+	return 0;
+}
+
+/* The background context: it has a descriptor and nothing else. */
+static struct eg_ctx background = {.fd = -1, .fd_to_write = -1};
+
+int eg_ctx_fd(eg_ctx *ctx)
+{
+	int saved = errno, result = 0;
+
+	/* Without a thread nobody would raise it when the deadline comes. */
+	if (eg_ctx_deadline(ctx) != EG_CTX_NO_DEADLINE && egi_load_acquire_u32(&ctx->err) == 0 &&
+	    egi_timer_ensure() != 0)
+		return -EAGAIN;
+	if (!ctx)
+		ctx = &background;
+	egi_ctx_lock(ctx->lock);
+	if (!fd_is_ours(ctx))
+		result = fd_make(ctx);
+	if (result == 0)
+		result = ctx->fd;
+	egi_ctx_unlock(ctx->lock);
+	errno = saved;
+	return result;
+}
+
+void egi_ctx_stop(void)
+{
+	egi_ctx_fd_close(&background);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctx.h"
+#include "error.h"
+
+/*
+ * Contexts that signals cancel.
+ *
+ * The handler notes the number and kicks the keeper (timer.h), which cancels. Ending a context takes locks and calls
+ * functions of the program, so it cannot be done in the handler. A thread that waits in sigwait or on a signalfd(2) would
+ * need the signal blocked in every thread of the program, which a library cannot have; a descriptor to write to could
+ * not be had when the program has used up its own.
+ *
+ * The kernel puts the default action back as it calls the handler (SA_RESETHAND), so the second signal takes it even if
+ * the program, or this library, is stuck.
+ *
+ * The action in place is the program's to change at any time. It is looked at in the same call that changes it: what is
+ * not ours, nor what the kernel left after ours was called, is somebody else's, and is put back.
+ */
+
+#define SIGNALS_MAX 64 /* as many as a word has bits; Linux has so many */
+
+static uint64_t bit_of(int signal)
+{
+	return UINT64_C(1) << (signal - 1);
+}
+
+struct signalled_ctx {
+	eg_ctx ctx;
+	uint64_t wanted; /* a bit for each signal */
+	uint32_t fork_count;
+	bool held;                  /* the keeper is cancelling it, without a reference, */
+	bool orphaned;              /* and is to free it, because the last one is gone */
+	int arrived;                /* the signal that is about to cancel it */
+	struct signalled_ctx *next; /* of those that are about to be cancelled */
+	LIST_ENTRY(signalled_ctx) link;
+};
+
+/* Everything is under the lock, which is taken before any other. */
+static struct {
+	struct egi_mutex lock;
+	LIST_HEAD(, signalled_ctx) listening;
+	unsigned users[SIGNALS_MAX + 1];
+	struct sigaction before[SIGNALS_MAX + 1]; /* of signals that have users */
+} signals = {
+    .lock = EGI_MUTEX_INIT,
+    .listening = LIST_HEAD_INITIALIZER(signals.listening),
+};
+
+/* A bit for each signal that has arrived and not been seen to. */
+static uint64_t arrived;
+
+static void handle(int signal)
+{
+	uint64_t bits = egi_load_relaxed_u64(&arrived);
+
+	while (!egi_cas_u64(&arrived, &bits, bits | bit_of(signal)))
+		;
+	egi_timer_kick();
+}
+
+/* Whether an action is ours, or what the kernel makes of it. */
+static bool is_ours(const struct sigaction *action)
+{
+	return action->sa_handler == handle || action->sa_handler == SIG_DFL;
+}
+
+/* Under lock. Return: 0, -EINVAL or -EBUSY. */
+static int signal_take(int signal)
+{
+	struct sigaction ours = {.sa_handler = handle, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)}, before;
+
+	if (sigaction(signal, &ours, &before) < 0)
+		return -EINVAL;
+	if (signals.users[signal] == 0) {
+		signals.before[signal] = before;
+	} else if (!is_ours(&before)) {
+		sigaction(signal, &before, NULL);
+		return -EBUSY;
+	}
+	signals.users[signal]++;
+	return 0;
+}
+
+/* Under lock: puts the former action in place, unless somebody has put another one there. */
+static void signal_restore(int signal)
+{
+	struct sigaction now;
+
+	if (sigaction(signal, &signals.before[signal], &now) == 0 && !is_ours(&now))
+		sigaction(signal, &now, NULL);
+}
+
+/* Under lock. */
+static void signals_give_up(uint64_t wanted)
+{
+	for (int signal = 1; signal <= SIGNALS_MAX; signal++)
+		if ((wanted & bit_of(signal)) != 0 && --signals.users[signal] == 0)
+			signal_restore(signal);
+}
+
+/* Under lock. */
+static int signals_take(uint64_t wanted)
+{
+	uint64_t taken = 0;
+
+	for (int signal = 1; signal <= SIGNALS_MAX; signal++) {
+		int err = (wanted & bit_of(signal)) != 0 ? signal_take(signal) : 0;
+
+		if (err) {
+			signals_give_up(taken);
+			return err;
+		}
+		taken |= wanted & bit_of(signal);
+	}
+	return 0;
+}
+
+static bool is_usable(int signal)
+{
+	static const int refused[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE,
+				      SIGILL,  SIGTRAP, SIGSYS,  SIGABRT};
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (signal == refused[i])
+			return false;
+	return signal >= 1 && signal <= SIGNALS_MAX;
+}
+
+/*
+ * The program has given the context up: from here on the signals are as they were. A reference of the keeper's would
+ * leave the program without knowing when that is.
+ */
+static bool signalled_finish(eg_ctx *ctx)
+{
+	struct signalled_ctx *signalled = EGI_CONTAINER_OF(ctx, struct signalled_ctx, ctx);
+	bool held;
+
+	if (signalled->fork_count != egi_thread_fork_count)
+		return true;
+	egi_mutex_lock(&signals.lock);
+	LIST_REMOVE(signalled, link);
+	signals_give_up(signalled->wanted);
+	held = signalled->orphaned = signalled->held;
+	egi_mutex_unlock(&signals.lock);
+	egi_timer_release();
+	return !held;
+}
+
+/* Has a context that is complete listen. */
+static int signalled_listen(struct signalled_ctx *signalled)
+{
+	int err = egi_timer_hold();
+
+	if (err)
+		return err;
+	egi_mutex_lock(&signals.lock);
+	err = signals_take(signalled->wanted);
+	if (!err) {
+		signalled->ctx.finish = signalled_finish;
+		LIST_INSERT_HEAD(&signals.listening, signalled, link);
+	}
+	egi_mutex_unlock(&signals.lock);
+	if (err)
+		egi_timer_release();
+	return err;
+}
+
+int eg_ctx_with_signals(eg_ctx *parent, const int *list, size_t count, eg_ctx **ret_ctx)
+{
+	struct signalled_ctx *signalled;
+	uint64_t wanted = 0;
+	eg_ctx *ctx;
+	int err;
+
+	if (!list || count == 0 || !ret_ctx)
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++) {
+		if (!is_usable(list[i]))
+			return -EINVAL;
+		wanted |= bit_of(list[i]);
+	}
+	ctx = egi_ctx_make(parent, sizeof(*signalled));
+	if (!ctx)
+		return -ENOMEM;
+	signalled = EGI_CONTAINER_OF(ctx, struct signalled_ctx, ctx);
+	signalled->wanted = wanted;
+	signalled->fork_count = egi_thread_fork_count;
+	signalled->held = signalled->orphaned = false;
+	egi_ctx_join(ctx, 0);
+	err = signalled_listen(signalled);
+	if (err) {
+		eg_ctx_unref(ctx);
+		return err;
+	}
+	*ret_ctx = ctx;
+	return 0;
+}
+
+/* The cause: "signal SIGINT", say, or the number where there is no name. */
+static eg_error *signal_cause(int signal)
+{
+	const char *name = NULL;
+	char text[32];
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+	name = sigabbrev_np(signal);
+#endif
+	if (name)
+		snprintf(text, sizeof(text), "signal SIG%s", name);
+	else
+		snprintf(text, sizeof(text), "signal %d", signal);
+	return egi_error_make_plain(EG_ERROR_RETURNED, EG_ESIGNAL(signal), NULL, NULL, text);
+}
+
+/* Cancels a context that is held, and lets it go. False in a forked child. */
+static bool signalled_cancel(struct signalled_ctx *signalled)
+{
+	uint32_t fork_count = egi_thread_fork_count;
+	eg_error *cause = signal_cause(signalled->arrived);
+	bool orphaned;
+
+	egi_ctx_end(&signalled->ctx, -ECANCELED, cause);
+	eg_error_unref(cause);
+	if (fork_count != egi_thread_fork_count)
+		return false;
+	egi_mutex_lock(&signals.lock);
+	signalled->held = false;
+	orphaned = signalled->orphaned;
+	egi_mutex_unlock(&signals.lock);
+	if (orphaned)
+		egi_ctx_free(&signalled->ctx);
+	return true;
+}
+
+/* On the keeper: cancels whoever listens to what has arrived. */
+static void signals_see_to(void)
+{
+	struct signalled_ctx *signalled, *cancelled = NULL;
+	uint64_t bits = egi_load_relaxed_u64(&arrived);
+
+	while (!egi_cas_u64(&arrived, &bits, 0))
+		;
+	egi_mutex_lock(&signals.lock);
+	LIST_FOREACH(signalled, &signals.listening, link)
+	{
+		if ((signalled->wanted & bits) == 0)
+			continue;
+		signalled->arrived = __builtin_ctzll(signalled->wanted & bits) + 1;
+		signalled->held = true;
+		signalled->next = cancelled;
+		cancelled = signalled;
+	}
+	egi_mutex_unlock(&signals.lock);
+	while (cancelled) {
+		struct signalled_ctx *next = cancelled->next;
+
+		if (!signalled_cancel(cancelled))
+			return;
+		cancelled = next;
+	}
+}
+
+void egi_signals_start(void)
+{
+	egi_timer_on_kick(signals_see_to);
+}
+
+void egi_signals_lock(void)
+{
+	egi_mutex_lock(&signals.lock);
+}
+
+void egi_signals_unlock(void)
+{
+	egi_mutex_unlock(&signals.lock);
+}
+
+void egi_signals_start_child(void)
+{
+	for (int signal = 1; signal <= SIGNALS_MAX; signal++) {
+		if (signals.users[signal] != 0)
+			signal_restore(signal);
+		signals.users[signal] = 0;
+	}
+	LIST_INIT(&signals.listening);
+	egi_store_relaxed_u64(&arrived, 0);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_TIMER_H
+#define EGI_TIMER_H
+
+/*
+ * Timers: one thread, the keeper, for all deadlines of the process.
+ *
+ * The keeper exists while a timer is armed or somebody holds it, and for some seconds afterwards; it sleeps until the
+ * next deadline. Arming wakes it only for a deadline earlier than that, disarming never does, so a context that is made
+ * and ended long before its deadline costs no system call. Nor does the keeper look at the clock for anybody else: whoever
+ * needs a thread, for a signal say, holds the keeper and kicks it.
+ *
+ * Without a thread the timers stay armed and nobody serves them. `egi_timer_by_clock` says so to those who can read the
+ * clock themselves, and goes on to say so when there is a thread again, because what they have said must not become
+ * untrue before it catches up.
+ */
+
+#include "atomic.h"
+#include "wheel.h"
+
+/*
+ * What becomes of timers. `claim` is called under the lock and says whether to fire: what the timer belongs to may be on
+ * its way to being freed, and stays until egi_timer_disarm has returned. `fire` is called with no lock held, by the keeper,
+ * if it was claimed.
+ */
+struct egi_timer_owner {
+	bool (*claim)(struct egi_timer *timer);
+	void (*fire)(struct egi_timer *timer);
+};
+
+/* At load: there is one owner of all timers. */
+void egi_timer_start(const struct egi_timer_owner *owner);
+
+/* Arms a timer that is not armed, at a time after now and before EGI_FOREVER. */
+void egi_timer_arm(struct egi_timer *timer, int64_t due_ns, int64_t now_ns);
+
+/* Disarms a timer, armed or not; it is not going to be claimed. Takes the lock. */
+void egi_timer_disarm(struct egi_timer *timer);
+
+/* Sees to it that there is a thread. Return: 0 or -EAGAIN. */
+int egi_timer_ensure(void);
+
+/* Has the keeper stay until it is let go. Return: 0 or -EAGAIN. */
+int egi_timer_hold(void);
+void egi_timer_release(void);
+
+/* Has the keeper call `kicked`, soon, with no lock held. Async-signal-safe. */
+void egi_timer_on_kick(void (*kicked)(void));
+void egi_timer_kick(void);
+
+/* Not zero once armed timers had no thread: contexts with a deadline look at the clock. */
+extern uint32_t egi_timer_by_clock;
+
+static inline bool egi_timer_is_by_clock(void)
+{
+	return EGI_UNLIKELY(egi_load_relaxed_u32(&egi_timer_by_clock) != 0);
+}
+
+/* The latest time for which timers may have fired, now. */
+static inline int64_t egi_timer_reached(int64_t now_ns)
+{
+	return now_ns >> EGI_WHEEL_TICK_BITS << EGI_WHEEL_TICK_BITS;
+}
+
+/* When a timer that is armed for this time fires at the earliest. */
+static inline int64_t egi_timer_fires_ns(int64_t due_ns)
+{
+	uint64_t tick = egi_wheel_tick(due_ns);
+
+	return tick > INT64_MAX >> EGI_WHEEL_TICK_BITS ? INT64_MAX : (int64_t)(tick << EGI_WHEEL_TICK_BITS);
+}
+
+/* At exit: ends the thread, unless it is calling somebody. Around fork. */
+void egi_timer_stop(void);
+void egi_timer_lock(void);
+void egi_timer_unlock(void);
+void egi_timer_start_child(void);
+
+#endif
