@@ -187,6 +187,18 @@ int eg_ctx_err(const eg_ctx *ctx)
 	return err_by_clock(ctx);
 }
 
+int egi_ctx_attend(eg_ctx *ctx)
+{
+	if (eg_ctx_deadline(ctx) == EG_CTX_NO_DEADLINE || egi_load_acquire_u32(&ctx->err) != 0)
+		return 0;
+	/* What the clock says and nobody has done. The end is the deadline's all the same. */
+	if (eg_ctx_err(ctx)) {
+		(void)eg_ctx_cancel(ctx, NULL);
+		return 0;
+	}
+	return egi_timer_ensure();
+}
+
 eg_error *eg_ctx_cause(const eg_ctx *ctx)
 {
 	if (!ctx)

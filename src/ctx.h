@@ -87,6 +87,9 @@ eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size);
 /* Has a context that is complete end with its parent, from now on; or now, if the parent is over. */
 void egi_ctx_join(eg_ctx *ctx, int64_t now_ns);
 
+/* Sees to it that the context ends at its deadline, unasked. Return: 0 or -EAGAIN. */
+int egi_ctx_attend(eg_ctx *ctx);
+
 /* Ends a context and all below it. Return: 0 or -EALREADY. */
 int egi_ctx_end(eg_ctx *ctx, int err, eg_error *cause);
 

@@ -139,7 +139,7 @@ int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callb
 	if (!fn || !ret_callback)
 		return -EINVAL;
 	/* Without a thread nobody would call it when the deadline comes. */
-	if (eg_ctx_deadline(ctx) != EG_CTX_NO_DEADLINE && !eg_ctx_err(ctx) && egi_timer_ensure() != 0)
+	if (egi_ctx_attend(ctx) != 0)
 		return -EAGAIN;
 	egi_ctx_call_add(ctx, (struct egi_ctx_call *)(void *)ret_callback, fn, arg);
 	return 0;

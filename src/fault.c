@@ -134,7 +134,7 @@ int eg_fault_set_mode(unsigned mode)
 	err = egi_fault_prepare(mode);
 	if (err)
 		return err;
-	/* [K1] release: what was learned of the process before the mode; pairs with [K2]. */
+	/* [Y1] release: what was learned of the process before the mode; pairs with [Y2]. */
 	egi_store_release_u32(&egi_fault_process_mode, mode);
 	return 0;
 }

@@ -38,7 +38,7 @@ void egi_fault_disarm(void);
 static inline void egi_fault_enter(struct egi_recovery *recovery, unsigned mode)
 {
 	if (mode == 0)
-		mode = egi_load_acquire_u32(&egi_fault_process_mode); /* [K2] acquire: pairs with [K1] */
+		mode = egi_load_acquire_u32(&egi_fault_process_mode); /* [Y2] acquire: pairs with [Y1] */
 	recovery->faults = 0;
 	if (EGI_UNLIKELY(mode > EG_FAULT_OFF))
 		egi_fault_arm(recovery, mode);

@@ -178,7 +178,11 @@ static void in_child_without_threads(void *arg)
 	expect_over(ctx, deadline);
 	EXPECT(eg_ctx_with_cancel(child, &other) == 0);
 	expect_over(other, deadline);
+	EXPECT(eg_ctx_on_cancel(other, count, &calls, &callback) == 0);
+	EXPECT(atomic_exchange(&calls, 0) == 1);
+	expect_over(other, deadline);
 	eg_ctx_unref(other);
+	EXPECT(is_readable(eg_ctx_fd(child)));
 
 	/* What has been seen to be over cannot be cancelled with another cause. */
 	EXPECT(eg_ctx_cancel(child, NULL) == -EALREADY);
