@@ -18,14 +18,16 @@
 #define KEEP __attribute__((noinline, noclone, no_sanitize("undefined")))
 #endif
 
-/* What compilers do not know, and sanitizers are not to report. */
+/*
+ * What compilers do not know. The wild addresses are in nobody's memory, nor that of sanitizers, who have much.
+ */
 static int *volatile nil;
 static char *volatile nil_text;
-static int *volatile wild = (int *)0x123456789abc;
+static int *volatile wild = (int *)0x410000001234;
 static int *volatile beyond = (int *)0x8000123400001234; /* an address that none can have */
-static char *volatile wild_text = (char *)0x123456789abc;
+static char *volatile wild_text = (char *)0x410000001234;
 static void (*volatile nil_function)(void);
-static void (*volatile wild_function)(void) = (void (*)(void))0x123456780000;
+static void (*volatile wild_function)(void) = (void (*)(void))0x410000002000;
 static volatile int zero, sink;
 
 KEEP static void read_nil(void)

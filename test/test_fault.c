@@ -495,7 +495,7 @@ static void overflows_are_recovered_in_nested_groups_and_around_them(void **stat
  * Messages that cannot be read
  */
 
-static char *volatile bad_text = (char *)0x123456789abc;
+static char *volatile bad_text = (char *)0x410000001234;
 
 static int task_panic_badly(eg_ctx *ctx, void *arg)
 {
@@ -566,6 +566,7 @@ static int task_fork(eg_ctx *ctx, void *arg)
 
 	if (pid == 0) {
 		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+		close(STDERR_FILENO); /* a sanitizer would report what is meant */
 		task_fault(ctx, arg);
 		_Exit(3);
 	}

@@ -116,7 +116,7 @@ static void free_a_bad_pointer(void)
 	free(inside);
 }
 
-static char *volatile wild_text = (char *)0x123456789ab0;
+static char *volatile wild_text = (char *)0x410000001230;
 
 static void free_a_wild_pointer(void)
 {
