@@ -248,7 +248,7 @@ static bool recover(int signal, const siginfo_t *info, ucontext_t *context)
 		is_overflow = true;
 	}
 	look.guard = is_overflow || look.kind == EGI_FAULT_ABORT ? NULL : guard_of(recovery);
-	if (!egi_guard_run(look_closely, &look) || !look.is_recoverable)
+	if (!egi_guard_run_apart(look_closely, &look) || !look.is_recoverable)
 		return false;
 	if (look.guard) {
 		egi_machine_call(context, guard_land, look.guard, egi_machine_sp(context) - EGI_RED_ZONE,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A function is known by where it begins, which the unwind tables tell for every address in it. Where the C library has
- * several variants of a function for different processors, its address is that of the one in use. A function that ends
- * by jumping to another, as strtol does, leaves that one's frame in its place, so where it jumps to is known too.
+ * several variants of a function for different processors, its address is that of the one in use. A function that
+ * jumps to another, as strtol does, leaves that one's frame in its place, so where it jumps to is known too.
  */
 #include "fault_libc.h"
 
@@ -122,50 +122,54 @@ static bool functions_add(uintptr_t start, enum egi_libc_function function)
 	return true;
 }
 
+static void function_learn(uintptr_t address, enum egi_libc_function function, int jumps);
+
 /*
- * Where a function jumps to with its last instruction; 0 if it ends otherwise. No instruction is taken apart: bytes
- * that only look like a jump do not lead to where a function begins.
+ * Learns the functions that one jumps to. No instruction is taken apart: bytes that only look like a jump do not lead
+ * to where a function begins. Short jumps, of which that is less certain, count where they are the last instruction.
  */
-static uintptr_t function_jump(uintptr_t start, uintptr_t end)
+static void jumps_learn(uintptr_t start, uintptr_t end, enum egi_libc_function function, int jumps)
 {
 #if defined(__x86_64__)
-	const unsigned char *code = (const unsigned char *)end;
+	const unsigned char *code = (const unsigned char *)start;
+	size_t size = end - start;
 	int32_t distance;
 
-	if (end - start >= 5 && code[-5] == 0xe9) {
-		memcpy(&distance, code - 4, sizeof(distance));
-		return end + (uintptr_t)(intptr_t)distance;
+	for (size_t i = 0; i + 5 <= size; i++) {
+		if (code[i] != 0xe9)
+			continue;
+		memcpy(&distance, code + i + 1, sizeof(distance));
+		function_learn(start + i + 5 + (uintptr_t)(intptr_t)distance, function, jumps);
 	}
-	if (end - start >= 2 && code[-2] == 0xeb)
-		return end + (uintptr_t)(intptr_t)(signed char)code[-1];
+	if (size >= 2 && code[size - 2] == 0xeb)
+		function_learn(end + (uintptr_t)(intptr_t)(signed char)code[size - 1], function, jumps);
 #else
 	(void)start;
 	(void)end;
+	(void)function;
+	(void)jumps;
 #endif
-	return 0;
 }
 
-static void function_learn(const void *symbol, enum egi_libc_function function)
+/* Learns what the function that begins there is, if one does, and those that it goes on in. */
+static void function_learn(uintptr_t address, enum egi_libc_function function, int jumps)
 {
-	uintptr_t address = (uintptr_t)symbol, start, end;
 	struct egi_module_view view;
+	uintptr_t start, end;
 
-	for (int i = 0; i < JUMPS_MAX && address; i++) {
-		if (!egi_module_find(address, &view) || egi_libc_code(&view) != EGI_CODE_LIBC ||
-		    !egi_unwind_find_function(&view, address, &start, &end) || start != address ||
-		    !functions_add(start, function))
-			return;
-		address = function_jump(start, end);
-	}
+	if (egi_module_find(address, &view) && egi_libc_code(&view) == EGI_CODE_LIBC &&
+	    egi_unwind_find_function(&view, address, &start, &end) && start == address &&
+	    functions_add(start, function) && jumps > 0)
+		jumps_learn(start, end, function, jumps - 1);
 }
 
 static void functions_learn(void *libc, const char *const *names, size_t count,
 			    enum egi_libc_function function)
 {
 	for (size_t i = 0; i < count; i++) {
-		function_learn(dlsym(libc, names[i]), function);
+		function_learn((uintptr_t)dlsym(libc, names[i]), function, JUMPS_MAX);
 		/* A sanitizer's, or another library's in its place. */
-		function_learn(dlsym(RTLD_DEFAULT, names[i]), function);
+		function_learn((uintptr_t)dlsym(RTLD_DEFAULT, names[i]), function, JUMPS_MAX);
 	}
 }
 

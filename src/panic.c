@@ -258,7 +258,7 @@ static void message_format(struct message *message, struct egi_recovery *recover
 EGI_NOINLINE void eg_panic(const char *format, ...)
 {
 	struct egi_recovery *recovery = recovery_or_die("eg_panic outside a task");
-	struct egi_backtrace *trace = egi_backtrace_capture(1, recovery->stop);
+	struct egi_backtrace *trace;
 	struct message message;
 	va_list args;
 
@@ -268,6 +268,8 @@ EGI_NOINLINE void eg_panic(const char *format, ...)
 	message.args = &args;
 	message_format(&message, recovery);
 	va_end(args);
+	/* Now, since what was formatted may have panicked and not come back. */
+	trace = egi_backtrace_capture(1, recovery->stop);
 	egi_recovery_unwind(
 	    recovery, egi_error_make_plain(EG_ERROR_PANIC, EG_EPANIC, NULL, trace, message.text), abort);
 }

@@ -335,6 +335,13 @@ bool child_killed(const struct child *child, int signal)
 	return false;
 }
 
+bool child_died(const struct child *child, int signal)
+{
+	if (UNDER_SANITIZER && WIFEXITED(child->status) && strstr(child->text, "Sanitizer"))
+		return true;
+	return child_killed(child, signal);
+}
+
 bool child_may_start_threads(void)
 {
 #if defined(UNDER_TSAN)

@@ -163,4 +163,7 @@ void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child);
 bool child_exited(const struct child *child, int status);
 bool child_killed(const struct child *child, int signal);
 
+/* The same for a fault, which sanitizers catch: they report it, and end the child with a status of their own. */
+bool child_died(const struct child *child, int signal);
+
 #endif
