@@ -74,9 +74,12 @@ static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, 
 eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause,
 			       struct egi_backtrace *trace, const char *message)
 {
-	size_t size = message ? strnlen(message, MESSAGE_MAX - 1) : 0;
-	eg_error *error = error_make(kind, code, cause, trace, message ? size + 1 : 0);
+	size_t size = message ? strlen(message) : 0;
+	eg_error *error;
 
+	if (size >= MESSAGE_MAX)
+		size = MESSAGE_MAX - 1;
+	error = error_make(kind, code, cause, trace, message ? size + 1 : 0);
 	if (error_is_bare(error))
 		return error;
 	if (message) {
