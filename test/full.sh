@@ -22,6 +22,12 @@ if build release build-release --buildtype=release -Db_lto=true -Dtests=enabled;
     speaks_tap release-stress build-release/test/stress --seconds 60
 fi
 
+say "faults: a million panics and a hundred thousand faults; programs of other compilers and options"
+if [ -x build/test/fault_runner ]; then
+    speaks_tap fault-soak build/test/fault_runner 1000000 100000 1000
+    speaks_tap fault-matrix sh test/faultmatrix.sh build
+fi
+
 say "schedules: all within a bound, and random ones, of small scenarios; planted bugs"
 if [ -x build/test/explore/explore ]; then
     speaks_tap explore-full build/test/explore/explore --tap full
