@@ -178,6 +178,9 @@ static void look_closely(void *arg)
 	    !egi_fault_is_wanted(look->kind, look->recovery->faults))
 		return;
 	egi_backtrace_record_interrupted(look->context, look->recovery->stop, &look->pad->record);
+	/* A call to nowhere is where it was made. */
+	if (look->kind == EGI_FAULT_NIL_CALL || look->kind == EGI_FAULT_WILD_CALL)
+		raising_frames = 1;
 	record_skip(&look->pad->record, raising_frames);
 	look->is_recoverable = true;
 }

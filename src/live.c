@@ -33,7 +33,7 @@ enum egi_live egi_live_walk(struct egi_unwind *unwind, const void *stop)
 	}
 }
 
-EGI_NOINLINE enum egi_live egi_live_look(const void *stop)
+EGI_NOINLINE enum egi_live egi_live_look(const void *frame, const void *stop)
 {
 	struct egi_unwind_registers registers = {0, 0, 0, 0};
 	struct egi_unwind unwind;
@@ -41,7 +41,8 @@ EGI_NOINLINE enum egi_live egi_live_look(const void *stop)
 	EGI_UNWIND_HERE(&registers);
 	if (!EGI_UNWIND_IS_NATIVE)
 		return EGI_LIVE_UNKNOWN;
-	if (!egi_unwind_begin(&unwind, &registers, stop))
+	/* Not so far up that the task would lie between. */
+	if ((uintptr_t)stop <= (uintptr_t)frame || !egi_unwind_begin(&unwind, &registers, stop))
 		return EGI_LIVE_GONE;
 	return egi_live_walk(&unwind, stop);
 }

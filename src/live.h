@@ -25,7 +25,7 @@ enum egi_live {
  */
 enum egi_live egi_live_walk(struct egi_unwind *unwind, const void *stop);
 
-/* The same from the caller's frame. */
-enum egi_live egi_live_look(const void *stop);
+/* The same from a function of the library's that the task has called; `frame` is that function's. */
+enum egi_live egi_live_look(const void *frame, const void *stop);
 
 #endif

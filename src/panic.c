@@ -139,13 +139,13 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 }
 
 /* Looked at before anything of the task is used. Of a thread of ours nobody can have jumped past the worker. */
-static struct egi_recovery *recovery_or_die(const char *text)
+static struct egi_recovery *recovery_or_die(const void *frame, const char *text)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	EGI_VERIFY(recovery, text);
 	EGI_VERIFY(recovery != egi_thread_self.no_panic, "panic in a function called when a context is over");
-	EGI_VERIFY(egi_thread_self.is_crew || egi_live_look(recovery->stop) != EGI_LIVE_GONE,
+	EGI_VERIFY(egi_thread_self.is_crew || egi_live_look(frame, recovery->stop) != EGI_LIVE_GONE,
 		   "panic on a stack that is not the task's, or after a jump out of the task");
 	return recovery;
 }
@@ -257,7 +257,8 @@ static void message_format(struct message *message, struct egi_recovery *recover
 
 EGI_NOINLINE void eg_panic(const char *format, ...)
 {
-	struct egi_recovery *recovery = recovery_or_die("eg_panic outside a task");
+	struct egi_recovery *recovery =
+	    recovery_or_die(__builtin_frame_address(0), "eg_panic outside a task");
 	struct egi_backtrace *trace;
 	struct message message;
 	va_list args;
@@ -291,7 +292,8 @@ static eg_error *make_wrapping(eg_error *cause, struct egi_backtrace *trace, con
 
 EGI_NOINLINE void eg_panic_with(eg_error *cause)
 {
-	struct egi_recovery *recovery = recovery_or_die("eg_panic_with outside a task");
+	struct egi_recovery *recovery =
+	    recovery_or_die(__builtin_frame_address(0), "eg_panic_with outside a task");
 	struct egi_backtrace *trace = egi_backtrace_capture(1, recovery->stop);
 
 	EGI_VERIFY(recovery->nopanic == 0, "eg_panic_with in a section without panics");
