@@ -583,32 +583,6 @@ static void a_function_may_run_a_group_whose_tasks_panic(void **state)
 	eg_group_destroy(&group);
 }
 
-static void child_unregisters(void *arg)
-{
-	struct slow *slow = arg;
-
-	/* Another thread of the parent was calling it; here there is none to wait for. */
-	if (eg_ctx_off_cancel(&slow->callback) != -EALREADY)
-		_exit(1);
-}
-
-static void in_a_forked_child_nobody_waits_for_the_parents_calls(void **state)
-{
-	struct slow slow = {.ctx = ctx_under(NULL), .hold = HOLD_INIT};
-	pthread_t canceller;
-	struct child child;
-
-	(void)state;
-	on_cancel(slow.ctx, slow_call, &slow, &slow.callback);
-	assert_int_equal(pthread_create(&canceller, NULL, slow_cancel, &slow), 0);
-	tally_await(&slow.hold.started, 1);
-	child_run(child_unregisters, &slow, &child);
-	assert_true(child_exited(&child, 0));
-	tally_add(&slow.hold.release, 1);
-	pthread_join(canceller, NULL);
-	eg_ctx_unref(slow.ctx);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -627,7 +601,6 @@ int main(void)
 	    TEST(a_task_in_a_condition_wait_is_woken),
 	    TEST(a_panic_out_of_a_function_ends_the_process_with_a_line),
 	    TEST(a_function_may_run_a_group_whose_tasks_panic),
-	    TEST(in_a_forked_child_nobody_waits_for_the_parents_calls),
 	    TEST(a_deadline_calls_on_a_thread_without_the_programs_signals),
 	    TEST(a_hundred_thousand_functions_are_called),
 	};
