@@ -154,6 +154,40 @@ static void a_function_may_unregister_and_free_itself(void **state)
 	eg_ctx_unref(ctx);
 }
 
+/* The same room for another context, while the function is still running. */
+struct moving {
+	eg_ctx *next;
+	eg_ctx_callback callback;
+	atomic_int calls;
+};
+
+static void move_on(void *arg)
+{
+	struct moving *moving = arg;
+
+	CHECK(eg_ctx_off_cancel(&moving->callback) == -EALREADY);
+	on_cancel(moving->next, count, &moving->calls, &moving->callback);
+}
+
+static void a_function_may_register_anew_in_the_same_room(void **state)
+{
+	(void)state;
+	for (int cancels = 0; cancels < 2; cancels++) {
+		eg_ctx *first = ctx_under(NULL);
+		struct moving moving = {.next = ctx_under(NULL)};
+
+		on_cancel(first, move_on, &moving, &moving.callback);
+		eg_ctx_cancel(first, NULL);
+		assert_int_equal(atomic_load(&moving.calls), 0);
+		if (cancels)
+			eg_ctx_cancel(moving.next, NULL);
+		assert_int_equal(eg_ctx_off_cancel(&moving.callback), cancels ? -EALREADY : 0);
+		assert_int_equal(atomic_load(&moving.calls), cancels);
+		eg_ctx_unref(moving.next);
+		eg_ctx_unref(first);
+	}
+}
+
 static void cancel_again(void *arg)
 {
 	struct self *self = arg;
@@ -591,6 +625,7 @@ int main(void)
 	    TEST(one_that_was_unregistered_is_not_called),
 	    TEST(null_and_zero_are_fine_or_refused),
 	    TEST(a_function_may_unregister_and_free_itself),
+	    TEST(a_function_may_register_anew_in_the_same_room),
 	    TEST(a_function_may_cancel_its_own_context),
 	    TEST(a_function_may_drop_the_last_reference),
 	    TEST(a_callback_keeps_its_context_alive),
