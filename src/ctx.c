@@ -31,6 +31,17 @@ static struct egi_timer *ctx_timer(eg_ctx *ctx)
 	return &EGI_CONTAINER_OF(ctx, struct egi_timed_ctx, ctx)->timer;
 }
 
+/*
+ * The lock of a new tree: the next one in turn, since the trees that one thread makes may be used by many; counted by
+ * thread, since a common counter would be written by all.
+ */
+static uint8_t lock_for_root(void)
+{
+	uint64_t id = egi_thread_id();
+
+	return (uint8_t)((id + egi_thread_self.trees_made++) % LOCKS);
+}
+
 eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
 {
 	eg_ctx *ctx = malloc(size);
@@ -39,8 +50,7 @@ eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
 		return NULL;
 	*ctx = (eg_ctx){
 	    .refs = 1,
-	    /* Trees of one thread share a lock, so that the lock stays with it. */
-	    .lock = parent ? parent->lock : (uint8_t)(egi_thread_id() % LOCKS),
+	    .lock = parent ? parent->lock : lock_for_root(),
 	    .parent = eg_ctx_ref(parent),
 	    .ends_apart = true,
 	    .deadline = parent ? parent->deadline : EG_CTX_NO_DEADLINE,

@@ -12,9 +12,9 @@
  *   signals.c       contexts that signals cancel
  *
  * Children keep their parent alive; a parent only lists its children, which unlink themselves when they are freed.
- * Everything that changes, but `refs` and `err`, is under the tree's lock: one of a few locks, chosen by the thread that
- * makes a root and shared by all below it, so that a tree is walked under a single lock and forking can hold them all. The
- * timers' lock is taken inside it. No lock is held while a function of the program is called or an error freed.
+ * Everything that changes, but `refs` and `err`, is under the tree's lock: one of a few locks, chosen for the root and
+ * shared by all below it, so that a tree is walked under a single lock and forking can hold them all. The timers' lock is
+ * taken inside it. No lock is held while a function of the program is called or an error freed.
  *
  * `err` is written last when a context ends, and says two things. The context is in no list of its parent and has no
  * timer armed any more; and, unless it has a descriptor, nobody touches it who has no reference. So whoever drops the

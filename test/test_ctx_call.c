@@ -154,6 +154,40 @@ static void a_function_may_unregister_and_free_itself(void **state)
 	eg_ctx_unref(ctx);
 }
 
+/* The same room for another context, while the function is still running. */
+struct moving {
+	eg_ctx *next;
+	eg_ctx_callback callback;
+	atomic_int calls;
+};
+
+static void move_on(void *arg)
+{
+	struct moving *moving = arg;
+
+	CHECK(eg_ctx_off_cancel(&moving->callback) == -EALREADY);
+	on_cancel(moving->next, count, &moving->calls, &moving->callback);
+}
+
+static void a_function_may_register_anew_in_the_same_room(void **state)
+{
+	(void)state;
+	for (int cancels = 0; cancels < 2; cancels++) {
+		eg_ctx *first = ctx_under(NULL);
+		struct moving moving = {.next = ctx_under(NULL)};
+
+		on_cancel(first, move_on, &moving, &moving.callback);
+		eg_ctx_cancel(first, NULL);
+		assert_int_equal(atomic_load(&moving.calls), 0);
+		if (cancels)
+			eg_ctx_cancel(moving.next, NULL);
+		assert_int_equal(eg_ctx_off_cancel(&moving.callback), cancels ? -EALREADY : 0);
+		assert_int_equal(atomic_load(&moving.calls), cancels);
+		eg_ctx_unref(moving.next);
+		eg_ctx_unref(first);
+	}
+}
+
 static void cancel_again(void *arg)
 {
 	struct self *self = arg;
@@ -453,28 +487,43 @@ static void a_task_in_a_condition_wait_is_woken(void **state)
 }
 
 /* A deadline's functions are called by another thread, on which no handler of the program ever runs. */
+struct masked {
+	struct tally called;
+	pthread_t registers;
+	bool is_other;
+};
+
 static void note_mask(void *arg)
 {
+	struct masked *masked = arg;
 	sigset_t mask;
 
+	masked->is_other = !pthread_equal(masked->registers, pthread_self());
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
-	CHECK(sigismember(&mask, SIGTERM) == 1 && sigismember(&mask, SIGUSR1) == 1);
-	CHECK(sigismember(&mask, SIGSEGV) == 0);
-	tally_add(arg, 1);
+	if (masked->is_other) {
+		CHECK(sigismember(&mask, SIGTERM) == 1 && sigismember(&mask, SIGUSR1) == 1);
+		CHECK(sigismember(&mask, SIGSEGV) == 0);
+	}
+	tally_add(&masked->called, 1);
 }
 
 static void a_deadline_calls_on_a_thread_without_the_programs_signals(void **state)
 {
-	struct tally called = TALLY_INIT;
-	eg_ctx_callback callback;
-	eg_ctx *ctx;
+	struct masked masked;
 
 	(void)state;
-	assert_int_equal(eg_ctx_with_timeout(NULL, 1000000, &ctx), 0);
-	on_cancel(ctx, note_mask, &called, &callback);
-	tally_await(&called, 1);
-	assert_int_equal(eg_ctx_off_cancel(&callback), -EALREADY);
-	eg_ctx_unref(ctx);
+	/* On a slow machine the deadline may have come before the function was registered: then it is this thread. */
+	do {
+		eg_ctx_callback callback;
+		eg_ctx *ctx;
+
+		masked = (struct masked){TALLY_INIT, pthread_self(), false};
+		assert_int_equal(eg_ctx_with_timeout(NULL, 1000000, &ctx), 0);
+		on_cancel(ctx, note_mask, &masked, &callback);
+		tally_await(&masked.called, 1);
+		assert_int_equal(eg_ctx_off_cancel(&callback), -EALREADY);
+		eg_ctx_unref(ctx);
+	} while (!masked.is_other);
 }
 
 /*
@@ -583,32 +632,6 @@ static void a_function_may_run_a_group_whose_tasks_panic(void **state)
 	eg_group_destroy(&group);
 }
 
-static void child_unregisters(void *arg)
-{
-	struct slow *slow = arg;
-
-	/* Another thread of the parent was calling it; here there is none to wait for. */
-	if (eg_ctx_off_cancel(&slow->callback) != -EALREADY)
-		_exit(1);
-}
-
-static void in_a_forked_child_nobody_waits_for_the_parents_calls(void **state)
-{
-	struct slow slow = {.ctx = ctx_under(NULL), .hold = HOLD_INIT};
-	pthread_t canceller;
-	struct child child;
-
-	(void)state;
-	on_cancel(slow.ctx, slow_call, &slow, &slow.callback);
-	assert_int_equal(pthread_create(&canceller, NULL, slow_cancel, &slow), 0);
-	tally_await(&slow.hold.started, 1);
-	child_run(child_unregisters, &slow, &child);
-	assert_true(child_exited(&child, 0));
-	tally_add(&slow.hold.release, 1);
-	pthread_join(canceller, NULL);
-	eg_ctx_unref(slow.ctx);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -617,6 +640,7 @@ int main(void)
 	    TEST(one_that_was_unregistered_is_not_called),
 	    TEST(null_and_zero_are_fine_or_refused),
 	    TEST(a_function_may_unregister_and_free_itself),
+	    TEST(a_function_may_register_anew_in_the_same_room),
 	    TEST(a_function_may_cancel_its_own_context),
 	    TEST(a_function_may_drop_the_last_reference),
 	    TEST(a_callback_keeps_its_context_alive),
@@ -627,7 +651,6 @@ int main(void)
 	    TEST(a_task_in_a_condition_wait_is_woken),
 	    TEST(a_panic_out_of_a_function_ends_the_process_with_a_line),
 	    TEST(a_function_may_run_a_group_whose_tasks_panic),
-	    TEST(in_a_forked_child_nobody_waits_for_the_parents_calls),
 	    TEST(a_deadline_calls_on_a_thread_without_the_programs_signals),
 	    TEST(a_hundred_thousand_functions_are_called),
 	};

@@ -263,7 +263,7 @@ static void due_note(void *arg)
 
 static void of_a_hundred_thousand_deadlines_none_is_early_and_none_is_missed(void **state)
 {
-	long count = scaled(100000);
+	long count = scaled(100000), taken_out = 0;
 	struct due *dues = calloc((size_t)count, sizeof(*dues));
 	atomic_long fired = 0, early = 0;
 	eg_ctx *root = ctx_under(NULL);
@@ -283,10 +283,11 @@ static void of_a_hundred_thousand_deadlines_none_is_early_and_none_is_missed(voi
 	for (long i = 0; i < count; i++)
 		assert_int_equal(eg_ctx_wait_until(dues[i].ctx, EG_CTX_NO_DEADLINE), 0);
 	for (long i = 0; i < count; i++) {
-		eg_ctx_off_cancel(&dues[i].callback);
+		/* Seen to be over, and taken out before its function was called. */
+		taken_out += eg_ctx_off_cancel(&dues[i].callback) == 0;
 		eg_ctx_unref(dues[i].ctx);
 	}
-	assert_int_equal(atomic_load(&fired), count);
+	assert_int_equal(atomic_load(&fired) + taken_out, count);
 	assert_int_equal(atomic_load(&early), 0);
 	eg_ctx_unref(root);
 	free(dues);

@@ -293,12 +293,12 @@ static void in_child_parent(void *arg)
 	ctx = ctx_with(parent, SIGTERM);
 	EXPECT(eg_ctx_cancel(parent, cause) == 0);
 	EXPECT(eg_ctx_cause(ctx) == cause);
-	late = ctx_with(parent, SIGRTMAX);
+	late = ctx_with(parent, SIGRTMIN);
 	EXPECT(eg_ctx_cause(late) == cause);
 
 	/* It listens until it is freed: the first signal does no harm to a program that is about to end. */
 	raise(SIGTERM);
-	raise(SIGRTMAX);
+	raise(SIGRTMIN);
 	EXPECT(eg_ctx_cause(ctx) == cause);
 	eg_ctx_unref(late);
 	eg_ctx_unref(ctx);

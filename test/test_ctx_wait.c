@@ -343,94 +343,6 @@ static void a_descriptor_is_not_written_after_it_was_closed(void **state)
 	}
 }
 
-static void child_has_its_own_descriptor(void *arg)
-{
-	eg_ctx *ctx = arg;
-	int fd = eg_ctx_fd(ctx);
-
-	if (fd < 0 || is_readable(fd))
-		_exit(1);
-	eg_ctx_cancel(ctx, NULL);
-	if (!is_readable(fd) || eg_ctx_fd(ctx) != fd)
-		_exit(2);
-	eg_ctx_unref(ctx);
-}
-
-static void child_cancels(void *arg)
-{
-	eg_ctx_cancel(arg, NULL);
-	eg_ctx_unref(arg);
-}
-
-static void a_forked_child_and_its_parent_do_not_raise_each_others_descriptors(void **state)
-{
-	eg_ctx *ctx = ctx_under(NULL);
-	int fd = eg_ctx_fd(ctx);
-	struct child child;
-
-	(void)state;
-	child_run(child_cancels, ctx, &child);
-	assert_true(child_exited(&child, 0));
-	child_run(child_has_its_own_descriptor, ctx, &child);
-	assert_true(child_exited(&child, 0));
-	assert_false(is_readable(fd));
-	assert_int_equal(eg_ctx_err(ctx), 0);
-	eg_ctx_cancel(ctx, NULL);
-	assert_true(is_readable(fd));
-	eg_ctx_unref(ctx);
-}
-
-static void child_deadline(void *arg)
-{
-	eg_ctx *ctx = arg, *own;
-	int64_t deadline = eg_ctx_deadline(ctx);
-
-	/* The parent's thread is not here; the deadline is. */
-	while (!eg_ctx_err(ctx))
-		sched_yield();
-	if (eg_clock_now_ns() < deadline || eg_ctx_err(ctx) != -ETIMEDOUT || !eg_ctx_cause(ctx))
-		_exit(1);
-	if (eg_ctx_cancel(ctx, NULL) != -EALREADY || eg_error_code(eg_ctx_cause(ctx)) != -ETIMEDOUT)
-		_exit(2);
-	if (!child_may_start_threads())
-		return;
-	if (eg_ctx_with_timeout(NULL, MILLISECOND, &own) || eg_ctx_wait_until(own, EG_CTX_NO_DEADLINE) ||
-	    eg_ctx_err(own) != -ETIMEDOUT)
-		_exit(3);
-	eg_ctx_unref(own);
-}
-
-static void child_deadline_wait(void *arg)
-{
-	struct pollfd fd = {eg_ctx_fd(arg), POLLIN, 0};
-
-	if (fd.fd < 0 || poll(&fd, 1, -1) != 1 || eg_ctx_err(arg) != -ETIMEDOUT)
-		_exit(1);
-	if (eg_ctx_wait_until(arg, EG_CTX_NO_DEADLINE) != 0)
-		_exit(2);
-}
-
-static void deadlines_come_in_a_forked_child_too(void **state)
-{
-	struct child child;
-
-	(void)state;
-	for (int i = 0; i < 10; i++) {
-		eg_ctx *ctx;
-
-		assert_int_equal(eg_ctx_with_timeout(NULL, 20 * MILLISECOND, &ctx), 0);
-		child_run(child_deadline, ctx, &child);
-		assert_true(child_exited(&child, 0));
-		eg_ctx_unref(ctx);
-		if (!child_may_start_threads())
-			continue;
-		assert_int_equal(eg_ctx_with_timeout(NULL, 20 * MILLISECOND, &ctx), 0);
-		child_run(child_deadline_wait, ctx, &child);
-		assert_true(child_exited(&child, 0));
-		eg_ctx_unref(ctx);
-	}
-}
-
 /*
  * Tasks
  */
@@ -584,8 +496,6 @@ int main(void)
 	    TEST(epoll_reports_it_by_level_and_by_edge),
 	    TEST(without_descriptors_the_call_says_so_and_works_later),
 	    TEST(a_descriptor_is_not_written_after_it_was_closed),
-	    TEST(a_forked_child_and_its_parent_do_not_raise_each_others_descriptors),
-	    TEST(deadlines_come_in_a_forked_child_too),
 	    TEST(a_task_blocked_in_poll_on_a_socket_is_woken_by_the_first_error),
 	    TEST(a_task_asleep_is_woken_by_the_first_error),
 	    TEST(a_submitter_blocked_by_the_backlog_is_woken),

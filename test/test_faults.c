@@ -20,9 +20,13 @@
 #include <unistd.h>
 
 enum {
-	DENSE = 400,    /* beyond so many allocations not every one is failed */
-	THREADS = 8,    /* how far thread creation is failed one by one */
-	TRIES = 8,      /* repeats before growth is called a leak */
+	DENSE = 400, /* beyond so many allocations not every one is failed */
+	THREADS = 8, /* how far thread creation is failed one by one */
+	/*
+	 * Repeats before growth is called a leak. A thread of the crew that is the last in a group keeps its state, up to
+	 * 32 of them, and on a busy machine it can be last many times in a row.
+	 */
+	TRIES = 200,
 	SETTLE = 20000, /* yields given to threads that still give back memory */
 	UNTOUCHED = 7   /* exit status of a child in which nothing failed */
 };
