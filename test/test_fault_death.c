@@ -108,6 +108,55 @@ static void fault_after_a_wait(void)
 		fault_nil();
 }
 
+/* A task jumps past its worker, to a buffer of the program's: the thread is in no task then, whatever the library knows. */
+static jmp_buf before_wait;
+static pthread_t jumper;
+
+static int task_jump_out(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	if (pthread_equal(pthread_self(), jumper))
+		longjmp(before_wait, 1);
+	return 0;
+}
+
+static __attribute__((noinline)) void fault_deeper(int depth)
+{
+	volatile char room[4096];
+
+	room[0] = (char)depth;
+	if (depth == 0)
+		fault_nil();
+	else
+		fault_deeper(depth - 1);
+	room[1] = room[0];
+}
+
+static void fault_after_a_jump(int depth)
+{
+	static eg_group group;
+
+	jumper = pthread_self();
+	eg_group_set_limit(&group, 1);
+	while (setjmp(before_wait) == 0) {
+		eg_group_go(&group, task_jump_out, NULL);
+		if (eg_group_wait(&group))
+			return;
+	}
+	fault_deeper(depth);
+}
+
+static void fault_shallow_after_a_jump(void)
+{
+	fault_after_a_jump(0);
+}
+
+static void fault_deep_after_a_jump(void)
+{
+	fault_after_a_jump(20);
+}
+
 static void free_a_bad_pointer(void)
 {
 	char *volatile memory = malloc(100);
@@ -219,6 +268,8 @@ static const struct scenario scenarios[] = {
     {"illegal in main", fault_illegal, false, SIGILL, false},
     {"nil on a thread", fault_on_a_thread, false, SIGSEGV, false},
     {"nil after a wait", fault_after_a_wait, false, SIGSEGV, false},
+    {"nil after a jump", fault_shallow_after_a_jump, false, SIGSEGV, false},
+    {"nil deep after a jump", fault_deep_after_a_jump, false, SIGSEGV, false},
     {"raise in main", raise_segv, false, SIGSEGV, true},
     {"free of a bad pointer", free_a_bad_pointer, true, SIGABRT, true},
     {"free of a wild pointer", free_a_wild_pointer, true, SIGSEGV, false},
