@@ -240,23 +240,55 @@ static void queue_bus(void)
 
 static pthread_t target;
 
-static void *kill_main(void *arg)
+static void *kill_target(void *arg)
 {
-	(void)arg;
-	pthread_kill(target, SIGABRT);
+	pthread_kill(target, (int)(intptr_t)arg);
 	return NULL;
 }
 
-static void be_aborted_by_another(void)
+/* Interrupted in code of its own, where a fault would be recovered. */
+static void be_killed_by_another(int number)
 {
 	static volatile bool forever = true;
 	pthread_t thread;
 
 	target = pthread_self();
-	if (pthread_create(&thread, NULL, kill_main, NULL))
+	if (pthread_create(&thread, NULL, kill_target, CODE(number)))
 		return;
 	while (forever)
-		sched_yield();
+		;
+}
+
+static void be_aborted_by_another(void)
+{
+	be_killed_by_another(SIGABRT);
+}
+
+static void be_hit_by_another(void)
+{
+	be_killed_by_another(SIGSEGV);
+}
+
+/*
+ * The heap is broken, which malloc finds when strdup calls it: two free chunks of one size, of which the second is said
+ * to be where nothing is. (glibc keeps such links in the chunk, mixed with where it is.)
+ */
+static void duplicate_in_a_broken_heap(void)
+{
+	volatile uintptr_t *volatile chunks[2];
+	char text[200];
+	char *volatile copy;
+
+	for (int i = 0; i < 2; i++)
+		chunks[i] = malloc(200);
+	for (int i = 0; i < 2; i++)
+		free((void *)(uintptr_t)chunks[i]);
+	*chunks[1] = (uintptr_t)chunks[1] >> 12 ^ (uintptr_t)wild_text;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 0; i < 3; i++)
+		copy = strdup(text);
+	(void)copy;
 }
 
 static const struct scenario scenarios[] = {
@@ -285,6 +317,10 @@ static const struct scenario scenarios[] = {
     {"kill by SIGFPE", kill_fpe, false, SIGFPE, true},
     {"queued SIGBUS", queue_bus, false, SIGBUS, true},
     {"pthread_kill by SIGABRT", be_aborted_by_another, true, SIGABRT, true},
+    {"pthread_kill by SIGSEGV", be_hit_by_another, true, SIGSEGV, true},
+#if defined(__GLIBC__) && !IS_SANITIZED
+    {"strdup in a broken heap", duplicate_in_a_broken_heap, true, SIGSEGV, false},
+#endif
 };
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
@@ -461,6 +497,34 @@ static void the_programs_own_handlers_are_called_as_ever(void **state)
 		for (int handler = NO_HANDLER + 1; handler < HANDLERS; handler++)
 			if (!waits_for_ever(&scenarios[i], (enum handler)handler))
 				compare(&scenarios[i], (enum handler)handler);
+}
+
+/*
+ * The stack pointer leads nowhere: the library's look at the stack faults itself, and the fault is handed on. Without
+ * the library, and an alternate stack, no handler could be called.
+ */
+
+static void lose_the_stack(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("movq %0, %%rsp\n\tpushq $0" : : "r"(wild_text) : "memory");
+#endif
+}
+
+static void a_fault_on_a_stack_that_is_not_there_is_handed_on(void **state)
+{
+	static const struct scenario lost = {"", lose_the_stack, true, SIGSEGV, false};
+	struct run run = {&lost, INFO_HANDLER, EG_FAULT_ALL | EG_FAULT_STACK};
+	struct child child;
+
+	(void)state;
+	if (!is_supported() || IS_SANITIZED)
+		skip();
+	child_run(run_in_child, &run, &child);
+	assert_true(child_exited(&child, 40 + SIGSEGV));
+	run.handler = NO_HANDLER;
+	child_run(run_in_child, &run, &child);
+	assert_true(child_killed(&child, SIGSEGV));
 }
 
 /*
@@ -657,6 +721,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(what_is_no_tasks_fault_ends_the_process_as_ever),
 	    TEST(the_programs_own_handlers_are_called_as_ever),
+	    TEST(a_fault_on_a_stack_that_is_not_there_is_handed_on),
 	    TEST(handlers_that_mend_and_return_are_called),
 	    TEST(the_core_file_shows_the_fault_itself),
 	    TEST(the_policy_to_abort_prints_the_trace_and_ends_by_the_fault),
