@@ -269,6 +269,13 @@ static void be_hit_by_another(void)
 	be_killed_by_another(SIGSEGV);
 }
 
+#if defined(__GLIBC__) && !IS_SANITIZED
+#define HAS_HEAP_TO_BREAK 1
+#else
+#define HAS_HEAP_TO_BREAK 0
+#endif
+
+#if HAS_HEAP_TO_BREAK
 /*
  * The heap is broken, which malloc finds when strdup calls it: two free chunks of one size, of which the second is said
  * to be where nothing is. (glibc keeps such links in the chunk, mixed with where it is.)
@@ -290,6 +297,7 @@ static void duplicate_in_a_broken_heap(void)
 		copy = strdup(text);
 	(void)copy;
 }
+#endif
 
 static const struct scenario scenarios[] = {
     {"nil in main", fault_nil, false, SIGSEGV, false},
@@ -318,7 +326,7 @@ static const struct scenario scenarios[] = {
     {"queued SIGBUS", queue_bus, false, SIGBUS, true},
     {"pthread_kill by SIGABRT", be_aborted_by_another, true, SIGABRT, true},
     {"pthread_kill by SIGSEGV", be_hit_by_another, true, SIGSEGV, true},
-#if defined(__GLIBC__) && !IS_SANITIZED
+#if HAS_HEAP_TO_BREAK
     {"strdup in a broken heap", duplicate_in_a_broken_heap, true, SIGSEGV, false},
 #endif
 };
