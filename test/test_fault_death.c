@@ -108,6 +108,55 @@ static void fault_after_a_wait(void)
 		fault_nil();
 }
 
+/* A task jumps past its worker, to a buffer of the program's: the thread is in no task then, whatever the library knows. */
+static jmp_buf before_wait;
+static pthread_t jumper;
+
+static int task_jump_out(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	if (pthread_equal(pthread_self(), jumper))
+		longjmp(before_wait, 1);
+	return 0;
+}
+
+static __attribute__((noinline)) void fault_deeper(int depth)
+{
+	volatile char room[4096];
+
+	room[0] = (char)depth;
+	if (depth == 0)
+		fault_nil();
+	else
+		fault_deeper(depth - 1);
+	room[1] = room[0];
+}
+
+static void fault_after_a_jump(int depth)
+{
+	static eg_group group;
+
+	jumper = pthread_self();
+	eg_group_set_limit(&group, 1);
+	while (setjmp(before_wait) == 0) {
+		eg_group_go(&group, task_jump_out, NULL);
+		if (eg_group_wait(&group))
+			return;
+	}
+	fault_deeper(depth);
+}
+
+static void fault_shallow_after_a_jump(void)
+{
+	fault_after_a_jump(0);
+}
+
+static void fault_deep_after_a_jump(void)
+{
+	fault_after_a_jump(20);
+}
+
 static void free_a_bad_pointer(void)
 {
 	char *volatile memory = malloc(100);
@@ -191,24 +240,64 @@ static void queue_bus(void)
 
 static pthread_t target;
 
-static void *kill_main(void *arg)
+static void *kill_target(void *arg)
 {
-	(void)arg;
-	pthread_kill(target, SIGABRT);
+	pthread_kill(target, (int)(intptr_t)arg);
 	return NULL;
 }
 
-static void be_aborted_by_another(void)
+/* Interrupted in code of its own, where a fault would be recovered. */
+static void be_killed_by_another(int number)
 {
 	static volatile bool forever = true;
 	pthread_t thread;
 
 	target = pthread_self();
-	if (pthread_create(&thread, NULL, kill_main, NULL))
+	if (pthread_create(&thread, NULL, kill_target, CODE(number)))
 		return;
 	while (forever)
-		sched_yield();
+		;
 }
+
+static void be_aborted_by_another(void)
+{
+	be_killed_by_another(SIGABRT);
+}
+
+static void be_hit_by_another(void)
+{
+	be_killed_by_another(SIGSEGV);
+}
+
+#if defined(__GLIBC__) && !IS_SANITIZED
+#define HAS_HEAP_TO_BREAK 1
+#else
+#define HAS_HEAP_TO_BREAK 0
+#endif
+
+#if HAS_HEAP_TO_BREAK
+/*
+ * The heap is broken, which malloc finds when strdup calls it: two free chunks of one size, of which the second is said
+ * to be where nothing is. (glibc keeps such links in the chunk, mixed with where it is.)
+ */
+static void duplicate_in_a_broken_heap(void)
+{
+	volatile uintptr_t *volatile chunks[2];
+	char text[200];
+	char *volatile copy;
+
+	for (int i = 0; i < 2; i++)
+		chunks[i] = malloc(200);
+	for (int i = 0; i < 2; i++)
+		free((void *)(uintptr_t)chunks[i]);
+	*chunks[1] = (uintptr_t)chunks[1] >> 12 ^ (uintptr_t)wild_text;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 0; i < 3; i++)
+		copy = strdup(text);
+	(void)copy;
+}
+#endif
 
 static const struct scenario scenarios[] = {
     {"nil in main", fault_nil, false, SIGSEGV, false},
@@ -219,6 +308,8 @@ static const struct scenario scenarios[] = {
     {"illegal in main", fault_illegal, false, SIGILL, false},
     {"nil on a thread", fault_on_a_thread, false, SIGSEGV, false},
     {"nil after a wait", fault_after_a_wait, false, SIGSEGV, false},
+    {"nil after a jump", fault_shallow_after_a_jump, false, SIGSEGV, false},
+    {"nil deep after a jump", fault_deep_after_a_jump, false, SIGSEGV, false},
     {"raise in main", raise_segv, false, SIGSEGV, true},
     {"free of a bad pointer", free_a_bad_pointer, true, SIGABRT, true},
     {"free of a wild pointer", free_a_wild_pointer, true, SIGSEGV, false},
@@ -234,6 +325,10 @@ static const struct scenario scenarios[] = {
     {"kill by SIGFPE", kill_fpe, false, SIGFPE, true},
     {"queued SIGBUS", queue_bus, false, SIGBUS, true},
     {"pthread_kill by SIGABRT", be_aborted_by_another, true, SIGABRT, true},
+    {"pthread_kill by SIGSEGV", be_hit_by_another, true, SIGSEGV, true},
+#if HAS_HEAP_TO_BREAK
+    {"strdup in a broken heap", duplicate_in_a_broken_heap, true, SIGSEGV, false},
+#endif
 };
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
@@ -410,6 +505,34 @@ static void the_programs_own_handlers_are_called_as_ever(void **state)
 		for (int handler = NO_HANDLER + 1; handler < HANDLERS; handler++)
 			if (!waits_for_ever(&scenarios[i], (enum handler)handler))
 				compare(&scenarios[i], (enum handler)handler);
+}
+
+/*
+ * The stack pointer leads nowhere: the library's look at the stack faults itself, and the fault is handed on. Without
+ * the library, and an alternate stack, no handler could be called.
+ */
+
+static void lose_the_stack(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("movq %0, %%rsp\n\tpushq $0" : : "r"(wild_text) : "memory");
+#endif
+}
+
+static void a_fault_on_a_stack_that_is_not_there_is_handed_on(void **state)
+{
+	static const struct scenario lost = {"", lose_the_stack, true, SIGSEGV, false};
+	struct run run = {&lost, INFO_HANDLER, EG_FAULT_ALL | EG_FAULT_STACK};
+	struct child child;
+
+	(void)state;
+	if (!is_supported() || IS_SANITIZED)
+		skip();
+	child_run(run_in_child, &run, &child);
+	assert_true(child_exited(&child, 40 + SIGSEGV));
+	run.handler = NO_HANDLER;
+	child_run(run_in_child, &run, &child);
+	assert_true(child_killed(&child, SIGSEGV));
 }
 
 /*
@@ -606,6 +729,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(what_is_no_tasks_fault_ends_the_process_as_ever),
 	    TEST(the_programs_own_handlers_are_called_as_ever),
+	    TEST(a_fault_on_a_stack_that_is_not_there_is_handed_on),
 	    TEST(handlers_that_mend_and_return_are_called),
 	    TEST(the_core_file_shows_the_fault_itself),
 	    TEST(the_policy_to_abort_prints_the_trace_and_ends_by_the_fault),
