@@ -151,7 +151,7 @@ static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 	int64_t end = now + LINGER;
 
 	if (worker->chunk < CHUNK_OF_TINY || egi_gate_holders(gate) > egi_gate_running(gate) ||
-	    egi_thread_self.queue_life == state->life || !egi_crew_has_cpus() ||
+	    egi_thread_self.queue_life == egi_load_relaxed_u64(&state->life) || !egi_crew_has_cpus() ||
 	    egi_state_pending(state) >= HANDFUL)
 		return now;
 	while (now < end) {
