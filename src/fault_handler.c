@@ -213,8 +213,8 @@ static bool find_room(struct egi_fault_pad *pad, const ucontext_t *context, bool
 static bool is_armed(const struct egi_recovery *recovery, const struct egi_fault_pad *pad)
 {
 	return recovery && pad && pad->in_use && recovery->faults != 0 && recovery->nopanic == 0 &&
-	       recovery->thread == egi_thread_self.id && recovery->fork_count == egi_thread_fork_count &&
-	       process == getpid() && !egi_is_dying;
+	       recovery != egi_thread_self.no_panic && recovery->thread == egi_thread_self.id &&
+	       recovery->fork_count == egi_thread_fork_count && process == getpid() && !egi_is_dying;
 }
 
 /* The guard that the task's code runs under, if the library is calling what the task gave it. */
