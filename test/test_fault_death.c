@@ -80,6 +80,23 @@ static void fault_illegal(void)
 	fault("illegal");
 }
 
+static void fault_nil_with(void *arg)
+{
+	(void)arg;
+	fault_nil();
+}
+
+/* Whoever ends a context is in the middle of it while it calls what was registered. */
+static void fault_in_a_call_of_a_context(void)
+{
+	eg_ctx_callback callback = EG_CTX_CALLBACK_INIT;
+	eg_ctx *ctx;
+
+	if (eg_ctx_with_cancel(NULL, &ctx) || eg_ctx_on_cancel(ctx, fault_nil_with, NULL, &callback))
+		return;
+	eg_ctx_cancel(ctx, NULL);
+}
+
 static void *thread_main(void *arg)
 {
 	const struct scenario *scenario = arg;
@@ -320,6 +337,7 @@ static const struct scenario scenarios[] = {
     {"wild group", use_a_wild_group, true, SIGSEGV, false},
     {"wild argument of eg_fail", use_a_wild_error, true, SIGSEGV, false},
     {"nil without panics", fault_without_panics, true, SIGSEGV, false},
+    {"nil in a call of a context", fault_in_a_call_of_a_context, true, SIGSEGV, false},
     {"raise of SIGSEGV", raise_segv, true, SIGSEGV, true},
     {"raise of SIGABRT", raise_abrt, true, SIGABRT, true},
     {"kill by SIGFPE", kill_fpe, false, SIGFPE, true},
