@@ -50,6 +50,7 @@ static const struct {
 	int (*group_reset)(eg_group *);
 	int (*group_destroy)(eg_group *);
 	void (*group_destroyp)(eg_group *);
+	int (*task_slot)(void);
 	void (*panic)(const char *, ...);
 	void (*panic_with)(eg_error *);
 	int (*defer)(void (*)(void *), void *);
@@ -96,6 +97,7 @@ static const struct {
     .group_reset = eg_group_reset,
     .group_destroy = eg_group_destroy,
     .group_destroyp = eg_group_destroyp,
+    .task_slot = eg_task_slot,
     .panic = eg_panic,
     .panic_with = eg_panic_with,
     .defer = eg_defer,
@@ -186,6 +188,7 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.group_cancel(&group, -EINTR), 0);
 	assert_int_equal(api.group_destroy(&group), 0);
 	api.group_destroyp(&group);
+	assert_int_equal(api.task_slot(), -1);
 }
 
 static void do_nothing(void *arg)
