@@ -36,6 +36,9 @@
  *   RT_HAS_CANCEL  rt_with_cancel_pool; RT_FAIL(pool) in place of RT_RETURN; and long rt_finish_failed(pool),
  *                  the wait, which returns how many tasks were skipped, or -1 where the runtime does not tell
  *   RT_HAS_PANIC   see cases/panic.h
+ *   RT_HAS_CTX     rt_ctx, rt_ctx_call; rt_ctx_under(parent), rt_ctx_until(parent, ns, from_now), rt_ctx_cancel,
+ *                  rt_ctx_free, rt_ctx_is_over, rt_ctx_wait, rt_ctx_fd, rt_ctx_on_end, rt_ctx_off_end, and
+ *                  rt_ctx_block_submission(ctx, begins, woken): see cases/ctx.h
  *
  * WORKERS counts all threads that run tasks: the submitter too, where its wait helps.
  */
@@ -46,6 +49,7 @@
 
 #include "cases/batch_empty.h"
 #include "cases/cancel_pending.h"
+#include "cases/ctx.h"
 #include "cases/fork_join.h"
 #include "cases/group_small.h"
 #include "cases/idle_cpu.h"
@@ -95,6 +99,14 @@ static const struct bench_case rt_cases[] = {
 #endif
 #ifdef RT_HAS_PANIC
     {"panic", panic_run},
+#endif
+#ifdef RT_HAS_CTX
+    {"ctx_create", ctx_create_run},
+    {"ctx_child", ctx_child_run},
+    {"ctx_timeout", ctx_timeout_run},
+    {"ctx_cancel", ctx_cancel_run},
+    {"ctx_deadlines", ctx_deadlines_run},
+    {"ctx_wake", ctx_wake_run},
 #endif
 };
 

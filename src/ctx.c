@@ -31,6 +31,17 @@ static struct egi_timer *ctx_timer(eg_ctx *ctx)
 	return &EGI_CONTAINER_OF(ctx, struct egi_timed_ctx, ctx)->timer;
 }
 
+/*
+ * The lock of a new tree: the next one in turn, since the trees that one thread makes may be used by many; counted by
+ * thread, since a common counter would be written by all.
+ */
+static uint8_t lock_for_root(void)
+{
+	uint64_t id = egi_thread_id();
+
+	return (uint8_t)((id + egi_thread_self.trees_made++) % LOCKS);
+}
+
 eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
 {
 	eg_ctx *ctx = malloc(size);
@@ -39,8 +50,7 @@ eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
 		return NULL;
 	*ctx = (eg_ctx){
 	    .refs = 1,
-	    /* Trees of one thread share a lock, so that the lock stays with it. */
-	    .lock = parent ? parent->lock : (uint8_t)(egi_thread_id() % LOCKS),
+	    .lock = parent ? parent->lock : lock_for_root(),
 	    .parent = eg_ctx_ref(parent),
 	    .ends_apart = true,
 	    .deadline = parent ? parent->deadline : EG_CTX_NO_DEADLINE,
@@ -106,15 +116,15 @@ bool egi_ctx_try_ref(eg_ctx *ctx)
 }
 
 /*
- * Gives back a reference. True if it was the last. If nobody can come to the context who has none, a count of one is the
- * caller's own and need not be changed.
+ * Gives back a reference. True if it was the last. If nobody can come to one who has none, a count of one is the caller's
+ * own and need not be changed.
  */
 static bool ctx_put(eg_ctx *ctx)
 {
 	uint32_t refs;
 
 	/* [X3] acquire: what others did before they gave theirs back; pairs with the full order of the other branch. */
-	if (!ctx->is_found && egi_load_acquire_u32(&ctx->refs) == 1)
+	if (!ctx->timed && egi_load_acquire_u32(&ctx->refs) == 1)
 		return true;
 	refs = egi_add_u32(&ctx->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_ctx_unref of a context that is gone");
@@ -134,25 +144,36 @@ static void ctx_leave(eg_ctx *ctx)
 	egi_ctx_lock(ctx->lock);
 	if (egi_load_relaxed_u32(&ctx->err) == 0 && !ctx->ends_apart)
 		LIST_REMOVE(ctx, sibling);
+	ctx->ends_apart = true;
+	if (ctx->fd >= 0)
+		egi_ctx_fd_close(ctx);
 	egi_ctx_unlock(ctx->lock);
+}
+
+/* Gives a context's memory back, and returns its parent, to which it has a reference. */
+static eg_ctx *ctx_free(eg_ctx *ctx)
+{
+	eg_ctx *parent = ctx->parent;
+
+	eg_error_unref(ctx->cause);
+	free(ctx);
+	return parent;
 }
 
 void eg_ctx_unref(eg_ctx *ctx)
 {
 	/* Up the tree in a loop: a branch of any depth may end here. */
 	while (ctx && ctx_put(ctx)) {
-		eg_ctx *parent = ctx->parent;
-
 		ctx_leave(ctx);
-		EGI_ASSERT(LIST_EMPTY(&ctx->children) || egi_load_relaxed_u32(&ctx->err) != 0);
-		if (ctx->fd >= 0)
-			egi_ctx_fd_close(ctx);
-		if (ctx->finish)
-			ctx->finish(ctx);
-		eg_error_unref(ctx->cause);
-		free(ctx);
-		ctx = parent;
+		if (ctx->finish && !ctx->finish(ctx))
+			return;
+		ctx = ctx_free(ctx);
 	}
+}
+
+void egi_ctx_free(eg_ctx *ctx)
+{
+	eg_ctx_unref(ctx_free(ctx));
 }
 
 /* Some deadlines have no thread to see to them: says for a context that is not over whether its own has passed. */
@@ -174,6 +195,18 @@ int eg_ctx_err(const eg_ctx *ctx)
 	if (EGI_LIKELY(err != 0 || !egi_timer_is_by_clock()))
 		return -(int)err;
 	return err_by_clock(ctx);
+}
+
+int egi_ctx_attend(eg_ctx *ctx)
+{
+	if (eg_ctx_deadline(ctx) == EG_CTX_NO_DEADLINE || egi_load_acquire_u32(&ctx->err) != 0)
+		return 0;
+	/* What the clock says and nobody has done. The end is the deadline's all the same. */
+	if (eg_ctx_err(ctx)) {
+		(void)eg_ctx_cancel(ctx, NULL);
+		return 0;
+	}
+	return egi_timer_ensure();
 }
 
 eg_error *eg_ctx_cause(const eg_ctx *ctx)

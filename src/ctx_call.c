@@ -23,7 +23,7 @@ static void call_begin(struct egi_ctx_call *call, bool *gone)
 {
 	*gone = false;
 	call->gone = gone;
-	call->caller = &egi_thread_self;
+	call->caller = egi_thread_id();
 	call->fork_count = egi_thread_fork_count;
 	/* [X4] release: whose it is, before it is running; pairs with [X5]. */
 	egi_store_release_u32(&call->state, CALL_RUNNING);
@@ -32,12 +32,13 @@ static void call_begin(struct egi_ctx_call *call, bool *gone)
 static void call_make(struct egi_ctx_call *call, const bool *gone)
 {
 	struct egi_recovery *outer = egi_thread_self.no_panic;
-	uint32_t state = CALL_RUNNING;
+	uint32_t state = CALL_RUNNING, fork_count = egi_thread_fork_count;
 
 	egi_thread_self.no_panic = egi_thread_self.recovery;
 	call->fn(call->arg);
 	egi_thread_self.no_panic = outer;
-	if (*gone)
+	/* In a child that the function forked, it could not say so: the thread is another there. */
+	if (*gone || fork_count != egi_thread_fork_count)
 		return;
 	/* [X4] full: what the function did, before it is done; pairs with [X5]. */
 	if (egi_cas_u32(&call->state, &state, CALL_DONE))
@@ -92,7 +93,7 @@ static void call_await(struct egi_ctx_call *call)
 	/* [X5] acquire: pairs with [X4]. */
 	uint32_t state = egi_load_acquire_u32(&call->state);
 
-	if (state == CALL_RUNNING && call->caller == &egi_thread_self) {
+	if (state == CALL_RUNNING && call->caller == egi_thread_id()) {
 		bool *gone = call->gone;
 
 		/* If another thread waits as well, the call stays until that one has seen it done. */
@@ -101,8 +102,8 @@ static void call_await(struct egi_ctx_call *call)
 		return;
 	}
 	while (state != CALL_DONE) {
-		/* In a forked child nobody is calling but this thread. */
-		if (call->caller == &egi_thread_self || call->fork_count != egi_thread_fork_count)
+		/* In a forked child nobody is calling who could be waited for. */
+		if (call->caller == egi_thread_id() || call->fork_count != egi_thread_fork_count)
 			return;
 		if (state == CALL_AWAITED || egi_cas_u32(&call->state, &state, CALL_AWAITED))
 			egi_word_wait(&call->state, CALL_AWAITED, EGI_FOREVER);
@@ -138,7 +139,7 @@ int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callb
 	if (!fn || !ret_callback)
 		return -EINVAL;
 	/* Without a thread nobody would call it when the deadline comes. */
-	if (eg_ctx_deadline(ctx) != EG_CTX_NO_DEADLINE && !eg_ctx_err(ctx) && egi_timer_ensure() != 0)
+	if (egi_ctx_attend(ctx) != 0)
 		return -EAGAIN;
 	egi_ctx_call_add(ctx, (struct egi_ctx_call *)(void *)ret_callback, fn, arg);
 	return 0;

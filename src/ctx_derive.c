@@ -32,7 +32,7 @@ static int with_deadline(eg_ctx *parent, int64_t deadline_ns, int64_t now_ns, eg
 		return -ENOMEM;
 	if (is_earlier)
 		ctx->deadline = deadline_ns;
-	ctx->timed = ctx->is_found = is_timed;
+	ctx->timed = is_timed;
 	if (is_earlier && !is_timed)
 		end_at_once(ctx, deadline_ns);
 	else
@@ -80,12 +80,13 @@ struct valued_ctx {
 	const eg_ctx *above; /* the next one up that carries a value */
 };
 
-static void valued_finish(eg_ctx *ctx)
+static bool valued_finish(eg_ctx *ctx)
 {
 	const struct valued_ctx *valued = EGI_CONTAINER_OF(ctx, struct valued_ctx, ctx);
 
 	if (valued->release)
 		valued->release(valued->value);
+	return true;
 }
 
 int eg_ctx_with_value(eg_ctx *parent, const void *key, void *value, void (*release)(void *value),

@@ -105,11 +105,12 @@ void egi_ctx_fd_close(eg_ctx *ctx)
 {
 	int saved = errno;
 
-	if (!fd_is_ours(ctx))
-		return;
-	close(ctx->fd);
-	if (ctx->fd_to_write != ctx->fd)
-		close(ctx->fd_to_write);
+	if (fd_is_ours(ctx)) {
+		close(ctx->fd);
+		if (ctx->fd_to_write != ctx->fd)
+			close(ctx->fd_to_write);
+	}
+	ctx->fd = ctx->fd_to_write = -1;
 	errno = saved;
 }
 
@@ -137,8 +138,7 @@ int eg_ctx_fd(eg_ctx *ctx)
 	int saved = errno, result = 0;
 
 	/* Without a thread nobody would raise it when the deadline comes. */
-	if (eg_ctx_deadline(ctx) != EG_CTX_NO_DEADLINE && egi_load_acquire_u32(&ctx->err) == 0 &&
-	    egi_timer_ensure() != 0)
+	if (egi_ctx_attend(ctx) != 0)
 		return -EAGAIN;
 	if (!ctx)
 		ctx = &background;

@@ -35,6 +35,8 @@ struct signalled_ctx {
 	eg_ctx ctx;
 	uint64_t wanted; /* a bit for each signal */
 	uint32_t fork_count;
+	bool held;                  /* the keeper is cancelling it, without a reference, */
+	bool orphaned;              /* and is to free it, because the last one is gone */
 	int arrived;                /* the signal that is about to cancel it */
 	struct signalled_ctx *next; /* of those that are about to be cancelled */
 	LIST_ENTRY(signalled_ctx) link;
@@ -131,17 +133,24 @@ static bool is_usable(int signal)
 	return signal >= 1 && signal <= SIGNALS_MAX;
 }
 
-static void signalled_finish(eg_ctx *ctx)
+/*
+ * The program has given the context up: from here on the signals are as they were. A reference of the keeper's would
+ * leave the program without knowing when that is.
+ */
+static bool signalled_finish(eg_ctx *ctx)
 {
 	struct signalled_ctx *signalled = EGI_CONTAINER_OF(ctx, struct signalled_ctx, ctx);
+	bool held;
 
 	if (signalled->fork_count != egi_thread_fork_count)
-		return;
+		return true;
 	egi_mutex_lock(&signals.lock);
 	LIST_REMOVE(signalled, link);
 	signals_give_up(signalled->wanted);
+	held = signalled->orphaned = signalled->held;
 	egi_mutex_unlock(&signals.lock);
 	egi_timer_release();
+	return !held;
 }
 
 /* Has a context that is complete listen. */
@@ -183,7 +192,7 @@ int eg_ctx_with_signals(eg_ctx *parent, const int *list, size_t count, eg_ctx **
 	signalled = EGI_CONTAINER_OF(ctx, struct signalled_ctx, ctx);
 	signalled->wanted = wanted;
 	signalled->fork_count = egi_thread_fork_count;
-	ctx->is_found = true;
+	signalled->held = signalled->orphaned = false;
 	egi_ctx_join(ctx, 0);
 	err = signalled_listen(signalled);
 	if (err) {
@@ -210,6 +219,26 @@ static eg_error *signal_cause(int signal)
 	return egi_error_make_plain(EG_ERROR_RETURNED, EG_ESIGNAL(signal), NULL, NULL, text);
 }
 
+/* Cancels a context that is held, and lets it go. False in a forked child. */
+static bool signalled_cancel(struct signalled_ctx *signalled)
+{
+	uint32_t fork_count = egi_thread_fork_count;
+	eg_error *cause = signal_cause(signalled->arrived);
+	bool orphaned;
+
+	egi_ctx_end(&signalled->ctx, -ECANCELED, cause);
+	eg_error_unref(cause);
+	if (fork_count != egi_thread_fork_count)
+		return false;
+	egi_mutex_lock(&signals.lock);
+	signalled->held = false;
+	orphaned = signalled->orphaned;
+	egi_mutex_unlock(&signals.lock);
+	if (orphaned)
+		egi_ctx_free(&signalled->ctx);
+	return true;
+}
+
 /* On the keeper: cancels whoever listens to what has arrived. */
 static void signals_see_to(void)
 {
@@ -221,21 +250,19 @@ static void signals_see_to(void)
 	egi_mutex_lock(&signals.lock);
 	LIST_FOREACH(signalled, &signals.listening, link)
 	{
-		/* One that is about to be freed waits for the lock. */
-		if ((signalled->wanted & bits) == 0 || !egi_ctx_try_ref(&signalled->ctx))
+		if ((signalled->wanted & bits) == 0)
 			continue;
 		signalled->arrived = __builtin_ctzll(signalled->wanted & bits) + 1;
+		signalled->held = true;
 		signalled->next = cancelled;
 		cancelled = signalled;
 	}
 	egi_mutex_unlock(&signals.lock);
 	while (cancelled) {
 		struct signalled_ctx *next = cancelled->next;
-		eg_error *cause = signal_cause(cancelled->arrived);
 
-		eg_ctx_cancel(&cancelled->ctx, cause);
-		eg_error_unref(cause);
-		eg_ctx_unref(&cancelled->ctx);
+		if (!signalled_cancel(cancelled))
+			return;
 		cancelled = next;
 	}
 }

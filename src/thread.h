@@ -24,6 +24,7 @@ struct egi_thread {
 	uint64_t life_next, life_end; /* lives to give to groups made here (state.h) */
 	struct eg_group_state *kept;  /* states to make groups of (state.h) */
 	unsigned kept_count;
+	unsigned trees_made;         /* contexts without a parent (ctx.c) */
 	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
 };
 

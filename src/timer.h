@@ -6,9 +6,9 @@
  * Timers: one thread, the keeper, for all deadlines of the process.
  *
  * The keeper exists while a timer is armed or somebody holds it, and for some seconds afterwards; it sleeps until the
- * next deadline. Arming wakes it only for a deadline earlier than that, disarming never does, so a context that is made
- * and ended long before its deadline costs no system call. Nor does the keeper look at the clock for anybody else: whoever
- * needs a thread, for a signal say, holds the keeper and kicks it.
+ * next deadline, and looks every few seconds whether it is still needed. Arming wakes it only for a deadline earlier
+ * than that, disarming never does, so a context that is made and ended long before its deadline costs no system call.
+ * Whoever needs a thread for something else, as signals do, holds the keeper and kicks it.
  *
  * Without a thread the timers stay armed and nobody serves them. `egi_timer_by_clock` says so to those who can read the
  * clock themselves, and goes on to say so when there is a thread again, because what they have said must not become

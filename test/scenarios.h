@@ -59,6 +59,8 @@ void scenario_collected_errors(void);
 void scenario_panic(void);
 void scenario_many_defers(void);
 void scenario_context_tree(void);
+void scenario_context_kinds(void);
+void scenario_deadline(void);
 void scenario_errors_in_text(void);
 void scenario_resets(void);
 

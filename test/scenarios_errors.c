@@ -6,6 +6,8 @@
 
 #include "scenarios.h"
 
+#include <signal.h>
+
 void scenario_collected_errors(void)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
@@ -130,6 +132,80 @@ void scenario_context_tree(void)
 	for (int i = 0; i < made; i++)
 		eg_ctx_unref(ctx[i]);
 	eg_error_unref(cause);
+}
+
+static const char key;
+
+static void count_up(void *value)
+{
+	atomic_fetch_add((atomic_long *)value, 1);
+}
+
+/* Every kind of context below the one before it; what cannot be made is left out. */
+void scenario_context_kinds(void)
+{
+	static const int signals[] = {SIGUSR1};
+	eg_ctx_callback callbacks[6] = {EG_CTX_CALLBACK_INIT};
+	atomic_long called = 0, released = 0;
+	eg_ctx *ctx[6], *parent = NULL;
+	long registered = 0, valued = 0;
+	int made = 0;
+
+	for (int i = 0; i < 6; i++) {
+		eg_ctx *child = (eg_ctx *)&made;
+		int result;
+
+		if (i == 0)
+			result = eg_ctx_with_cancel(parent, &child);
+		else if (i == 1)
+			result = eg_ctx_with_value(parent, &key, &released, count_up, &child);
+		else if (i == 2)
+			result = eg_ctx_with_signals(parent, signals, 1, &child);
+		else if (i == 3)
+			result = eg_ctx_with_timeout(parent, INT64_C(3600000000000), &child);
+		else if (i == 4)
+			result = eg_ctx_with_timeout(parent, 0, &child);
+		else
+			result = eg_ctx_with_cancel(parent, &child);
+		CHECK(result == 0 ||
+		      (child == (eg_ctx *)&made && (result == -ENOMEM || (i == 2 && result == -EAGAIN))));
+		if (result != 0)
+			continue;
+		valued += i == 1;
+		parent = ctx[made++] = child;
+		result = eg_ctx_on_cancel(child, count_up, &called, &callbacks[i]);
+		CHECK(result == 0 || (i >= 3 && result == -EAGAIN));
+		registered += result == 0;
+		CHECK(i != 4 || eg_ctx_err(child) == -ETIMEDOUT);
+		CHECK(eg_ctx_sleep_until(child, 0) == eg_ctx_err(child));
+	}
+	if (made > 0)
+		CHECK(eg_ctx_cancel(ctx[0], NULL) == 0 || made == 1 || eg_ctx_err(ctx[0]) == -ETIMEDOUT);
+	for (int i = 0; i < 6; i++)
+		eg_ctx_off_cancel(&callbacks[i]);
+	CHECK(atomic_load(&called) == registered);
+	for (int i = 0; i < made; i++)
+		eg_ctx_unref(ctx[i]);
+	CHECK(atomic_load(&released) == valued);
+}
+
+/* A group under a deadline: it comes, with a thread for it or without. */
+void scenario_deadline(void)
+{
+	eg_ctx *ctx;
+	eg_group group;
+
+	if (eg_ctx_with_timeout(NULL, 1000000, &ctx))
+		return;
+	begin();
+	if (init(&group, ctx, NULL)) {
+		go_many(&group, count_run, 3);
+		CHECK(eg_group_wait(&group) == 0 && atomic_load(&ran) == accepted);
+		end(&group);
+	}
+	CHECK(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) == 0);
+	CHECK(eg_ctx_err(ctx) == -ETIMEDOUT && eg_clock_now_ns() >= eg_ctx_deadline(ctx));
+	eg_ctx_unref(ctx);
 }
 
 void scenario_errors_in_text(void)

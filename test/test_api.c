@@ -6,6 +6,8 @@
 
 #include "support.h"
 
+#include <signal.h>
+
 /* Calls go through pointers, so that neither macros nor the compiler stand between test and symbol. */
 static const struct {
 	int (*version_number)(void);
@@ -18,6 +20,18 @@ static const struct {
 	int (*ctx_cancel)(eg_ctx *, eg_error *);
 	int (*ctx_err)(const eg_ctx *);
 	eg_error *(*ctx_cause)(const eg_ctx *);
+	int (*ctx_with_deadline)(eg_ctx *, int64_t, eg_ctx **);
+	int (*ctx_with_timeout)(eg_ctx *, int64_t, eg_ctx **);
+	int (*ctx_with_value)(eg_ctx *, const void *, void *, void (*)(void *), eg_ctx **);
+	int (*ctx_with_signals)(eg_ctx *, const int *, size_t, eg_ctx **);
+	int (*ctx_without_cancel)(eg_ctx *, eg_ctx **);
+	int64_t (*ctx_deadline)(const eg_ctx *);
+	void *(*ctx_value)(const eg_ctx *, const void *);
+	int (*ctx_fd)(eg_ctx *);
+	int (*ctx_wait_until)(eg_ctx *, int64_t);
+	int (*ctx_sleep_until)(eg_ctx *, int64_t);
+	int (*ctx_on_cancel)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
+	int (*ctx_off_cancel)(eg_ctx_callback *);
 	eg_error *(*error_create)(int, const char *, ...);
 	eg_error *(*error_create_from)(eg_error *, int, const char *, ...);
 	eg_error *(*error_ref)(eg_error *);
@@ -65,6 +79,18 @@ static const struct {
     .ctx_cancel = eg_ctx_cancel,
     .ctx_err = eg_ctx_err,
     .ctx_cause = eg_ctx_cause,
+    .ctx_with_deadline = eg_ctx_with_deadline,
+    .ctx_with_timeout = eg_ctx_with_timeout,
+    .ctx_with_value = eg_ctx_with_value,
+    .ctx_with_signals = eg_ctx_with_signals,
+    .ctx_without_cancel = eg_ctx_without_cancel,
+    .ctx_deadline = eg_ctx_deadline,
+    .ctx_value = eg_ctx_value,
+    .ctx_fd = eg_ctx_fd,
+    .ctx_wait_until = eg_ctx_wait_until,
+    .ctx_sleep_until = eg_ctx_sleep_until,
+    .ctx_on_cancel = eg_ctx_on_cancel,
+    .ctx_off_cancel = eg_ctx_off_cancel,
     .error_create = eg_error_create,
     .error_create_from = eg_error_create_from,
     .error_ref = eg_error_ref,
@@ -131,6 +157,34 @@ static void context_functions_answer(void **state)
 	api.ctx_unref(ctx);
 }
 
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void derived_context_functions_answer(void **state)
+{
+	static const int signals[] = {SIGURG};
+	eg_ctx *ctxs[5] = {NULL};
+	eg_ctx_callback callback;
+
+	(void)state;
+	assert_int_equal(api.ctx_with_deadline(NULL, INT64_MAX - 1, &ctxs[0]), 0);
+	assert_int_equal(api.ctx_with_timeout(ctxs[0], 3600000000000, &ctxs[1]), 0);
+	assert_int_equal(api.ctx_with_value(ctxs[1], signals, &ctxs, NULL, &ctxs[2]), 0);
+	assert_int_equal(api.ctx_with_signals(ctxs[2], signals, 1, &ctxs[3]), 0);
+	assert_int_equal(api.ctx_without_cancel(ctxs[3], &ctxs[4]), 0);
+	assert_true(api.ctx_deadline(ctxs[3]) < INT64_MAX - 1);
+	assert_ptr_equal(api.ctx_value(ctxs[4], signals), &ctxs);
+	assert_true(api.ctx_fd(ctxs[3]) >= 0);
+	assert_int_equal(api.ctx_wait_until(ctxs[3], 0), -ETIMEDOUT);
+	assert_int_equal(api.ctx_sleep_until(ctxs[3], 0), 0);
+	assert_int_equal(api.ctx_on_cancel(ctxs[3], do_nothing, NULL, &callback), 0);
+	assert_int_equal(api.ctx_off_cancel(&callback), 0);
+	for (int i = 0; i < 5; i++)
+		api.ctx_unref(ctxs[i]);
+}
+
 static void error_functions_answer(void **state)
 {
 	eg_error *inner = api.error_create(-EIO, "inner %d", 1);
@@ -191,11 +245,6 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.task_slot(), -1);
 }
 
-static void do_nothing(void *arg)
-{
-	(void)arg;
-}
-
 static int task_give_up(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
@@ -224,8 +273,12 @@ static void panic_functions_answer(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    TEST(base_functions_answer),  TEST(context_functions_answer), TEST(error_functions_answer),
-	    TEST(group_functions_answer), TEST(panic_functions_answer),
+	    TEST(base_functions_answer),
+	    TEST(context_functions_answer),
+	    TEST(derived_context_functions_answer),
+	    TEST(error_functions_answer),
+	    TEST(group_functions_answer),
+	    TEST(panic_functions_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
 
 #include "support.h"
 
+#include <malloc.h>
+
 static eg_ctx *ctx_under(eg_ctx *parent)
 {
 	eg_ctx *ctx = NULL;
@@ -140,24 +142,56 @@ static void dropping_a_context_cancels_nothing_and_unlinks_it(void **state)
  * Size: no recursion, shown by a thread with a small stack.
  */
 
+static const char big_key;
+
+static void big_tree_called(void *arg)
+{
+	atomic_fetch_add((atomic_long *)arg, 1);
+}
+
+/* Every kind of context, in turn; those with deadlines, values and functions are the ones with more to undo. */
+static eg_ctx *big_tree_derive(eg_ctx *parent, long number, eg_ctx_callback *callback, atomic_long *called)
+{
+	eg_ctx *ctx = NULL;
+	int err;
+
+	if (number % 4 == 1)
+		err = eg_ctx_with_timeout(parent, INT64_C(3600000000000) - number, &ctx);
+	else if (number % 4 == 2)
+		err = eg_ctx_with_value(parent, &big_key, called, NULL, &ctx);
+	else
+		err = eg_ctx_with_cancel(parent, &ctx);
+	if (!err && number % 4 == 3)
+		err = eg_ctx_on_cancel(ctx, big_tree_called, called, callback);
+	if (err)
+		abort();
+	return ctx;
+}
+
 static void *big_tree_main(void *arg)
 {
 	long count = scaled(1000000);
 	eg_ctx **all = calloc((size_t)count, sizeof(*all));
+	eg_ctx_callback *callbacks = calloc((size_t)count, sizeof(*callbacks));
 	bool wide = arg != NULL;
 	eg_ctx *root = ctx_under(NULL);
+	atomic_long called = 0;
 
-	CHECK(all != NULL);
-	for (long i = 0; all && i < count; i++)
-		all[i] = ctx_under(wide || i == 0 ? root : all[i - 1]);
+	CHECK(all != NULL && callbacks != NULL);
+	for (long i = 0; all && callbacks && i < count; i++)
+		all[i] = big_tree_derive(wide || i == 0 ? root : all[i - 1], i, &callbacks[i], &called);
 	CHECK(eg_ctx_cancel(root, NULL) == 0);
+	CHECK(atomic_load(&called) == count / 4);
 	for (long i = 0; all && i < count; i++)
 		CHECK(eg_ctx_err(all[i]) == -ECANCELED);
 
 	/* From the top, so that the last reference, to the deepest, takes the whole chain along. */
 	eg_ctx_unref(root);
-	for (long i = 0; all && i < count; i++)
+	for (long i = 0; all && callbacks && i < count; i++) {
+		eg_ctx_off_cancel(&callbacks[i]);
 		eg_ctx_unref(all[i]);
+	}
+	free(callbacks);
 	free(all);
 	return NULL;
 }
@@ -166,12 +200,17 @@ static void big_tree_run(void *wide)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
+	size_t before;
 
+	/* The thread that sees to deadlines is there before. */
+	eg_ctx_unref(big_tree_derive(NULL, 1, NULL, NULL));
+	before = heap_in_use();
 	assert_int_equal(pthread_attr_init(&attr), 0);
 	assert_int_equal(pthread_attr_setstacksize(&attr, 65536), 0);
 	assert_int_equal(pthread_create(&thread, &attr, big_tree_main, wide), 0);
 	pthread_join(thread, NULL);
 	pthread_attr_destroy(&attr);
+	assert_true(heap_in_use() < before + 65536);
 }
 
 static void a_chain_of_a_million_is_cancelled_and_freed_on_a_small_stack(void **state)
@@ -327,5 +366,7 @@ int main(void)
 	    TEST(no_child_made_during_a_cancellation_misses_it),
 	};
 
+	/* What threads have allocated counts too. */
+	mallopt(M_ARENA_MAX, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,9 +20,13 @@
 #include <unistd.h>
 
 enum {
-	DENSE = 400,    /* beyond so many allocations not every one is failed */
-	THREADS = 8,    /* how far thread creation is failed one by one */
-	TRIES = 8,      /* repeats before growth is called a leak */
+	DENSE = 400, /* beyond so many allocations not every one is failed */
+	THREADS = 8, /* how far thread creation is failed one by one */
+	/*
+	 * Repeats before growth is called a leak. A thread of the crew that is the last in a group keeps its state, up to
+	 * 32 of them, and on a busy machine it can be last many times in a row.
+	 */
+	TRIES = 200,
 	SETTLE = 20000, /* yields given to threads that still give back memory */
 	UNTOUCHED = 7   /* exit status of a child in which nothing failed */
 };
@@ -160,6 +164,8 @@ static const struct {
     {"nested_groups", scenario_nested_groups, true},
     {"submission_from_tasks", scenario_submission_from_tasks, true},
     {"context_tree", scenario_context_tree, false},
+    {"context_kinds", scenario_context_kinds, true},
+    {"deadline", scenario_deadline, true},
     {"limit_changes", scenario_limit_changes, true},
     {"errors_in_text", scenario_errors_in_text, false},
     {"resets", scenario_resets, false},

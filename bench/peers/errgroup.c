@@ -29,9 +29,10 @@ struct rt_group {
 #define RT_HAS_THREADS
 #define RT_HAS_CANCEL
 #define RT_HAS_PANIC
+#define RT_HAS_CTX
 
 #define RT_HELD(workers) (workers)
-#define RT_TASK(name, arg) static int name(__attribute__((unused)) eg_ctx *rt_ctx, void *arg)
+#define RT_TASK(name, arg) static int name(__attribute__((unused)) eg_ctx *rt_context, void *arg)
 #define RT_RETURN return 0
 #define rt_argument(arg) (arg)
 
@@ -137,6 +138,84 @@ static inline void rt_check_panicked(struct rt_pool *pool, long tasks)
 	if (lines < 10)
 		bench_fail("the panic has no trace of its calls:\n%s", text);
 	free(errors);
+}
+
+typedef eg_ctx rt_ctx;
+typedef eg_ctx_callback rt_ctx_call;
+
+static inline rt_ctx *rt_ctx_under(rt_ctx *parent)
+{
+	eg_ctx *ctx;
+
+	if (eg_ctx_with_cancel(parent, &ctx) != 0)
+		bench_fail("eg_ctx_with_cancel failed");
+	return ctx;
+}
+
+static inline rt_ctx *rt_ctx_until(rt_ctx *parent, int64_t ns, bool from_now)
+{
+	eg_ctx *ctx;
+
+	if ((from_now ? eg_ctx_with_timeout(parent, ns, &ctx) : eg_ctx_with_deadline(parent, ns, &ctx)) != 0)
+		bench_fail("eg_ctx_with_deadline failed");
+	return ctx;
+}
+
+static inline void rt_ctx_cancel(rt_ctx *ctx)
+{
+	eg_ctx_cancel(ctx, NULL);
+}
+
+#define rt_ctx_free(ctx) eg_ctx_unref(ctx)
+#define rt_ctx_is_over(ctx) (eg_ctx_err(ctx) != 0)
+#define rt_ctx_fd(ctx) eg_ctx_fd(ctx)
+#define rt_ctx_off_end(call) eg_ctx_off_cancel(call)
+
+static inline void rt_ctx_wait(rt_ctx *ctx)
+{
+	if (eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) != 0)
+		bench_fail("eg_ctx_wait_until failed");
+}
+
+static inline void rt_ctx_on_end(rt_ctx *ctx, void (*fn)(void *arg), void *arg, rt_ctx_call *call)
+{
+	if (eg_ctx_on_cancel(ctx, fn, arg, call) != 0)
+		bench_fail("eg_ctx_on_cancel failed");
+}
+
+static int rt_ctx_hold(__attribute__((unused)) eg_ctx *ctx, void *arg)
+{
+	sem_t *sems = arg;
+
+	sem_post(&sems[0]);
+	bench_sem_wait(&sems[1]);
+	return 0;
+}
+
+/* A group with room for one task, which stays there; a second one finds no room until the context is over. */
+static inline void rt_ctx_block_submission(rt_ctx *ctx, sem_t *begins, int64_t *woken)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_group group;
+	sem_t sems[2];
+
+	sem_init(&sems[0], 0, 0);
+	sem_init(&sems[1], 0, 0);
+	options.limit = 1;
+	options.backlog = EG_BACKLOG_NONE;
+	if (eg_group_init(&group, ctx, &options) != 0 || eg_group_go(&group, rt_ctx_hold, sems) != 0)
+		bench_fail("eg_group_init failed");
+	bench_sem_wait(&sems[0]);
+	sem_post(begins);
+	if (eg_group_go(&group, rt_ctx_hold, sems) != -ECANCELED)
+		bench_fail("a submission was not cancelled");
+	*woken = bench_now_ns();
+	sem_post(&sems[1]);
+	if (eg_group_wait(&group) != 0)
+		bench_fail("eg_group_wait failed");
+	eg_group_destroy(&group);
+	sem_destroy(&sems[0]);
+	sem_destroy(&sems[1]);
 }
 
 #include "../cases.h"

@@ -201,8 +201,8 @@ EG_PUBLIC int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg,
  * its argument points to may be freed. Called from inside the function itself, it does not wait for it.
  *
  * Threads: any, one at a time for each callback. Blocking: until the function has returned, if another thread is
- * calling it. Return: 0, it was not called (nor was an all-zero callback's); -EALREADY, it was, or this is it; -EINVAL
- * for NULL.
+ * calling it. Return: 0, it was not called, though the context may be over by now (nor was an all-zero callback's);
+ * -EALREADY, it was, or this is it; -EINVAL for NULL.
  */
 EG_PUBLIC int eg_ctx_off_cancel(eg_ctx_callback *callback);
 

@@ -34,6 +34,12 @@ func benchCases() map[string]benchCase {
 	}
 	if runtimeName == "go-errgroup" {
 		cases["spawn_nested"] = spawnNested
+		cases["ctx_create"] = ctxCreate
+		cases["ctx_child"] = ctxChild
+		cases["ctx_timeout"] = ctxTimeout
+		cases["ctx_cancel"] = ctxCancel
+		cases["ctx_deadlines"] = ctxDeadlines
+		cases["ctx_wake"] = ctxWake
 	}
 	if canHold {
 		cases["submit_only"] = submitOnly

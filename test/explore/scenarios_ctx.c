@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scenarios about contexts: the end of one, and whoever derives from it, registers with it, sleeps on it or drops it; and
+ * the thread that sees to deadlines.
+ */
+#include "scenarios.h"
+
+#include "timer.h"
+
+#define SECOND 1000000000
+#define LONG_NS (10LL * SECOND) /* longer than the keeper stays for nobody */
+
+static eg_ctx *root;
+static unsigned called;
+static bool running, flag;
+
+static eg_ctx *derive(eg_ctx *parent)
+{
+	eg_ctx *ctx = NULL;
+
+	EXPLORE_REQUIRE(eg_ctx_with_cancel(parent, &ctx) == 0);
+	return ctx;
+}
+
+static void *cancel_root(void *arg)
+{
+	(void)arg;
+	eg_ctx_cancel(root, NULL);
+	return NULL;
+}
+
+static void *cancel_and_drop_root(void *arg)
+{
+	cancel_root(arg);
+	eg_ctx_unref(root);
+	return NULL;
+}
+
+static void note_call(void *arg)
+{
+	(void)arg;
+	running = true;
+	called++;
+	explore_touch(&running, "calls", 1);
+	running = false;
+}
+
+/* A function is registered and unregistered, and the context ends: it is called once or not at all, and never late. */
+void end_against_register(void)
+{
+	eg_ctx_callback callback;
+	pthread_t other;
+	int err;
+
+	called = 0;
+	root = derive(NULL);
+	eg_ctx_ref(root);
+	explore_begin();
+	other = thread_start(cancel_and_drop_root, NULL);
+	EXPLORE_REQUIRE(eg_ctx_on_cancel(root, note_call, NULL, &callback) == 0);
+	err = eg_ctx_off_cancel(&callback);
+	EXPLORE_REQUIRE(!running && called == (err != 0));
+	thread_join(other);
+	EXPLORE_REQUIRE(called == (err != 0));
+	eg_ctx_unref(root);
+}
+
+static eg_ctx_callback self_callback;
+
+static void drop_everything(void *arg)
+{
+	eg_ctx *ctx = arg;
+
+	called++;
+	EXPLORE_REQUIRE(eg_ctx_off_cancel(&self_callback) != 0);
+	eg_ctx_unref(ctx);
+}
+
+/* Two ends at once, of a context and its parent; the function unregisters itself and drops the last reference. */
+void two_ends_and_the_last_reference(void)
+{
+	eg_ctx *child;
+	pthread_t other;
+
+	called = 0;
+	root = derive(NULL);
+	child = derive(root);
+	eg_ctx_ref(child);
+	EXPLORE_REQUIRE(eg_ctx_on_cancel(child, drop_everything, child, &self_callback) == 0);
+	explore_begin();
+	other = thread_start(cancel_and_drop_root, NULL);
+	eg_ctx_cancel(child, NULL);
+	EXPLORE_REQUIRE(eg_ctx_err(child) != 0);
+	eg_ctx_unref(child);
+	thread_join(other);
+	EXPLORE_REQUIRE(called == 1);
+}
+
+/* Children are made and dropped while the parent ends: none misses it, and nobody touches what is gone. */
+void end_against_children(void)
+{
+	eg_ctx *stays, *goes, *leaf;
+	pthread_t other;
+
+	root = derive(NULL);
+	goes = derive(root);
+	leaf = derive(goes);
+	explore_begin();
+	other = thread_start(cancel_root, NULL);
+	stays = derive(root);
+	eg_ctx_unref(goes);
+	eg_ctx_unref(leaf);
+	thread_join(other);
+	EXPLORE_REQUIRE(eg_ctx_err(stays) != 0 && eg_ctx_cause(stays));
+	eg_ctx_unref(stays);
+	eg_ctx_unref(root);
+}
+
+/* Somebody goes to sleep on a context as its parent ends. */
+void end_against_wait(void)
+{
+	eg_ctx *child;
+	pthread_t other;
+
+	root = derive(NULL);
+	child = derive(root);
+	explore_begin();
+	other = thread_start(cancel_root, NULL);
+	EXPLORE_REQUIRE(eg_ctx_wait_until(child, EG_CTX_NO_DEADLINE) == 0);
+	EXPLORE_REQUIRE(eg_ctx_cause(child));
+	eg_ctx_unref(child);
+	thread_join(other);
+	eg_ctx_unref(root);
+}
+
+/* A deadline that comes while the context is cancelled and dropped: one of them ends it, and it is gone once. */
+void deadline_against_release(void)
+{
+	eg_ctx *timed, *child;
+
+	root = derive(NULL);
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(root, 100000, &timed) == 0);
+	child = derive(timed);
+	explore_settle();
+	explore_begin();
+	explore_pass_time(200000);
+	if (eg_ctx_cancel(timed, NULL) != 0)
+		EXPLORE_REQUIRE(eg_ctx_err(timed) == -110);
+	EXPLORE_REQUIRE(eg_ctx_err(child) == eg_ctx_err(timed));
+	eg_ctx_unref(timed);
+	eg_ctx_unref(child);
+	eg_ctx_unref(root);
+}
+
+/* The same, dropped without being cancelled: the timer has no reference. */
+void deadline_against_drop(void)
+{
+	eg_ctx *timed;
+
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &timed) == 0);
+	explore_settle();
+	explore_begin();
+	explore_pass_time(200000);
+	eg_ctx_unref(timed);
+}
+
+static void raise_flag(void *arg)
+{
+	(void)arg;
+	explore_raise(&flag);
+}
+
+/* The keeper has been idle for long and goes, and a deadline is set: somebody sees to it. */
+void deadline_against_leaving_keeper(void)
+{
+	eg_ctx_callback callback;
+	eg_ctx *timed;
+
+	flag = false;
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &timed) == 0);
+	eg_ctx_unref(timed);
+	/* It wakes for the deadline that was, and sees that there is none. */
+	EXPLORE_REQUIRE(eg_ctx_wait_until(NULL, eg_clock_now_ns() + SECOND) != 0);
+	explore_begin();
+	explore_pass_time(LONG_NS);
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &timed) == 0);
+	EXPLORE_REQUIRE(eg_ctx_on_cancel(timed, raise_flag, NULL, &callback) == 0);
+	explore_await(&flag);
+	EXPLORE_REQUIRE(eg_clock_now_ns() >= eg_ctx_deadline(timed));
+	EXPLORE_REQUIRE(eg_ctx_off_cancel(&callback) != 0);
+	eg_ctx_unref(timed);
+}
+
+/* A later deadline, and then an earlier one, while the keeper goes to sleep: it wakes for the earlier. */
+void two_deadlines_against_keeper(void)
+{
+	eg_ctx *late, *early;
+
+	explore_begin();
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, SECOND, &late) == 0);
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &early) == 0);
+	EXPLORE_REQUIRE(eg_ctx_wait_until(early, EG_CTX_NO_DEADLINE) == 0);
+	EXPLORE_REQUIRE(eg_ctx_err(late) == 0 && eg_clock_now_ns() < eg_ctx_deadline(early) + SECOND / 100);
+	eg_ctx_unref(early);
+	eg_ctx_unref(late);
+}
+
+static void note_kick(void)
+{
+	explore_raise(&flag);
+}
+
+/* A signal's handler kicks the keeper as it goes to sleep: the kick is not slept through. */
+void kick_against_keeper(void)
+{
+	int64_t begin = eg_clock_now_ns();
+
+	flag = false;
+	egi_timer_on_kick(note_kick);
+	EXPLORE_REQUIRE(egi_timer_hold() == 0);
+	explore_begin();
+	egi_timer_kick();
+	explore_await(&flag);
+	EXPLORE_REQUIRE(eg_clock_now_ns() - begin < SECOND);
+	egi_timer_release();
+}
