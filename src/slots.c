@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The slots of a group: the lowest free number is taken first, so that a task's slot is below the limit.
+ * The slots of a group: the lowest free number is taken first. A slot is taken after a place and given back before it, so
+ * that a task's slot is below the limit, or the highest limit that the group has had.
  */
 #include <stdlib.h>
 

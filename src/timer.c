@@ -18,6 +18,7 @@ static struct {
 	bool running; /* there is a keeper */
 	bool sleeping;
 	bool stopping;
+	bool awaited;     /* its end is: the process ends, and it was asleep */
 	int64_t wakes_at; /* the keeper turns the wheel then at the latest */
 	uint64_t uses;    /* raised by whoever arms or holds */
 	uint64_t holds;
@@ -207,7 +208,7 @@ static void *keeper_main(void *arg)
 		keeper_sleeps();
 	}
 	timers.running = false;
-	if (!timers.stopping)
+	if (!timers.awaited)
 		pthread_detach(pthread_self());
 	egi_mutex_unlock(&timers.lock);
 	return NULL;
@@ -221,6 +222,7 @@ void egi_timer_stop(void)
 	timers.stopping = true;
 	/* One that is calling somebody may be kept there for ever, or be the one that exits. */
 	ends = timers.running && timers.sleeping;
+	timers.awaited = ends;
 	egi_mutex_unlock(&timers.lock);
 	if (!ends)
 		return;

@@ -20,6 +20,13 @@ static bool worker_is_forked(const struct egi_worker *worker)
 	return worker->state->fork_count != egi_thread_fork_count;
 }
 
+int eg_task_slot(void)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	return recovery ? (int)worker_of(recovery)->slot : -1;
+}
+
 static struct egi_error_origin worker_origin(struct egi_recovery *recovery)
 {
 	struct egi_worker *worker = worker_of(recovery);
@@ -106,21 +113,32 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 	worker_count(worker, skipped);
 }
 
-/* More are running than the limit allows: this worker gives up its place if it is still one too many. */
-static bool worker_yields(struct egi_worker *worker)
+/* Whether more are running than the limit allows, as somebody has asked the workers to see to. */
+static bool worker_is_one_too_many(struct eg_group_state *state)
 {
-	struct eg_group_state *state = worker->state;
+	uint64_t gate = egi_load_relaxed_u64(&state->gate);
+
+	if (egi_gate_running(gate) > egi_gate_limit(gate))
+		return true;
+	egi_state_ask(state, 0, EGI_ATTENTION_SHRINK);
+	/* The limit may have been lowered again in between. */
+	gate = egi_load_acquire_u64(&state->gate);
+	if (egi_gate_running(gate) > egi_gate_limit(gate))
+		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
+	return false;
+}
+
+/*
+ * Gives up the caller's place if it is still one too many. It has given up its slot before, so that there are never more
+ * slots in use than places, and every slot is below the limit.
+ */
+static bool place_yield(struct eg_group_state *state)
+{
 	uint64_t gate = egi_load_relaxed_u64(&state->gate);
 
 	do {
-		if (egi_gate_running(gate) <= egi_gate_limit(gate)) {
-			egi_state_ask(state, 0, EGI_ATTENTION_SHRINK);
-			/* The limit may have been lowered again in between. */
-			gate = egi_load_acquire_u64(&state->gate);
-			if (egi_gate_running(gate) > egi_gate_limit(gate))
-				egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
+		if (egi_gate_running(gate) <= egi_gate_limit(gate))
 			return false;
-		}
 	} while (!egi_cas_u64(&state->gate, &gate, gate - EGI_GATE_RUNNING_ONE));
 	return true;
 }
@@ -149,7 +167,8 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 		 * round while this worker was looking for a task of it.
 		 */
 		if (EGI_UNLIKELY(egi_load_relaxed_u32(&state->attention) != 0)) {
-			if (egi_find_is_asked(worker, EGI_ATTENTION_SHRINK) && worker_yields(worker)) {
+			if (egi_find_is_asked(worker, EGI_ATTENTION_SHRINK) &&
+			    worker_is_one_too_many(state)) {
 				egi_claim_put_back(&worker->claim);
 				return EGI_WORKER_YIELDED;
 			}
@@ -242,16 +261,20 @@ static enum egi_worker_end worker_run(struct egi_worker *worker, bool biased)
 
 enum egi_worker_end egi_worker_run(struct eg_group_state *state)
 {
-	struct egi_worker *worker = egi_slots_take(state);
 	enum egi_worker_end end;
 
-	if (!worker) {
-		egi_state_leave_place(state);
-		return EGI_WORKER_NO_SLOT;
-	}
-	end = worker_run(worker, false);
-	if (end != EGI_WORKER_FORKED)
+	do {
+		struct egi_worker *worker = egi_slots_take(state);
+
+		if (!worker) {
+			egi_state_leave_place(state);
+			return EGI_WORKER_NO_SLOT;
+		}
+		end = worker_run(worker, false);
+		if (end == EGI_WORKER_FORKED)
+			return end;
 		worker_retire(worker);
+	} while (end == EGI_WORKER_YIELDED && !place_yield(state));
 	return end;
 }
 
@@ -288,6 +311,8 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 		end = EGI_WORKER_DRY;
 	}
 	worker_retire(worker);
+	if (end == EGI_WORKER_YIELDED && !place_yield(state))
+		return EGI_WORKER_DRY;
 	return end;
 }
 

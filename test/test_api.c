@@ -68,6 +68,7 @@ static const struct {
 	int (*group_reset)(eg_group *);
 	int (*group_destroy)(eg_group *);
 	void (*group_destroyp)(eg_group *);
+	int (*task_slot)(void);
 	void (*panic)(const char *, ...);
 	void (*panic_with)(eg_error *);
 	int (*panic_set_hook)(eg_panic_hook_fn *, void *);
@@ -136,6 +137,7 @@ static const struct {
     .group_reset = eg_group_reset,
     .group_destroy = eg_group_destroy,
     .group_destroyp = eg_group_destroyp,
+    .task_slot = eg_task_slot,
     .panic = eg_panic,
     .panic_with = eg_panic_with,
     .panic_set_hook = eg_panic_set_hook,
@@ -261,6 +263,7 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.group_cancel(&group, -EINTR), 0);
 	assert_int_equal(api.group_destroy(&group), 0);
 	api.group_destroyp(&group);
+	assert_int_equal(api.task_slot(), -1);
 }
 
 static void do_nothing_hook(eg_error *error, void *arg)

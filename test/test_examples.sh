@@ -22,80 +22,8 @@ cd "$work" || exit 1
 newline='
 '
 
-#
-# TAP
-#
-
-number=0
-
-# report NAME STATUS: a test point; what it had to say is in the file `why`.
-report() {
-    number=$((number + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        sed 's/^/# /' why
-    fi
-}
-
-# check NAME FUNCTION: runs the function in a shell of its own, where any command that fails ends it.
-check() {
-    (
-        set -e
-        "$2"
-    ) >why 2>&1
-    report "$1" $?
-}
-
-# try NAME FUNCTION: the same, and 77 means skipped, with the reason as the output.
-try() {
-    (
-        set -e
-        "$2"
-    ) >why 2>&1
-    status=$?
-    if [ $status -eq 77 ]; then
-        number=$((number + 1))
-        echo "ok $number - $1 # SKIP $(tail -n 1 why)"
-    else
-        report "$1" $status
-    fi
-}
-
-skip() {
-    echo "$1"
-    exit 77
-}
-
-# exits STATUS COMMAND...: the command ends with that status.
-exits() {
-    wanted=$1
-    shift
-    got=0
-    "$@" || got=$?
-    [ "$got" -eq "$wanted" ] || { echo "status $got instead of $wanted: $*"; return 1; }
-}
-
-# has FILE TEXT: some line of the file contains the text.
-has() {
-    grep -qF -- "$2" "$1" || { echo "no '$2' in $1:"; cat "$1"; return 1; }
-}
-
-has_not() {
-    ! grep -qF -- "$2" "$1" || { echo "'$2' in $1:"; cat "$1"; return 1; }
-}
-
-is_empty() {
-    [ ! -s "$1" ] || { echo "$1 is not empty:"; cat "$1"; return 1; }
-}
-
-# same_lines FILE FILE: the same lines in any order.
-same_lines() {
-    sort "$1" >left
-    sort "$2" >right
-    cmp left right || { diff left right; return 1; }
-}
+# shellcheck source=test/tap.sh
+. "$sources/../../test/tap.sh"
 
 #
 # Trees
@@ -371,15 +299,6 @@ errors_are_all_reported() {
     has err 'odd/fifo: Not a regular file'
     has err '/proc/self/mem: Input/output error'
     has err "$(wc -l <both) files done, 4 failed"
-}
-
-# As a user to whom permissions mean something.
-unprivileged() {
-    if [ "$(id -u)" -eq 0 ]; then
-        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
-    else
-        "$@"
-    fi
 }
 
 denied_is_reported() {

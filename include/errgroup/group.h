@@ -134,6 +134,22 @@ EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *b
 				  struct eg_site *site);
 
 /*
+ * The slot of the worker that runs the calling task: the number of one of the group's places, from 0 to below the limit.
+ * No two tasks of the group that run at once have the same, so it is an index into whatever tasks are to reuse and not to
+ * share: a buffer, a compressor, a connection, as many as the limit.
+ *
+ *     struct scratch *scratch = &scratches[eg_task_slot()];
+ *
+ * A task keeps its slot to its end, deferred calls included. Which slot it gets says nothing: one worker may run all tasks.
+ * After the limit was lowered, slots below the former one may be in use until all tasks are done; without a limit, slots
+ * are as many as there ever were workers at once.
+ *
+ * Threads: any. Ordering: what a task wrote is visible to later tasks of the same slot.
+ * Return: the slot; inside nested groups that of the innermost group's task; -1 outside tasks.
+ */
+EG_PUBLIC int eg_task_slot(void);
+
+/*
  * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
  * context and returns the first error. The waiting thread runs tasks itself while a place under the limit is
  * free, unless EG_GROUP_NO_HELP is set; from inside a task of another group that is how nesting never starves.

@@ -11,6 +11,7 @@ static unsigned begun;
 int job_run(eg_ctx *ctx, void *arg)
 {
 	struct job *job = arg;
+	int slot = eg_task_slot();
 
 	(void)ctx;
 	explore_touch(&active, "begins job", job->number);
@@ -18,6 +19,7 @@ int job_run(eg_ctx *ctx, void *arg)
 	job->ran++;
 	active++;
 	EXPLORE_REQUIRE(jobs_limit == 0 || active <= jobs_limit);
+	EXPLORE_REQUIRE(slot >= 0 && (jobs_limit == 0 || slot < (int)jobs_limit));
 	EXPLORE_REQUIRE(!jobs_are_ordered || job->number == begun);
 	begun++;
 	if (job->takes_ns)

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "walk.h"
+#include "../shared/walk.h"
 
 #define DIGEST_BUFFER_SIZE (128 * 1024)
 

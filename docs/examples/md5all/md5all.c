@@ -4,9 +4,12 @@
  *
  *     md5all.c     this file: the job, its tasks and the program's end
  *     options.c    the command line
- *     walk.c       the iterator over the files of the trees
  *     digest.c     one file's digest
  *     output.c     standard output: whole lines, in order when asked for
+ *
+ * and in ../shared, with other examples:
+ *
+ *     walk.c       the iterator over the files of the trees
  *     console.c    standard error: messages and the bar
  *     progress.c   what the bar says
  *     interrupt.c  SIGINT and SIGTERM
@@ -40,13 +43,13 @@
 
 #include <errgroup.h>
 
-#include "console.h"
+#include "../shared/console.h"
+#include "../shared/interrupt.h"
+#include "../shared/progress.h"
+#include "../shared/walk.h"
 #include "digest.h"
-#include "interrupt.h"
 #include "options.h"
 #include "output.h"
-#include "progress.h"
-#include "walk.h"
 
 /*
  * Files under way at most, for each file being read and in all. In order, files ahead of a slow one count
@@ -321,7 +324,6 @@ static void take_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	struct interrupt interrupt;
 	struct options options;
 	int output_error;
 	struct job job;
@@ -335,9 +337,7 @@ int main(int argc, char **argv)
 
 	/* A reader that has gone away is a write error like any other. */
 	signal(SIGPIPE, SIG_IGN);
-	result = eg_ctx_with_cancel(NULL, &stop);
-	if (result == 0)
-		result = interrupt_init(&interrupt, stop);
+	result = interrupt_derive(NULL, &stop);
 	if (result == 0)
 		result = job_init(&job, &options, stop);
 	if (result != 0) {
@@ -347,7 +347,7 @@ int main(int argc, char **argv)
 
 	result = job_run(&job);
 	output_error = output_finish(&job.output);
-	signal_seen = interrupt_finish(&interrupt);
+	signal_seen = interrupt_signal(stop);
 	status = job_report(&job, result, output_error, signal_seen);
 
 	eg_group_destroy(&job.group);

@@ -13,7 +13,7 @@
 
 #include <errgroup.h>
 
-#include "console.h"
+#include "../shared/console.h"
 
 static const char options_help[] =
     "Usage: md5all [OPTION]... [DIR|FILE]...\n"

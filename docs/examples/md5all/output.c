@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "console.h"
+#include "../shared/console.h"
 
 #define OUTPUT_BUFFER_SIZE (64 * 1024)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MD5ALL_CONSOLE_H
-#define MD5ALL_CONSOLE_H
+#ifndef EXAMPLES_CONSOLE_H
+#define EXAMPLES_CONSOLE_H
 
 /*
  * Standard error: messages, and the bar on the last line of a terminal.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MD5ALL_WALK_H
-#define MD5ALL_WALK_H
+#ifndef EXAMPLES_WALK_H
+#define EXAMPLES_WALK_H
 
 /*
  * A walk: an iterator over the regular files of directory trees.

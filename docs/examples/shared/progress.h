@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MD5ALL_PROGRESS_H
-#define MD5ALL_PROGRESS_H
+#ifndef EXAMPLES_PROGRESS_H
+#define EXAMPLES_PROGRESS_H
 
 /*
  * The progress bar: how much is done, how fast it goes and how long it will take.

@@ -6,6 +6,7 @@
 
 #include "console.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -40,7 +41,7 @@ void console_report(const char *format, ...)
 	va_end(arguments);
 
 	console_pause();
-	fprintf(stderr, "md5all: %s\n", text != NULL ? text : format);
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, text != NULL ? text : format);
 	console_resume();
 	free(text);
 }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * httpd: a small HTTP server that ends in an orderly way, whatever ends it.
+ *
+ *     httpd.c      this file: the command line and the exit line
+ *     services.c   the group: server, watcher for /shutdown, watcher for signals
+ *     server.c     libmicrohttpd in a poll loop that a context ends
+ *     request.c    what is answered
+ *     address.c    addresses and listening sockets
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <errgroup.h>
+
+#include "../shared/console.h"
+#include "../shared/interrupt.h"
+#include "services.h"
+
+#define HTTPD_ADDRESS "127.0.0.1:8080"
+#define HTTPD_GRACE_SECONDS 1.5
+
+static const char httpd_help[] =
+    "Usage: httpd [OPTION]... [ADDR:PORT]\n"
+    "Serve HTTP on ADDR:PORT (default: 127.0.0.1:8080) until a request for /shutdown, SIGINT or SIGTERM.\n"
+    "Port 0 is any that is free; \"listening on http://ADDR:PORT/\" goes to standard output.\n"
+    "\n"
+    "  /ping                  answers \"pong\"\n"
+    "  /shutdown              ends the program\n"
+    "  /bytes/N               N bytes\n"
+    "  /clock                 a line every second, until the program ends\n"
+    "\n"
+    "  -g, --grace SECONDS    how long requests in flight may go on after the end has come (default: 1.5)\n"
+    "      --help             print this\n"
+    "\n"
+    "The last line on standard error says what ended the program. A second signal ends it at once.\n"
+    "\n"
+    "Exit status: 0 if it was asked to end; 1 if the server failed, or requests were cut off; 2 for a wrong\n"
+    "command line.\n";
+
+static void fail_usage(void)
+{
+	fputs("Try 'httpd --help'.\n", stderr);
+	exit(2);
+}
+
+static int64_t grace_parse(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 86400)) {
+		console_report("--grace takes seconds from 0 to 86400, not '%s'", text);
+		fail_usage();
+	}
+	return (int64_t)(seconds * 1e9);
+}
+
+static void options_parse(int argc, char **argv, struct services *services, struct address *address)
+{
+	enum { OPTION_HELP = 256 };
+	static const struct option known[] = {
+	    {"grace", required_argument, NULL, 'g'},
+	    {"help", no_argument, NULL, OPTION_HELP},
+	    {NULL, 0, NULL, 0},
+	};
+	const char *text = HTTPD_ADDRESS, *why;
+	int option;
+
+	services->grace_ns = (int64_t)(HTTPD_GRACE_SECONDS * 1e9);
+	while ((option = getopt_long(argc, argv, "g:", known, NULL)) != -1) {
+		if (option == 'g') {
+			services->grace_ns = grace_parse(optarg);
+		} else if (option == OPTION_HELP) {
+			fputs(httpd_help, stdout);
+			exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+		} else {
+			fail_usage(); /* getopt_long has said why */
+		}
+	}
+	if (optind < argc)
+		text = argv[optind++];
+	if (optind < argc) {
+		console_report("one address, not '%s' as well", argv[optind]);
+		fail_usage();
+	}
+	why = address_parse(text, address);
+	if (why != NULL) {
+		console_report("not ADDR:PORT: '%s': %s", text, why);
+		fail_usage();
+	}
+	services->address = address;
+}
+
+static int say_listening(const struct server *server, void *arg)
+{
+	(void)arg;
+	if (printf("listening on http://%s/\n", server->address) < 0 || fflush(stdout) != 0)
+		return eg_fail(-EIO, "standard output: %s", strerror(errno));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct services services = {.listening = say_listening};
+	struct services_end end = {NULL, 0};
+	struct address address;
+	int code, error;
+
+	options_parse(argc, argv, &services, &address);
+	/* Clients go away while they are being answered. */
+	signal(SIGPIPE, SIG_IGN);
+	error = services_run(&services, &end);
+	if (error != 0) {
+		console_report("cannot start: %s", eg_strerror(error));
+		return EXIT_FAILURE;
+	}
+
+	if (end.dropped > 0)
+		console_report("requests cut off: %u", end.dropped);
+	console_report("ended: %s", eg_error_message(end.cause));
+	code = eg_error_code(end.cause);
+	eg_error_unref(end.cause);
+	if (code != SERVICES_SHUTDOWN && code != EG_ESIGNAL(SIGINT) && code != EG_ESIGNAL(SIGTERM))
+		return EXIT_FAILURE;
+	return end.dropped > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
