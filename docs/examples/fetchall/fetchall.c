@@ -54,7 +54,7 @@ static const char fetchall_help[] =
     "Usage: fetchall [OPTION]... URL...\n"
     "Fetch every URL into a file of its last part's name, several at a time, and print the names of the "
     "files\n"
-    "as they are complete. After the first failure the rest is given up. No part of a file is ever left.\n"
+    "as they are complete. After the first failure the rest is given up. No file appears before it is complete.\n"
     "\n"
     "  -j, --jobs N            fetch N at a time (default: 8)\n"
     "  -d, --directory DIR     put the files there (default: .)\n"
