@@ -203,7 +203,7 @@ KEEP static void execute_nothing(void)
  */
 #if defined(__has_attribute)
 #if __has_attribute(disable_sanitizer_instrumentation)
-#define BARE __attribute__((disable_sanitizer_instrumentation))
+#define BARE __attribute__((disable_sanitizer_instrumentation, no_sanitize("address", "thread")))
 #endif
 #endif
 #ifndef BARE
