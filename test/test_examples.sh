@@ -214,7 +214,7 @@ crash_fails_by() {
 
 crash_recovers_faults() {
     crash_fails_by nil 'fault: nil pointer dereference' order_apply_discount 'result -= \*no_discount;'
-    crash_fails_by wild 'fault: wild pointer' order_apply_discount 'result -= \*wild_discount;'
+    crash_fails_by wild 'fault: wild pointer' order_apply_discount 'total % \*wild_discount;'
     crash_fails_by division 'fault: integer division by zero' order_apply_discount 'result /= no_parts;'
     crash_fails_by call 'fault: call of a nil pointer' order_apply_discount 'no_rounding(result)'
     crash_fails_by abort 'fault: abort() called' order_apply_discount '^[[:space:]]*abort();'

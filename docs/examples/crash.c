@@ -71,7 +71,7 @@ static KEEP_FRAME int order_apply_discount(const struct order *order, int total)
 	if (strcmp(order->defect, "nil") == 0)
 		result -= *no_discount;
 	else if (strcmp(order->defect, "wild") == 0)
-		result -= *wild_discount;
+		result = total % *wild_discount;
 	else if (strcmp(order->defect, "division") == 0)
 		result /= no_parts;
 	else if (strcmp(order->defect, "call") == 0)
