@@ -211,11 +211,22 @@ interrupted_while_replacing() {
     done
 }
 
+# The endless file keeps the run going until the bar has been drawn.
 bar_on_a_terminal_only() {
     script --version >/dev/null 2>&1 || skip 'script is not installed'
-    TERM=vt100 script -qec "'$zstdtree' -f -j 2 -l 9 many" screen >/dev/null </dev/null
-    has screen ETA
-    all_done many
+    env --default-signal=INT true || skip 'this env cannot reset signals'
+    mkdir endless
+    truncate -s 4T endless/endless || truncate -s 1T endless/endless
+    TERM=vt100 script -qefc "sh -c 'echo \$\$ >pid; exec env --default-signal=INT \"\$@\"' start '$zstdtree' -j 2 endless" \
+        screen >/dev/null </dev/null &
+    until grep -qF ETA screen; do
+        kill -0 $!
+    done 2>/dev/null
+    kill -s INT "$(cat pid)"
+    exits 130 wait $!
+    rm -r endless
+    exits 0 "$zstdtree" -f -j 2 many 2>err
+    has_not err ETA
 }
 
 memcheck_finds_nothing() {
