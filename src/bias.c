@@ -63,7 +63,7 @@ void egi_state_share(struct eg_group_state *state)
 
 	if ((gate & EGI_GATE_BIASED) == 0)
 		return;
-	if (egi_load_relaxed_u64(&state->owner) == egi_thread_self.id) {
+	if (egi_state_is_owner(state)) {
 		bias_end(state, gate);
 		return;
 	}

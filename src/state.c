@@ -346,7 +346,7 @@ void egi_state_abandon(struct eg_group_state *state)
 
 void egi_state_announce(struct eg_group_state *state, const struct egi_queue *queue)
 {
-	if (queue == &state->first_queue && egi_load_relaxed_u64(&state->owner) == egi_thread_self.id) {
+	if (queue == &state->first_queue && egi_state_is_owner(state)) {
 		if (!state->announced)
 			state->announced = egi_announce_show(&state->post);
 		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */

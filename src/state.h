@@ -58,7 +58,6 @@ struct egi_worker {
 	uint64_t claimed; /* how many it last claimed, and when */
 	int64_t claimed_ns;
 	bool tasks_are_long;
-	bool left_some;           /* to whom it last stole from */
 	bool biased;              /* it is the owner's, and has its place by the bias */
 	struct egi_queue *cursor; /* the queue to look at next */
 	unsigned suspect;         /* the slot whose claim to check next for being late */
@@ -155,6 +154,12 @@ void egi_state_exit_thread(void);
 /* The calling thread's queue, made if needed. NULL without memory. */
 struct egi_queue *egi_state_queue(struct eg_group_state *state);
 
+/* Whether the caller is the thread that made the group, which has the first queue. */
+static inline bool egi_state_is_owner(const struct eg_group_state *state)
+{
+	return egi_load_relaxed_u64(&state->owner) == egi_thread_self.id;
+}
+
 /*
  * The calling thread's queue if it is known and nothing about the group needs a closer look: it is this process's,
  * is not being destroyed, has no backlog bound, and no other thread uses the queue. NULL otherwise.
@@ -163,7 +168,7 @@ static inline struct egi_queue *egi_state_queue_fast(struct eg_group_state *stat
 {
 	const struct egi_thread *self = &egi_thread_self;
 
-	if (EGI_LIKELY(egi_load_relaxed_u64(&state->owner) == self->id))
+	if (EGI_LIKELY(egi_state_is_owner(state)))
 		return &state->first_queue;
 	return egi_load_relaxed_u64(&state->life) == self->queue_life ? self->queue : NULL;
 }
@@ -189,17 +194,10 @@ static inline void egi_bias_end(struct eg_group_state *state)
 	egi_store_release_u32(&state->busy, 0);
 }
 
-/* Whether the caller is the thread that made the group, which has the first queue. */
-static inline bool egi_state_is_owner(const struct eg_group_state *state)
-{
-	return egi_load_relaxed_u64(&state->owner) == egi_thread_self.id;
-}
-
 /* Whether the caller is the owner of a group that may still be biased. */
 static inline bool egi_bias_is_mine(const struct eg_group_state *state)
 {
-	return egi_load_relaxed_u64(&state->owner) == egi_thread_self.id &&
-	       (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0;
+	return egi_state_is_owner(state) && (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0;
 }
 
 /* Ends the bias: on return all threads may use the gate and the slots. Not inside a section. */
