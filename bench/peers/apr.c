@@ -20,14 +20,9 @@ struct rt_pool {
 	apr_thread_pool_t *pool;
 };
 
-struct rt_group {
-	struct rt_pool *pool;
-};
-
 #define RT_CAN_PEND
 #define RT_HAS_WAIT
 #define RT_HAS_SPAWN
-#define RT_HAS_GROUP
 #define RT_HAS_THREADS
 #define RT_HAS_CANCEL
 
@@ -100,26 +95,7 @@ static inline void rt_wait(struct rt_pool *pool)
 
 #define rt_finish rt_wait
 
-static inline void rt_group_open(struct rt_group *group, struct rt_pool *pool, apr_thread_start_t fn)
-{
-	(void)fn;
-	group->pool = pool;
-}
-
-static inline void rt_group_submit(struct rt_group *group, apr_thread_start_t fn, void *arg)
-{
-	rt_submit(group->pool, fn, arg);
-}
-
-static inline void rt_group_wait(struct rt_group *group)
-{
-	rt_wait(group->pool);
-}
-
-static inline void rt_group_close(struct rt_group *group)
-{
-	(void)group;
-}
+#include "pool_group.h"
 
 static sem_t rt_failed;
 

@@ -14,14 +14,9 @@ struct rt_pool {
 	threadpool pool;
 };
 
-struct rt_group {
-	struct rt_pool *pool;
-};
-
 #define RT_CAN_PEND
 #define RT_HAS_WAIT
 #define RT_HAS_SPAWN
-#define RT_HAS_GROUP
 #define RT_HAS_THREADS
 
 #define RT_HELD(workers) (workers)
@@ -61,25 +56,6 @@ static inline void rt_wait(struct rt_pool *pool)
 
 #define rt_finish rt_wait
 
-static inline void rt_group_open(struct rt_group *group, struct rt_pool *pool, rt_fn *fn)
-{
-	(void)fn;
-	group->pool = pool;
-}
-
-static inline void rt_group_submit(struct rt_group *group, rt_fn *fn, void *arg)
-{
-	rt_submit(group->pool, fn, arg);
-}
-
-static inline void rt_group_wait(struct rt_group *group)
-{
-	rt_wait(group->pool);
-}
-
-static inline void rt_group_close(struct rt_group *group)
-{
-	(void)group;
-}
+#include "pool_group.h"
 
 #include "../cases.h"
