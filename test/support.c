@@ -199,6 +199,15 @@ size_t heap_in_use(void)
  * Contexts and tasks
  */
 
+eg_ctx *ctx_under(eg_ctx *parent)
+{
+	eg_ctx *ctx = NULL;
+
+	if (eg_ctx_with_cancel(parent, &ctx))
+		abort();
+	return ctx;
+}
+
 void ctx_await_cancel(const eg_ctx *ctx)
 {
 	while (!eg_ctx_err(ctx))
@@ -239,6 +248,16 @@ int task_gate(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
 	tally_await(arg, 1);
+	return 0;
+}
+
+int task_jump_out(eg_ctx *ctx, void *arg)
+{
+	struct jump *jump = arg;
+
+	(void)ctx;
+	if (pthread_equal(pthread_self(), jump->thread))
+		longjmp(jump->to, 1);
 	return 0;
 }
 

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <errgroup.h>
 
@@ -95,6 +96,9 @@ long threads_now(void);
 /* Bytes in use on the heap, or 0 where the allocator does not say. */
 size_t heap_in_use(void);
 
+/* A context below another, or below none: never NULL. */
+eg_ctx *ctx_under(eg_ctx *parent);
+
 /* Returns once the context is cancelled; yields meanwhile. */
 void ctx_await_cancel(const eg_ctx *ctx);
 
@@ -121,6 +125,17 @@ int task_nothing(eg_ctx *ctx, void *arg);
 int task_return(eg_ctx *ctx, void *arg);
 int task_count(eg_ctx *ctx, void *arg);
 int task_gate(eg_ctx *ctx, void *arg);
+
+/*
+ * A task that jumps to the buffer that the argument, a struct jump, holds, past the worker that runs it. Does nothing on
+ * another thread than that of the buffer: one of the library's may have been faster.
+ */
+struct jump {
+	jmp_buf to;
+	pthread_t thread;
+};
+
+int task_jump_out(eg_ctx *ctx, void *arg);
 
 #define CODE(value) ((void *)(intptr_t)(value))
 
@@ -158,6 +173,15 @@ bool child_may_start_threads(void);
  * sees to that, the allocators of the sanitizers do not.
  */
 bool child_of_busy_may_allocate(void);
+
+/* A child cannot use cmocka's assertions: a false condition is its exit status. */
+#define EXPECT(condition)                                                                             \
+	do {                                                                                          \
+		if (!(condition)) {                                                                   \
+			fprintf(stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition); \
+			_exit(1);                                                                     \
+		}                                                                                     \
+	} while (0)
 
 void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child);
 bool child_exited(const struct child *child, int status);

@@ -74,6 +74,19 @@ same_lines() {
     cmp left right || { diff left right; return 1; }
 }
 
+# refuses PROGRAM ARGUMENTS...: each a command line, split into words, that the program calls wrong.
+refuses() {
+    refusing=$1
+    shift
+    for arguments; do
+        # Split into words on purpose.
+        # shellcheck disable=SC2086
+        exits 2 "$refusing" $arguments >out 2>err
+        is_empty out
+        has err "Try '${refusing##*/} --help'"
+    done
+}
+
 # As a user to whom permissions mean something.
 unprivileged() {
     if [ "$(id -u)" -eq 0 ]; then

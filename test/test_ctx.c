@@ -7,15 +7,6 @@
 
 #include <malloc.h>
 
-static eg_ctx *ctx_under(eg_ctx *parent)
-{
-	eg_ctx *ctx = NULL;
-
-	if (eg_ctx_with_cancel(parent, &ctx))
-		abort();
-	return ctx;
-}
-
 static void null_is_the_background_context_which_is_never_cancelled(void **state)
 {
 	(void)state;

@@ -8,15 +8,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-static eg_ctx *ctx_under(eg_ctx *parent)
-{
-	eg_ctx *ctx = NULL;
-
-	if (eg_ctx_with_cancel(parent, &ctx))
-		abort();
-	return ctx;
-}
-
 static void on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *callback)
 {
 	if (eg_ctx_on_cancel(ctx, fn, arg, callback))

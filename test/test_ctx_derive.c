@@ -9,15 +9,6 @@
 #define MILLISECOND INT64_C(1000000)
 #define HOUR (INT64_C(3600000) * MILLISECOND)
 
-static eg_ctx *ctx_under(eg_ctx *parent)
-{
-	eg_ctx *ctx = NULL;
-
-	if (eg_ctx_with_cancel(parent, &ctx))
-		abort();
-	return ctx;
-}
-
 static eg_ctx *ctx_until(eg_ctx *parent, int64_t deadline_ns)
 {
 	eg_ctx *ctx = NULL;

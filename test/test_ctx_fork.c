@@ -12,15 +12,6 @@
 
 #define MILLISECOND INT64_C(1000000)
 
-static eg_ctx *ctx_under(eg_ctx *parent)
-{
-	eg_ctx *ctx = NULL;
-
-	if (eg_ctx_with_cancel(parent, &ctx))
-		abort();
-	return ctx;
-}
-
 static bool is_readable(int fd)
 {
 	struct pollfd poll_fd = {fd, POLLIN, 0};

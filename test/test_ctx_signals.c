@@ -12,15 +12,6 @@
 
 static const int ends[] = {SIGINT, SIGTERM};
 
-/* A child cannot use cmocka's assertions: a false condition is its exit status. */
-#define EXPECT(condition)                                                                             \
-	do {                                                                                          \
-		if (!(condition)) {                                                                   \
-			fprintf(stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                                     \
-		}                                                                                     \
-	} while (0)
-
 /* Under ThreadSanitizer a child may start threads only if its parent never had any: no test here starts one. */
 static void run(void (*fn)(void *arg))
 {

@@ -129,14 +129,6 @@ static void no_more_descriptors_is_what_the_caller_is_told(void **state)
  * of its own: a process that was once without a thread looks at the clock ever after.
  */
 
-#define EXPECT(condition)                                                                             \
-	do {                                                                                          \
-		if (!(condition)) {                                                                   \
-			fprintf(stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                                     \
-		}                                                                                     \
-	} while (0)
-
 static void count(void *arg)
 {
 	atomic_fetch_add((atomic_int *)arg, 1);

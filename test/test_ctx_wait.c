@@ -18,15 +18,6 @@
 #define MILLISECOND INT64_C(1000000)
 #define HOUR (INT64_C(3600000) * MILLISECOND)
 
-static eg_ctx *ctx_under(eg_ctx *parent)
-{
-	eg_ctx *ctx = NULL;
-
-	if (eg_ctx_with_cancel(parent, &ctx))
-		abort();
-	return ctx;
-}
-
 static int64_t from_now(int64_t delay_ns)
 {
 	return eg_clock_now_ns() + delay_ns;

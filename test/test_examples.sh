@@ -374,14 +374,8 @@ halt_prints_lines_kept_back() {
 }
 
 bad_options() {
-    for options in '-j 0' '-j -1' '-j x' '-j 5x' '-j 99999999999999999999' '-j' '--halt later' '--halt' \
-        '--unknown' '-z' '-'; do
-        # Split into words on purpose.
-        # shellcheck disable=SC2086
-        exits 2 "$md5all" $options >out 2>err
-        is_empty out
-        has err "Try 'md5all --help'"
-    done
+    refuses "$md5all" '-j 0' '-j -1' '-j x' '-j 5x' '-j 99999999999999999999' '-j' '--halt later' '--halt' \
+        '--unknown' '-z' '-'
 }
 
 help_and_version() {

@@ -126,17 +126,7 @@ static void fault_after_a_wait(void)
 }
 
 /* A task jumps past its worker, to a buffer of the program's: the thread is in no task then, whatever the library knows. */
-static jmp_buf before_wait;
-static pthread_t jumper;
-
-static int task_jump_out(eg_ctx *ctx, void *arg)
-{
-	(void)ctx;
-	(void)arg;
-	if (pthread_equal(pthread_self(), jumper))
-		longjmp(before_wait, 1);
-	return 0;
-}
+static struct jump before_wait;
 
 static __attribute__((noinline)) void fault_deeper(int depth)
 {
@@ -154,10 +144,10 @@ static void fault_after_a_jump(int depth)
 {
 	static eg_group group;
 
-	jumper = pthread_self();
+	before_wait.thread = pthread_self();
 	eg_group_set_limit(&group, 1);
-	while (setjmp(before_wait) == 0) {
-		eg_group_go(&group, task_jump_out, NULL);
+	while (setjmp(before_wait.to) == 0) {
+		eg_group_go(&group, task_jump_out, &before_wait);
 		if (eg_group_wait(&group))
 			return;
 	}

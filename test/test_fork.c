@@ -9,15 +9,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* A child cannot use cmocka's assertions: a false condition is its exit status. */
-#define EXPECT(condition)                                                                             \
-	do {                                                                                          \
-		if (!(condition)) {                                                                   \
-			fprintf(stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                                     \
-		}                                                                                     \
-	} while (0)
-
 static int task_panic(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;

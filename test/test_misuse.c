@@ -239,18 +239,7 @@ static void a_panic_outside_a_task_is_one_line_and_an_abort(void **state)
  * it does as if it were is told.
  */
 
-static jmp_buf before_wait;
-static pthread_t jumper;
-
-static int task_jump_out(eg_ctx *ctx, void *arg)
-{
-	(void)ctx;
-	(void)arg;
-	/* A thread of the library's may have been faster. */
-	if (pthread_equal(pthread_self(), jumper))
-		longjmp(before_wait, 1);
-	return 0;
-}
+static struct jump before_wait;
 
 static __attribute__((noinline)) int use_stack(int depth)
 {
@@ -282,10 +271,10 @@ static void jump_out_and_panic(void *arg)
 
 	how = (int)(intptr_t)arg;
 	memset(&group, 0, sizeof(group));
-	jumper = pthread_self();
+	before_wait.thread = pthread_self();
 	eg_group_set_limit(&group, 1);
-	while (setjmp(before_wait) == 0) {
-		eg_group_go(&group, task_jump_out, NULL);
+	while (setjmp(before_wait.to) == 0) {
+		eg_group_go(&group, task_jump_out, &before_wait);
 		if (eg_group_wait(&group))
 			_Exit(3);
 	}

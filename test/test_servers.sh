@@ -201,13 +201,7 @@ a_second_signal_kills_it() {
 }
 
 httpd_refuses_a_wrong_command_line() {
-    for arguments in x 127.0.0.1 127.0.0.1: 127.0.0.1:x 127.0.0.1:99999 '127.0.0.1:0 b' '-g x' '-g -1' '-g' -z; do
-        # Split into words on purpose.
-        # shellcheck disable=SC2086
-        exits 2 "$httpd" $arguments >out 2>err
-        is_empty out
-        has err "Try 'httpd --help'"
-    done
+    refuses "$httpd" x 127.0.0.1 127.0.0.1: 127.0.0.1:x 127.0.0.1:99999 '127.0.0.1:0 b' '-g x' '-g -1' '-g' -z
     exits 0 "$httpd" --help >out 2>err
     has out 'Usage: httpd'
     is_empty err
@@ -339,13 +333,7 @@ fetchall_reports_files() {
 }
 
 fetchall_refuses_a_wrong_command_line() {
-    for arguments in '' '-j 0 http://x/y' '-j x http://x/y' '-t 0 http://x/y' '-z' 'no:url' 'http://x/y http://z/y'; do
-        # Split into words on purpose.
-        # shellcheck disable=SC2086
-        exits 2 "$fetchall" $arguments >out 2>err
-        is_empty out
-        has err "Try 'fetchall --help'"
-    done
+    refuses "$fetchall" '' '-j 0 http://x/y' '-j x http://x/y' '-t 0 http://x/y' '-z' 'no:url' 'http://x/y http://z/y'
     exits 0 "$fetchall" --help >out 2>err
     has out 'Usage: fetchall'
     is_empty err

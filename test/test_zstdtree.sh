@@ -147,13 +147,7 @@ an_error_ends_what_runs() {
 }
 
 a_wrong_command_line_is_refused() {
-    for arguments in '' '-j 0' '-j x' '-j' '-l 99 .' '-l x .' '-z'; do
-        # Split into words on purpose.
-        # shellcheck disable=SC2086
-        exits 2 "$zstdtree" $arguments >out 2>err
-        is_empty out
-        has err "Try 'zstdtree --help'"
-    done
+    refuses "$zstdtree" '' '-j 0' '-j x' '-j' '-l 99 .' '-l x .' '-z'
     exits 0 "$zstdtree" --help >out 2>err
     has out 'Usage: zstdtree'
     is_empty err
