@@ -297,6 +297,12 @@ const char *eg_strerror(int code)
 		return "task faulted";
 	case EG_EEXITED:
 		return "task ended its thread";
+	case EG_EUNFINISHED:
+		return "tasks are unfinished";
+	case EG_EINSIDE:
+		return "called inside a task of the group";
+	case EG_EFORKED:
+		return "the group is the parent process's";
 	default:
 		if (code <= EG_ESIGNAL(1) && code >= EG_ESIGNAL(64))
 			return "signal arrived";

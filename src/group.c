@@ -67,7 +67,7 @@ static int group_find(const eg_group *group, struct eg_group_state **ret_state)
 		return -EINVAL;
 	state = group_state(group);
 	if (state && state->fork_count != egi_thread_fork_count)
-		return -EOWNERDEAD;
+		return EG_EFORKED;
 	*ret_state = state;
 	return 0;
 }
@@ -351,7 +351,7 @@ static bool watch_until_done(struct eg_group_state *state)
 
 /*
  * Waits as a holder until everything is done. `placed` says whether the caller starts with a place; without
- * `helps` it takes one only when no thread can be had. Returns 0, -ETIMEDOUT or -EOWNERDEAD; the caller is still a
+ * `helps` it takes one only when no thread can be had. Returns 0, EG_EUNFINISHED or EG_EFORKED; the caller is still a
  * holder, and has no place.
  */
 static int state_wait(struct eg_group_state *state, bool placed, bool helps, int64_t deadline_ns)
@@ -364,7 +364,7 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 			enum egi_worker_end end = egi_worker_run(state);
 
 			if (end == EGI_WORKER_FORKED)
-				return -EOWNERDEAD;
+				return EG_EFORKED;
 			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) &&
 			    egi_state_has_left_over(state))
 				egi_state_call(state, false);
@@ -381,11 +381,31 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 		}
 		egi_event_finish(&state->finished);
 		if (!in_time && egi_state_unfinished(state) != 0)
-			return -ETIMEDOUT;
+			return EG_EUNFINISHED;
 	}
 }
 
-/* Everything is done. The round is over: so is the context, unless it is someone else's. Returns the group's code. */
+/*
+ * What a wait returns once everything is done: the first error's code. What the call says of itself is told apart from
+ * what a task may have passed on from a call on another group.
+ */
+static int result_of(const eg_error *first)
+{
+	int code = eg_error_code(first);
+
+	switch (code) {
+	case EG_EUNFINISHED:
+		return -ETIMEDOUT;
+	case EG_EINSIDE:
+		return -EDEADLK;
+	case EG_EFORKED:
+		return -EOWNERDEAD;
+	default:
+		return code;
+	}
+}
+
+/* Everything is done. The round is over: so is the context, unless it is someone else's. Returns the group's result. */
 static int state_finish_round(struct eg_group_state *state)
 {
 	egi_state_conceal(state);
@@ -394,7 +414,7 @@ static int state_finish_round(struct eg_group_state *state)
 		eg_ctx_cancel(state->ctx, NULL);
 	}
 	/* [F2] acquire: pairs with [F1]. */
-	return eg_error_code(egi_load_acquire_ptr(&state->failures.first));
+	return result_of(egi_load_acquire_ptr(&state->failures.first));
 }
 
 /*
@@ -412,10 +432,10 @@ static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *re
 		*ret_err = 0;
 		return true;
 	case EGI_WORKER_INSIDE:
-		*ret_err = -EDEADLK;
+		*ret_err = EG_EINSIDE;
 		return true;
 	case EGI_WORKER_FORKED:
-		*ret_err = -EOWNERDEAD;
+		*ret_err = EG_EFORKED;
 		return true;
 	default:
 		return false;
@@ -424,7 +444,7 @@ static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *re
 
 /*
  * Waits until everything is done, or the deadline. The thread that made the group has it to itself at first; then it is
- * one of several. Returns 0 with the round over and the group's code, -ETIMEDOUT, -EDEADLK or -EOWNERDEAD.
+ * one of several. Returns 0 with the round over and the group's code, EG_EUNFINISHED, EG_EINSIDE or EG_EFORKED.
  */
 static int state_wait_all(struct eg_group_state *state, bool helps, int64_t deadline_ns, int *ret_code)
 {
@@ -438,12 +458,12 @@ static int state_wait_all(struct eg_group_state *state, bool helps, int64_t dead
 	}
 	if (!holds) {
 		if (egi_recovery_is_inside(state))
-			return -EDEADLK;
+			return EG_EINSIDE;
 		egi_state_share(state);
 		egi_state_hold(state, helps, &placed);
 	}
 	err = state_wait(state, placed, helps, deadline_ns);
-	if (err == -EOWNERDEAD)
+	if (err == EG_EFORKED)
 		return err;
 	/* Still a holder: another waiter may have destroyed the group by now. */
 	if (err == 0)
@@ -532,13 +552,13 @@ int eg_group_reset(eg_group *group)
 	return 0;
 }
 
-/* Ends a group with whatever is unfinished in it. Returns 0, -EDEADLK or -EOWNERDEAD. */
+/* Ends a group with whatever is unfinished in it. Returns 0, EG_EINSIDE or EG_EFORKED. */
 static int state_close(struct eg_group_state *state)
 {
 	int code;
 
 	if (egi_recovery_is_inside(state))
-		return -EDEADLK;
+		return EG_EINSIDE;
 	egi_state_share(state);
 	egi_state_close(state);
 	if (state->owns_ctx)
@@ -560,9 +580,9 @@ int eg_group_destroy(eg_group *group)
 
 		if (!ended)
 			err = state_close(state);
-		if (err == -EDEADLK)
+		if (err == EG_EINSIDE)
 			return err;
-		if (err != -EOWNERDEAD) {
+		if (err != EG_EFORKED) {
 			if (state->owns_ctx)
 				eg_ctx_cancel(state->ctx, NULL);
 			state_drop_ctx(state);

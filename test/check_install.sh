@@ -71,7 +71,7 @@ int main(void)
 		return 1;
 	child = fork();
 	if (child == 0)
-		_exit(eg_group_wait(&group) != -EOWNERDEAD);
+		_exit(eg_group_wait(&group) != EG_EFORKED);
 	if (child < 0 || waitpid(child, &result, 0) != child || result != 0)
 		return 3;
 	result = eg_group_wait(&group);

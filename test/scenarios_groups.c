@@ -335,11 +335,11 @@ void scenario_try_go(void)
 void scenario_wait_until(void)
 {
 	eg_group group = EG_GROUP_INIT;
-	int result = -ETIMEDOUT;
+	int result = EG_EUNFINISHED;
 
 	begin();
 	go_many(&group, count_run, 50);
-	while (result == -ETIMEDOUT)
+	while (result == EG_EUNFINISHED)
 		result = eg_group_wait_until(&group, eg_clock_now_ns() + 1000000000);
 	CHECK(result == 0);
 	CHECK(atomic_load(&ran) == accepted);

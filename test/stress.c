@@ -123,7 +123,7 @@ static void *waiter_main(void *arg)
 		int result = chance(&helper->seed, 50) ? eg_group_wait_until(&run->group, deadline_ns)
 						       : eg_group_wait(&run->group);
 
-		REQUIRE(run, result != -EDEADLK && result != -EINVAL && result != -EOWNERDEAD);
+		REQUIRE(run, result != EG_EINSIDE && result != -EINVAL && result != EG_EFORKED);
 	}
 	return NULL;
 }

@@ -48,14 +48,14 @@ static void expect_new_groups_work(void)
 
 static void expect_dead(eg_group *group)
 {
-	EXPECT(eg_group_go(group, task_nothing, NULL) == -EOWNERDEAD);
-	EXPECT(eg_group_try_go(group, task_nothing, NULL) == -EOWNERDEAD);
-	EXPECT(eg_group_go_copy(group, task_nothing, "", 1) == -EOWNERDEAD);
-	EXPECT(eg_group_set_limit(group, 2) == -EOWNERDEAD);
-	EXPECT(eg_group_wait(group) == -EOWNERDEAD);
-	EXPECT(eg_group_wait_until(group, INT64_MAX) == -EOWNERDEAD);
-	EXPECT(eg_group_cancel(group, -EINTR) == -EOWNERDEAD);
-	EXPECT(eg_group_reset(group) == -EOWNERDEAD);
+	EXPECT(eg_group_go(group, task_nothing, NULL) == EG_EFORKED);
+	EXPECT(eg_group_try_go(group, task_nothing, NULL) == EG_EFORKED);
+	EXPECT(eg_group_go_copy(group, task_nothing, "", 1) == EG_EFORKED);
+	EXPECT(eg_group_set_limit(group, 2) == EG_EFORKED);
+	EXPECT(eg_group_wait(group) == EG_EFORKED);
+	EXPECT(eg_group_wait_until(group, INT64_MAX) == EG_EFORKED);
+	EXPECT(eg_group_cancel(group, -EINTR) == EG_EFORKED);
+	EXPECT(eg_group_reset(group) == EG_EFORKED);
 }
 
 static void child_of_live_group(void *arg)

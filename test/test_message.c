@@ -100,6 +100,9 @@ static void every_code_has_words(void **state)
 	}
 	assert_string_not_equal(eg_strerror(EG_EPANIC), "unknown code");
 	assert_string_not_equal(eg_strerror(EG_EEXITED), "unknown code");
+	assert_string_not_equal(eg_strerror(EG_EUNFINISHED), "unknown code");
+	assert_string_not_equal(eg_strerror(EG_EINSIDE), "unknown code");
+	assert_string_not_equal(eg_strerror(EG_EFORKED), "unknown code");
 	assert_string_not_equal(eg_strerror(-EIO), "unknown code");
 	assert_string_equal(eg_strerror(-100000), "unknown code");
 	assert_string_equal(eg_strerror(INT_MIN), "unknown code");

@@ -279,7 +279,7 @@ static void jump_out_and_panic(void *arg)
 			_Exit(3);
 	}
 	/* The group still has the task, and this thread counts as inside it. */
-	if (eg_group_wait(&group) != -EDEADLK || eg_group_destroy(&group) != -EDEADLK)
+	if (eg_group_wait(&group) != EG_EINSIDE || eg_group_destroy(&group) != EG_EINSIDE)
 		_Exit(5);
 	if (how & 1)
 		use_stack(10);

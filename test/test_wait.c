@@ -124,10 +124,10 @@ static void wait_until_times_out_and_a_later_wait_gets_the_result(void **state)
 	eg_group_set_limit(&group, 2);
 	eg_group_go(&group, task_fail_when_released, &failure);
 	tally_await(&failure.hold.started, 1);
-	assert_int_equal(eg_group_wait_until(&group, INT64_MIN), -ETIMEDOUT);
-	assert_int_equal(eg_group_wait_until(&group, 0), -ETIMEDOUT);
-	assert_int_equal(eg_group_wait_until(&group, eg_clock_now_ns()), -ETIMEDOUT);
-	assert_int_equal(eg_group_wait_until(&group, eg_clock_now_ns() + 2000000), -ETIMEDOUT);
+	assert_int_equal(eg_group_wait_until(&group, INT64_MIN), EG_EUNFINISHED);
+	assert_int_equal(eg_group_wait_until(&group, 0), EG_EUNFINISHED);
+	assert_int_equal(eg_group_wait_until(&group, eg_clock_now_ns()), EG_EUNFINISHED);
+	assert_int_equal(eg_group_wait_until(&group, eg_clock_now_ns() + 2000000), EG_EUNFINISHED);
 	assert_null(eg_group_error(&group));
 
 	/* The group is as it was: it takes tasks, and the next wait sees them all end. */
@@ -149,7 +149,7 @@ static void wait_until_is_never_early(void **state)
 	for (long i = 0; i < scaled(50); i++) {
 		int64_t deadline = eg_clock_now_ns() + 100000 * (i % 7);
 
-		assert_int_equal(eg_group_wait_until(&group, deadline), -ETIMEDOUT);
+		assert_int_equal(eg_group_wait_until(&group, deadline), EG_EUNFINISHED);
 		assert_true(eg_clock_now_ns() >= deadline);
 	}
 	tally_add(&hold.release, 1);
@@ -165,12 +165,68 @@ static void a_wait_that_timed_out_leaves_the_context_alone(void **state)
 	(void)state;
 	assert_int_equal(eg_group_init(&group, NULL, NULL), 0);
 	eg_group_go(&group, task_hold, &hold);
-	assert_int_equal(eg_group_wait_until(&group, 0), -ETIMEDOUT);
+	assert_int_equal(eg_group_wait_until(&group, 0), EG_EUNFINISHED);
 	assert_int_equal(eg_ctx_err(eg_group_ctx(&group)), 0);
 	tally_add(&hold.release, 1);
 	assert_int_equal(eg_group_wait_until(&group, INT64_MAX), 0);
 	assert_int_equal(eg_ctx_err(eg_group_ctx(&group)), -ECANCELED);
 	eg_group_destroy(&group);
+}
+
+/*
+ * A task of another group that waits for this one, a moment too short or from inside, and passes on what it is told.
+ */
+struct passing {
+	eg_group *other;
+	int passes;
+};
+
+static int task_pass_on(eg_ctx *ctx, void *arg)
+{
+	struct passing *passing = arg;
+
+	(void)ctx;
+	return passing->other ? eg_group_wait_until(passing->other, 0) : passing->passes;
+}
+
+static void what_a_wait_says_of_itself_is_no_tasks_result(void **state)
+{
+	static const int codes[][2] = {{-ETIMEDOUT, -ETIMEDOUT},   {-EDEADLK, -EDEADLK},
+				       {-EOWNERDEAD, -EOWNERDEAD}, {EG_EUNFINISHED, -ETIMEDOUT},
+				       {EG_EINSIDE, -EDEADLK},     {EG_EFORKED, -EOWNERDEAD}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct passing passing = {NULL, codes[i][0]};
+		eg_group group = EG_GROUP_INIT;
+
+		eg_group_go(&group, task_pass_on, &passing);
+		assert_int_equal(eg_group_wait_until(&group, INT64_MAX), codes[i][1]);
+		assert_int_equal(eg_group_wait_until(&group, INT64_MIN), codes[i][1]);
+		assert_int_equal(eg_group_wait(&group), codes[i][1]);
+		assert_int_equal(eg_error_code(eg_group_error(&group)), codes[i][0]);
+		eg_group_destroy(&group);
+	}
+}
+
+static void a_task_may_pass_on_that_its_inner_group_is_unfinished(void **state)
+{
+	eg_group outer = EG_GROUP_INIT, inner = EG_GROUP_INIT;
+	struct passing passing = {&inner, 0}, inside = {&outer, 0};
+	struct hold hold = HOLD_INIT;
+
+	(void)state;
+	eg_group_go(&inner, task_hold, &hold);
+	eg_group_go(&outer, task_pass_on, &passing);
+	assert_int_equal(eg_group_wait(&outer), -ETIMEDOUT);
+	assert_int_equal(eg_error_code(eg_group_error(&outer)), EG_EUNFINISHED);
+	tally_add(&hold.release, 1);
+	assert_int_equal(eg_group_wait(&inner), 0);
+	assert_int_equal(eg_group_reset(&outer), 0);
+	eg_group_go(&outer, task_pass_on, &inside);
+	assert_int_equal(eg_group_wait(&outer), -EDEADLK);
+	eg_group_destroy(&outer);
+	eg_group_destroy(&inner);
 }
 
 /*
@@ -386,6 +442,8 @@ int main(void)
 	    TEST(wait_until_times_out_and_a_later_wait_gets_the_result),
 	    TEST(wait_until_is_never_early),
 	    TEST(a_wait_that_timed_out_leaves_the_context_alone),
+	    TEST(what_a_wait_says_of_itself_is_no_tasks_result),
+	    TEST(a_task_may_pass_on_that_its_inner_group_is_unfinished),
 	    TEST(wait_twice_then_go_and_wait_again_works),
 	    TEST(reset_makes_the_group_as_new_and_keeps_its_options),
 	    TEST(reset_of_a_zero_group_forgets_the_error),

@@ -6,7 +6,8 @@
  * What every liberrgroup header shares: versions, result codes and the clock.
  *
  * Results are 0 for success or a negative code. A code above -4096 is a negated errno; the library's own
- * codes lie below, so that no errno can collide with one. Task results are the user's and travel unchanged.
+ * codes lie below, so that no errno can collide with one. Task results are the user's and travel unchanged, except
+ * that no wait gives a task's result for what it has to say itself: see EG_EUNFINISHED.
  */
 
 #include <stddef.h>
@@ -40,6 +41,14 @@
 #define EG_EPANIC (-4097)   /* a task panicked */
 #define EG_EEXITED (-4098)  /* a task ended its thread with pthread_exit or was cancelled */
 #define EG_EFAULTED (-4099) /* a task faulted, where faults are recovered (errgroup/fault.h) */
+
+/*
+ * What a call on a group says of itself. No task's result looks like one of these: of a task that passes one on, a wait
+ * returns -ETIMEDOUT, -EDEADLK or -EOWNERDEAD, in this order, and the error keeps the code.
+ */
+#define EG_EUNFINISHED (-4100) /* the time has come, and tasks of the group are unfinished */
+#define EG_EINSIDE (-4101)     /* the caller runs a task of the group */
+#define EG_EFORKED (-4102)     /* this is a forked child, and the group is its parent's */
 
 #define EG_ESIGNAL(signal) (-4352 - (signal)) /* that signal arrived: the cause of eg_ctx_with_signals */
 

@@ -90,7 +90,7 @@ EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
  * tasks end. 1,048,575 and more is no limit.
  *
  * Threads: any, also while tasks run. Return: 0; -EINVAL for a NULL group or limit 0; -ENOMEM when an all-zero
- * group could not get its state; -ECANCELED when the group is being destroyed; -EOWNERDEAD in a forked child.
+ * group could not get its state; -ECANCELED when the group is being destroyed; EG_EFORKED in a forked child.
  */
 EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
 
@@ -105,7 +105,7 @@ EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
  * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group; if
  * no worker thread can be had, the blocked submitter runs tasks itself.
  * Return: 0, the task is accepted; -EINVAL for a NULL group or fn; -ENOMEM, nothing accepted; -ECANCELED when
- * the group is being destroyed or, while blocked on the backlog, its context was cancelled; -EOWNERDEAD in a
+ * the group is being destroyed or, while blocked on the backlog, its context was cancelled; EG_EFORKED in a
  * forked child.
  *
  * eg_group_go and eg_group_go_copy are functions, and macros over the _at forms that record the call site.
@@ -157,8 +157,8 @@ EG_PUBLIC int eg_task_slot(void);
  * Ordering: everything the tasks wrote is visible to the caller. The group and all arguments may be freed the
  * instant it returns. Threads: any, several at once. Repeated waits return the same; the error stays until
  * eg_group_reset, and tasks submitted after a wait are waited for by the next.
- * Return: 0; the first failed task's result (eg_error_code of eg_group_error); -EINVAL
- * for NULL; -EDEADLK inside a task of this group; -EOWNERDEAD in a forked child.
+ * Return: 0; the first failed task's result (eg_error_code of eg_group_error); -EINVAL for NULL; EG_EINSIDE inside a
+ * task of this group; EG_EFORKED in a forked child. No task's result is one of the last two: see errgroup/base.h.
  */
 EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
 
@@ -167,8 +167,7 @@ EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
  * unless no worker thread could be had.
  *
  * @deadline_ns  as eg_clock_now_ns counts; in the past means: only look
- * Return: as eg_group_wait, and -ETIMEDOUT with the group as it was. A task that fails with -ETIMEDOUT itself
- * looks the same once all is done; let tasks fail with another code where that matters.
+ * Return: as eg_group_wait, and EG_EUNFINISHED with the group as it was, which no task's result is either.
  */
 EG_PUBLIC int eg_group_wait_until(eg_group *group, int64_t deadline_ns) EG_MUST_CHECK;
 
@@ -194,7 +193,7 @@ EG_PUBLIC eg_ctx *eg_group_ctx(const eg_group *group);
  *
  * @code  why; 0 means -ECANCELED
  * Threads: any. Return: 0; -EINVAL for NULL or a group without a context of its own; -EALREADY;
- * -EOWNERDEAD.
+ * EG_EFORKED.
  */
 EG_PUBLIC int eg_group_cancel(eg_group *group, int code);
 
@@ -202,7 +201,7 @@ EG_PUBLIC int eg_group_cancel(eg_group *group, int code);
  * After a wait: forgets errors and cancellation and keeps the options, as if newly initialised.
  *
  * Threads: one; nobody may use the group meanwhile. Return: 0; -EINVAL for NULL; -EBUSY with tasks unfinished;
- * -ENOMEM with the group unchanged; -EOWNERDEAD.
+ * -ENOMEM with the group unchanged; EG_EFORKED.
  */
 EG_PUBLIC int eg_group_reset(eg_group *group);
 
@@ -211,7 +210,7 @@ EG_PUBLIC int eg_group_reset(eg_group *group);
  * groups are fine, and the group is all-zero afterwards. eg_group_destroyp is the same for a pointer, for
  * __attribute__((cleanup)).
  *
- * Threads: one; nobody else may use the group afterwards. Return: 0; -EDEADLK inside a task of this group, with
+ * Threads: one; nobody else may use the group afterwards. Return: 0; EG_EINSIDE inside a task of this group, with
  * nothing done. In a forked child the group is only forgotten.
  */
 EG_PUBLIC int eg_group_destroy(eg_group *group);

@@ -268,8 +268,8 @@ static int job_run(struct job *job)
 	if (!progress_is_wanted() || progress_init(&progress, job->stop, job->options->operands) != 0)
 		return eg_group_wait(&job->group);
 
-	/* Tasks return TASK_FAILED and no errno, so this -ETIMEDOUT is never one of theirs. */
-	while ((result = eg_group_wait_until(&job->group, eg_clock_now_ns() + 100 * 1000000)) == -ETIMEDOUT)
+	while ((result = eg_group_wait_until(&job->group, eg_clock_now_ns() + 100 * 1000000)) ==
+	       EG_EUNFINISHED)
 		progress_draw(&progress, atomic_load(&job->files_done), atomic_load(&job->digest.bytes_read));
 	progress_finish(&progress, atomic_load(&job->files_done), atomic_load(&job->digest.bytes_read));
 	return result;

@@ -181,14 +181,14 @@ static void job_finish(struct job *job)
 	free(job->packers);
 }
 
-/* Waits for a group, and draws the bar meanwhile. No task's result is -ETIMEDOUT: there are no deadlines here. */
+/* Waits for a group, and draws the bar meanwhile. */
 static int job_wait(struct job *job, eg_group *group, struct progress *progress)
 {
 	int result;
 
 	if (progress == NULL)
 		return eg_group_wait(group);
-	while ((result = eg_group_wait_until(group, eg_clock_now_ns() + 100 * 1000000)) == -ETIMEDOUT)
+	while ((result = eg_group_wait_until(group, eg_clock_now_ns() + 100 * 1000000)) == EG_EUNFINISHED)
 		progress_draw(progress, atomic_load(&job->files_done), atomic_load(&job->pack.bytes_read));
 	return result;
 }
