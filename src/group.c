@@ -140,20 +140,34 @@ static int state_make_ctx(const struct eg_group_state *state, eg_ctx **ret_ctx)
 	return eg_ctx_with_cancel(state->parent, ret_ctx);
 }
 
+/* Only what skips tasks, or has submitters wait for room, wants to be told of the context's end. */
 static void state_set_ctx(struct eg_group_state *state, eg_ctx *ctx)
 {
+	bool watches = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 || state->backlog != 0;
+
 	state->ctx = ctx;
-	egi_ctx_call_add(ctx, &state->watch, context_is_cancelled, state);
+	egi_ctx_call_add(watches ? ctx : NULL, &state->watch, context_is_cancelled, state);
 }
 
 static void state_drop_ctx(struct eg_group_state *state)
 {
-	if (!state->ctx)
+	eg_ctx *ctx = state->ctx;
+
+	if (!ctx)
 		return;
 	egi_ctx_call_remove(&state->watch);
-	if (state->owns_ctx)
-		eg_ctx_unref(state->ctx);
+	/* Other waiters may be about to return: see round_end. */
+	egi_mutex_lock(&state->lock);
 	state->ctx = NULL;
+	egi_mutex_unlock(&state->lock);
+	if (state->owns_ctx)
+		eg_ctx_unref(ctx);
+}
+
+static void state_drop_parent(struct eg_group_state *state)
+{
+	eg_ctx_unref(state->parent);
+	state->parent = NULL;
 }
 
 int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options)
@@ -180,6 +194,7 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 	state->parent = eg_ctx_ref(parent);
 	err = state_make_ctx(state, &ctx);
 	if (err) {
+		state_drop_parent(state);
 		egi_state_abandon(state);
 		return err;
 	}
@@ -405,23 +420,69 @@ static int result_of(const eg_error *first)
 	}
 }
 
-/* Everything is done. The round is over: so is the context, unless it is someone else's. Returns the group's result. */
-static int state_finish_round(struct eg_group_state *state)
+/*
+ * What a wait still has to do when everything is done. Another waiter may be faster and destroy the group, so that the
+ * state is only looked at while something keeps it: a hold on it, or a section of its owner. What comes afterwards is
+ * taken from it before.
+ *
+ *   waiter                             waiter that destroys
+ *   everything is done                 everything is done
+ *   [takes what it returns]
+ *   gives its hold back
+ *                                      destroys, frees the state
+ *   cancels the context, returns       frees the group
+ */
+struct round {
+	eg_ctx *ctx; /* to be cancelled, with a reference; or NULL */
+	int code;
+};
+
+/* The context of a round that is over is over too, unless it is someone else's. */
+static eg_ctx *round_ctx(struct eg_group_state *state)
 {
-	egi_state_conceal(state);
-	if (state->owns_ctx && eg_ctx_err(state->ctx) == 0) {
-		egi_store_release_u32(&state->over, 1);
-		eg_ctx_cancel(state->ctx, NULL);
-	}
+	if (!state->ctx || eg_ctx_err(state->ctx) != 0)
+		return NULL;
+	egi_store_release_u32(&state->over, 1);
+	return eg_ctx_ref(state->ctx);
+}
+
+static void round_end(struct eg_group_state *state, struct round *ret_round)
+{
 	/* [F2] acquire: pairs with [F1]. */
-	return result_of(egi_load_acquire_ptr(&state->failures.first));
+	ret_round->code = result_of(egi_load_acquire_ptr(&state->failures.first));
+	ret_round->ctx = NULL;
+	egi_state_conceal(state);
+	if (!state->owns_ctx)
+		return;
+	egi_mutex_lock(&state->lock);
+	ret_round->ctx = round_ctx(state);
+	egi_mutex_unlock(&state->lock);
+}
+
+/* The same in a section. */
+static void round_end_alone(struct eg_group_state *state, struct round *ret_round)
+{
+	ret_round->code = result_of(state->failures.first);
+	egi_state_conceal_alone(state);
+	ret_round->ctx = state->owns_ctx ? round_ctx(state) : NULL;
+}
+
+/* The rest. Returns the group's result. */
+static int round_finish(const struct round *round)
+{
+	if (round->ctx) {
+		eg_ctx_cancel(round->ctx, NULL);
+		eg_ctx_unref(round->ctx);
+	}
+	return round->code;
 }
 
 /*
  * Waits on the thread towards which the group is biased. True: the wait is over, with *ret_err its result. False: others
  * have come, and *ret_placed says whether the caller has a place; *ret_holds, whether it is a holder.
  */
-static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *ret_holds, int *ret_err)
+static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *ret_holds,
+			struct round *ret_round, int *ret_err)
 {
 	enum egi_worker_end end = egi_worker_run_biased(state);
 
@@ -429,6 +490,8 @@ static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *re
 	*ret_placed = end == EGI_WORKER_DRY;
 	switch (end) {
 	case EGI_WORKER_DONE:
+		round_end_alone(state, ret_round);
+		egi_bias_end(state);
 		*ret_err = 0;
 		return true;
 	case EGI_WORKER_INSIDE:
@@ -449,11 +512,12 @@ static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *re
 static int state_wait_all(struct eg_group_state *state, bool helps, int64_t deadline_ns, int *ret_code)
 {
 	bool placed = false, holds = false;
+	struct round round;
 	int err;
 
-	if (helps && wait_biased(state, &placed, &holds, &err)) {
+	if (helps && wait_biased(state, &placed, &holds, &round, &err)) {
 		if (err == 0)
-			*ret_code = state_finish_round(state);
+			*ret_code = round_finish(&round);
 		return err;
 	}
 	if (!holds) {
@@ -467,8 +531,10 @@ static int state_wait_all(struct eg_group_state *state, bool helps, int64_t dead
 		return err;
 	/* Still a holder: another waiter may have destroyed the group by now. */
 	if (err == 0)
-		*ret_code = state_finish_round(state);
+		round_end(state, &round);
 	egi_state_release(state);
+	if (err == 0)
+		*ret_code = round_finish(&round);
 	return err;
 }
 
@@ -586,6 +652,7 @@ int eg_group_destroy(eg_group *group)
 			if (state->owns_ctx)
 				eg_ctx_cancel(state->ctx, NULL);
 			state_drop_ctx(state);
+			state_drop_parent(state);
 			ended ? egi_state_discard(state) : egi_state_abandon(state);
 		}
 	}

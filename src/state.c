@@ -38,7 +38,7 @@ static struct eg_group_state *state_alloc(const struct egi_post_customer *custom
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
 	state->post = (struct egi_post){.customer = customer};
-	state->announced = false;
+	state->announced = 0;
 	state->seen_life = state->seen_moves = state->seen_submitted = 0;
 	egi_slots_init(&state->slots, 0);
 	egi_slots_add_first(state);
@@ -137,8 +137,7 @@ static void state_retire(struct eg_group_state *state, uint64_t gate)
 	struct egi_thread *self = &egi_thread_self;
 
 	egi_failures_finish(&state->failures);
-	EGI_ASSERT(!state->owns_ctx || !state->ctx);
-	eg_ctx_unref(state->parent);
+	EGI_ASSERT(!state->ctx && !state->parent && !state->announced);
 	if (self->kept_count == KEPT_MAX || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
 		state_free(state);
@@ -321,10 +320,36 @@ bool egi_state_end_alone(struct eg_group_state *state)
 	return ends;
 }
 
+/*
+ * The owner may be on its way out of a wait while another thread destroys the group, and both hide its notice. That must
+ * happen once, since the owner's notices are for its next group as soon as it has hidden this one:
+ *
+ *   owner                             destroyer
+ *                                     the notice is at place 0 of the owner
+ *   hides it
+ *   shows its next group at place 0
+ *                                     hides what is at place 0
+ */
+static void state_hide(struct eg_group_state *state)
+{
+	uint32_t announced = egi_load_relaxed_u32(&state->announced);
+
+	if (announced && egi_cas_u32(&state->announced, &announced, 0))
+		egi_announce_hide(&state->post);
+}
+
+/* The same for one who is alone with the state. */
+static void state_hide_alone(struct eg_group_state *state)
+{
+	if (!egi_load_relaxed_u32(&state->announced))
+		return;
+	egi_store_relaxed_u32(&state->announced, 0);
+	egi_announce_hide(&state->post);
+}
+
 void egi_state_discard(struct eg_group_state *state)
 {
-	egi_announce_hide(&state->post);
-	state->announced = false;
+	state_hide_alone(state);
 	state_retire(state, 0);
 }
 
@@ -336,9 +361,8 @@ void egi_state_abandon(struct eg_group_state *state)
 		egi_state_discard(state);
 		return;
 	}
-	egi_announce_hide(&state->post);
-	state->announced = false;
 	egi_state_share(state);
+	state_hide(state);
 	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
 	if (egi_gate_holders(before) == 0)
 		state_retire(state, before);
@@ -347,11 +371,11 @@ void egi_state_abandon(struct eg_group_state *state)
 void egi_state_announce(struct eg_group_state *state, const struct egi_queue *queue)
 {
 	if (queue == &state->first_queue && egi_state_is_owner(state)) {
-		if (!state->announced)
-			state->announced = egi_announce_show(&state->post);
+		if (!egi_load_relaxed_u32(&state->announced))
+			egi_store_relaxed_u32(&state->announced, egi_announce_show(&state->post));
 		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
 		egi_fence_light();
-		if (state->announced && egi_crew_is_watching())
+		if (egi_load_relaxed_u32(&state->announced) && egi_crew_is_watching())
 			return;
 	}
 	/*
@@ -371,11 +395,18 @@ void egi_state_announce(struct eg_group_state *state, const struct egi_queue *qu
 
 void egi_state_conceal(struct eg_group_state *state)
 {
-	if (egi_load_relaxed_u64(&state->owner) != egi_thread_self.id || !state->announced)
+	if (!egi_state_is_owner(state))
 		return;
-	egi_announce_hide(&state->post);
-	state->announced = false;
+	state_hide(state);
 	/* The next submission has to show the group again, and so to come by egi_queue_put. */
+	egi_overflow_allow(&state->first_queue.overflow, 0);
+}
+
+void egi_state_conceal_alone(struct eg_group_state *state)
+{
+	if (!egi_load_relaxed_u32(&state->announced))
+		return;
+	state_hide_alone(state);
 	egi_overflow_allow(&state->first_queue.overflow, 0);
 }
 

@@ -90,7 +90,7 @@ struct eg_group_state {
 	unsigned flags;
 	unsigned faults; /* of enum eg_fault_mode; 0: as the process */
 	int backlog;
-	eg_ctx *ctx;    /* what tasks get */
+	eg_ctx *ctx;    /* what tasks get; waiters that hold the state read it under lock */
 	eg_ctx *parent; /* what a new one is derived from */
 	bool owns_ctx;  /* it is derived, and cancelled by the group */
 	struct egi_ctx_call watch;
@@ -118,7 +118,7 @@ struct eg_group_state {
 	unsigned queues_count;
 	struct egi_queue *shared; /* for submitters beyond EGI_QUEUES_MAX */
 	struct egi_post post;
-	bool announced;                      /* the owner's: shown in its notices */
+	uint32_t announced;                  /* shown in the owner's notices; who lowers it hides it */
 	uint64_t seen_life;                  /* at the crew's last glance; the crew's lock */
 	uint64_t seen_moves, seen_submitted; /* at the crew's last look; the crew's lock */
 	struct eg_group_state *next_kept;    /* while it is no group's */
@@ -248,8 +248,12 @@ void egi_state_discard(struct eg_group_state *state);
 /* The group is being destroyed: nothing is accepted any more, and what has not started is skipped. */
 void egi_state_close(struct eg_group_state *state);
 
-/* Everything is done: nothing is to be seen by the crew. */
+/*
+ * Everything is done: nothing is to be seen by the crew. The owner conceals its group, others do nothing. A holder, or, for
+ * `_alone`, in a section.
+ */
 void egi_state_conceal(struct eg_group_state *state);
+void egi_state_conceal_alone(struct eg_group_state *state);
 
 /* Asks the crew for a thread if the group is not quiet. `urgent`: even if it is posted or the CPUs are busy. */
 void egi_state_call(struct eg_group_state *state, bool urgent);

@@ -18,10 +18,11 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 /* After the queue has been asked how to go on: tells the crew of the task, and has the fast path come back here. */
 static void tell_of(struct eg_group_state *state, struct egi_queue *queue)
 {
-	if (queue != &state->first_queue || !state->announced || !egi_crew_is_watching())
+	if (queue != &state->first_queue || !egi_load_relaxed_u32(&state->announced) ||
+	    !egi_crew_is_watching())
 		egi_submit_tell(state, queue);
 	/* The fast path does not ask whether the group is shown. */
-	if (queue == &state->first_queue && !state->announced)
+	if (queue == &state->first_queue && !egi_load_relaxed_u32(&state->announced))
 		egi_overflow_allow(&queue->overflow, 0);
 }
 

@@ -293,9 +293,9 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
 	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
 	egi_store_relaxed_u64(&state->slots.taken, found);
-	egi_bias_end(state);
 	if (!found)
 		return EGI_WORKER_DONE;
+	egi_bias_end(state);
 	end = worker_run(worker, true);
 	if (end == EGI_WORKER_FORKED)
 		return end;
@@ -304,7 +304,6 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 		if (egi_bias_begin(state)) {
 			egi_claim_leave_alone(&worker->claim);
 			egi_store_relaxed_u64(&state->slots.taken, 0);
-			egi_bias_end(state);
 			return EGI_WORKER_DONE;
 		}
 		egi_state_share(state);

@@ -10,7 +10,7 @@
 
 enum egi_worker_end {
 	EGI_WORKER_DRY,     /* no task was found; the caller still has its place */
-	EGI_WORKER_DONE,    /* the group stayed biased: everything is done and the place given up */
+	EGI_WORKER_DONE,    /* the group stayed biased: everything is done and the place given up, in a section */
 	EGI_WORKER_INSIDE,  /* the caller runs a task of the group already; nothing was done */
 	EGI_WORKER_SHARED,  /* the group is not biased; nothing was done */
 	EGI_WORKER_YIELDED, /* the limit was lowered; the place is given up */
@@ -24,6 +24,9 @@ enum egi_worker_end egi_worker_run(struct eg_group_state *state);
 /*
  * Runs tasks of a group that may be biased towards the calling thread. When somebody else comes meanwhile, the caller
  * goes on as a worker with a place, and a holder, of the group that is shared now.
+ *
+ * On EGI_WORKER_DONE the caller is in a section, and is to leave it by egi_bias_end: nothing else keeps the state from
+ * then on, since another thread that has waited may destroy the group.
  */
 enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state);
 

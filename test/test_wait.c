@@ -86,6 +86,155 @@ static void many_threads_may_wait_at_once_and_get_the_same_result(void **state)
 	}
 }
 
+/*
+ * Another thread sleeps in its wait, or in a task that it runs there, when this one's wait is about to return; and the
+ * group's memory is another object's at once. Either has made the group.
+ */
+struct leaving {
+	struct waiter waiter;
+	struct slow_failure failure;
+	unsigned flags;
+	struct tally made;
+};
+
+static void leaving_make(struct leaving *leaving)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+
+	options.limit = 2;
+	options.flags = leaving->flags;
+	CHECK(eg_group_init(leaving->waiter.group, NULL, &options) == 0);
+	eg_group_go(leaving->waiter.group, task_fail_when_released, &leaving->failure);
+	tally_add(&leaving->made, 1);
+}
+
+static void *leaving_main(void *arg)
+{
+	struct leaving *leaving = arg;
+
+	if (tally_value(&leaving->made) == 0)
+		leaving_make(leaving);
+	return waiter_main(&leaving->waiter);
+}
+
+static void a_group_may_be_freed_while_another_threads_wait_returns(void **state)
+{
+	static const unsigned flags[] = {0, EG_GROUP_NO_HELP, EG_GROUP_NO_CANCEL,
+					 EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL};
+
+	(void)state;
+	for (long round = 0; round < scaled(400); round++) {
+		eg_group *group = malloc(sizeof(*group));
+		struct leaving leaving = {
+		    WAITER_INIT(group), {HOLD_INIT, round & 8 ? -EIO : 0}, flags[round & 3], TALLY_INIT};
+		pthread_t thread;
+
+		assert_non_null(group);
+		if (round & 4)
+			leaving_make(&leaving);
+		assert_int_equal(pthread_create(&thread, NULL, leaving_main, &leaving), 0);
+		tally_await(&leaving.made, 1);
+		assert_true(thread_blocks(&leaving.waiter.thread, &leaving.waiter.returned));
+		tally_add(&leaving.failure.hold.release, 1);
+		assert_int_equal(eg_group_wait(group), leaving.failure.code);
+		eg_group_destroy(group);
+		memset(group, 0x5a, sizeof(*group));
+		free(group);
+		pthread_join(thread, NULL);
+		assert_int_equal(leaving.waiter.code, leaving.failure.code);
+	}
+}
+
+/*
+ * A wait that is over calls functions for the context's end. Meanwhile the group is destroyed, and what it was made of may
+ * be another one's.
+ */
+struct late {
+	eg_group group;
+	struct tally ending, destroyed;
+	int code;
+};
+
+static void await_destruction(void *arg)
+{
+	struct late *late = arg;
+
+	tally_add(&late->ending, 1);
+	tally_await(&late->destroyed, 1);
+}
+
+static void *late_main(void *arg)
+{
+	struct late *late = arg;
+	eg_ctx_callback callback;
+
+	CHECK(eg_group_init(&late->group, NULL, NULL) == 0);
+	CHECK(eg_ctx_on_cancel(eg_group_ctx(&late->group), await_destruction, late, &callback) == 0);
+	/* Without a task nobody else comes to the group, and its maker needs no lock. */
+	late->code = eg_group_wait(&late->group);
+	return NULL;
+}
+
+static void a_wait_returns_its_own_groups_result_although_that_is_gone(void **state)
+{
+	(void)state;
+	for (long round = 0; round < scaled(100); round++) {
+		struct late late = {EG_GROUP_INIT, TALLY_INIT, TALLY_INIT, 1};
+		eg_group next;
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, late_main, &late), 0);
+		tally_await(&late.ending, 1);
+		assert_int_equal(eg_group_wait(&late.group), 0);
+		eg_group_destroy(&late.group);
+		assert_int_equal(eg_group_init(&next, NULL, NULL), 0);
+		eg_group_go(&next, task_return, CODE(-EIO));
+		assert_int_equal(eg_group_wait(&next), -EIO);
+		tally_add(&late.destroyed, 1);
+		pthread_join(thread, NULL);
+		assert_int_equal(late.code, 0);
+		eg_group_destroy(&next);
+	}
+}
+
+/* A value of the parent is released by the last reference to it. */
+static void note_release(void *value)
+{
+	*(pthread_t *)value = pthread_self();
+}
+
+static int task_compute(eg_ctx *ctx, void *arg)
+{
+	(void)ctx, (void)arg;
+	for (volatile int i = 0; i < 2000; i++)
+		;
+	return 0;
+}
+
+static void destroy_gives_the_parent_back_before_it_returns(void **state)
+{
+	static const char key;
+
+	(void)state;
+	for (long round = 0; round < scaled(3000); round++) {
+		struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+		pthread_t released;
+		eg_group group;
+		eg_ctx *parent;
+
+		memset(&released, 0, sizeof(released));
+		options.limit = 4;
+		assert_int_equal(eg_ctx_with_value(NULL, &key, &released, note_release, &parent), 0);
+		assert_int_equal(eg_group_init(&group, parent, &options), 0);
+		eg_ctx_unref(parent);
+		for (int i = 0; i < 50; i++)
+			eg_group_go(&group, task_compute, NULL);
+		assert_int_equal(eg_group_wait(&group), 0);
+		eg_group_destroy(&group);
+		assert_true(pthread_equal(released, pthread_self()));
+	}
+}
+
 static int task_write(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
@@ -438,6 +587,9 @@ int main(void)
 	    TEST(wait_without_tasks_returns_0_at_once),
 	    TEST(wait_does_not_return_before_the_last_task_ended),
 	    TEST(many_threads_may_wait_at_once_and_get_the_same_result),
+	    TEST(a_group_may_be_freed_while_another_threads_wait_returns),
+	    TEST(a_wait_returns_its_own_groups_result_although_that_is_gone),
+	    TEST(destroy_gives_the_parent_back_before_it_returns),
 	    TEST(what_tasks_wrote_is_visible_after_wait),
 	    TEST(wait_until_times_out_and_a_later_wait_gets_the_result),
 	    TEST(wait_until_is_never_early),

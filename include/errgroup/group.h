@@ -74,7 +74,7 @@ struct eg_group_options {
  * Initialises a group whose tasks share a context derived from `parent` (NULL: background). The group cancels
  * that context at the first error, with the error as the cause, or when a wait returns.
  *
- * @parent   gains a reference until the group is destroyed
+ * @parent   gains a reference until eg_group_destroy returns
  * @options  NULL for the defaults
  *
  * Ownership: release with eg_group_destroy. Threads: one, before anyone else uses the group.
@@ -154,8 +154,9 @@ EG_PUBLIC int eg_task_slot(void);
  * context and returns the first error. The waiting thread runs tasks itself while a place under the limit is
  * free, unless EG_GROUP_NO_HELP is set; from inside a task of another group that is how nesting never starves.
  *
- * Ordering: everything the tasks wrote is visible to the caller. The group and all arguments may be freed the
- * instant it returns. Threads: any, several at once. Repeated waits return the same; the error stays until
+ * Ordering: everything the tasks wrote is visible to the caller. The group may be destroyed, and it and all arguments
+ * freed, the instant the caller's wait returns, whoever else waits: other threads' waits that have begun return the same
+ * result and touch neither. Threads: any, several at once. Repeated waits return the same; the error stays until
  * eg_group_reset, and tasks submitted after a wait are waited for by the next.
  * Return: 0; the first failed task's result (eg_error_code of eg_group_error); -EINVAL for NULL; EG_EINSIDE inside a
  * task of this group; EG_EFORKED in a forked child. No task's result is one of the last two: see errgroup/base.h.
@@ -210,8 +211,11 @@ EG_PUBLIC int eg_group_reset(eg_group *group);
  * groups are fine, and the group is all-zero afterwards. eg_group_destroyp is the same for a pointer, for
  * __attribute__((cleanup)).
  *
- * Threads: one; nobody else may use the group afterwards. Return: 0; EG_EINSIDE inside a task of this group, with
- * nothing done. In a forked child the group is only forgotten.
+ * Ownership: gives the group's references to its contexts back before it returns; another thread that is still inside its
+ * wait may have one to the group's own, and so to its parent, until it returns. Threads: one. Of other threads' calls only
+ * waits that have begun, and calls of the group's tasks that still run, may overlap it; what such a task submits or sets
+ * is -ECANCELED. Return: 0; EG_EINSIDE inside a task of this group, with nothing done. In a forked child the group is only
+ * forgotten.
  */
 EG_PUBLIC int eg_group_destroy(eg_group *group);
 EG_PUBLIC void eg_group_destroyp(eg_group *group);

@@ -70,6 +70,8 @@ void done_against_last_task(void);
 void done_against_submitting(void);
 void done_while_helping(void);
 void two_waiters(void);
+void waiter_against_destroy(void);
+void owner_against_destroy(void);
 void wait_against_submit(void);
 void deadline_against_last_task(void);
 void limit_against_workers(void);

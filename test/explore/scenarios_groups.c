@@ -4,6 +4,7 @@
  * and still make its two parties meet; what comes before they do is over before explore_begin.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "scenarios.h"
 
@@ -47,6 +48,81 @@ void done_while_helping(void)
 	explore_begin();
 	submit_range(0, 2);
 	wait_and_destroy();
+}
+
+/*
+ * Two threads wait, and one of them destroys the group as soon as its own wait has returned. That the other's has begun
+ * is known if it has run a task; else it is joined first.
+ */
+struct two_waits {
+	pthread_t main, other;
+	bool main_ran, other_ran;
+	bool other_destroys;
+};
+
+static struct two_waits two;
+
+static void body_notes_thread(struct job *job)
+{
+	if (job->other) {
+		body_raises(job);
+		body_awaits_other(job);
+	}
+	if (pthread_equal(pthread_self(), two.main))
+		two.main_ran = true;
+	if (pthread_equal(pthread_self(), two.other))
+		two.other_ran = true;
+}
+
+/* Gone, and its memory used for something else. */
+static void destroy_and_spoil(void)
+{
+	eg_group_destroy(&group);
+	memset(&group, 0x5a, sizeof(group));
+}
+
+static void *wait_and_perhaps_destroy(void *arg)
+{
+	(void)arg;
+	two.other = pthread_self();
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	if (two.other_destroys && two.main_ran)
+		destroy_and_spoil();
+	return NULL;
+}
+
+static void two_waits_and_a_destroy(bool other_destroys)
+{
+	group_open(2, 0, 0);
+	two.main = pthread_self();
+	two.other_destroys = other_destroys;
+	for (unsigned i = 0; i < 2; i++) {
+		jobs[i].body = body_notes_thread;
+		jobs[i].other = other_destroys ? NULL : &jobs[1 - i];
+	}
+	submit_range(0, 2);
+	explore_begin();
+	two.other = thread_start(wait_and_perhaps_destroy, NULL);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	if (!other_destroys && two.other_ran)
+		destroy_and_spoil();
+	thread_join(two.other);
+	jobs_check_all_ran();
+	if (other_destroys ? !two.main_ran : !two.other_ran)
+		eg_group_destroy(&group);
+}
+
+/* The one that destroys is the group's owner. The two tasks wait for each other. */
+void waiter_against_destroy(void)
+{
+	two_waits_and_a_destroy(false);
+}
+
+/* The one that is left is, and may have been done before the other came. */
+void owner_against_destroy(void)
+{
+	call_crew();
+	two_waits_and_a_destroy(true);
 }
 
 void two_waiters(void)
