@@ -1,23 +1,43 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# No test is left out: every test/test_*.c and test/check_*.sh is named in test/meson.build.
+# No test is left out: every source and every check in test/ and test/explore/ is named in the folder's meson.build, and
+# every script that runs programs there or in docs/examples/meson.build. What is named and not there fails when the build is
+# configured.
 #
 #     sh test/check_tests.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 cd "$top/test" || exit 1
+
 missing=
-for file in test_*.c; do
-    grep -q "'${file%.c}'" meson.build || missing="$missing $file"
+# named NAME FILE BUILD...: notes the file as missing unless a build file names it so.
+named() {
+    name=$1
+    file=$2
+    shift 2
+    grep -q -e "'$name'" -e "[/']$file'" "$@" || missing="$missing $file"
+}
+
+for file in *.c; do
+    named "${file%.c}" "$file" meson.build
 done
 for file in check_*.sh; do
     name=${file#check_}
-    grep -q "'${name%.sh}'" meson.build || missing="$missing $file"
+    named "${name%.sh}" "$file" meson.build
 done
+for file in test_*.sh; do
+    name=${file#test_}
+    named "${name%.sh}" "$file" meson.build ../docs/examples/meson.build
+done
+cd explore || exit 1
+for file in *.c; do
+    named "$file" "$file" meson.build
+done
+
 echo 1..1
 if [ -n "$missing" ]; then
     echo "not ok 1 - every test is registered"
-    echo "# not in test/meson.build:$missing"
+    echo "# not in a meson.build:$missing"
     exit 1
 fi
 echo "ok 1 - every test is registered"

@@ -12,7 +12,7 @@ report() {
         echo "ok $number - $1"
     else
         echo "not ok $number - $1"
-        sed 's/^/# /' why
+        awk '{ print "# " $0 }' why # the last line may have no end
     fi
 }
 
