@@ -42,7 +42,7 @@ enum eg_fault_mode {
  *
  * Threads: any. Return: 0; -EINVAL for an unknown mode; -ENOTSUP on machines other than x86-64 with glibc, in
  * programs without libc.so, and with shadow stacks; -EBUSY when somebody has replaced the handlers since they
- * were installed; -ENOMEM. The mode is unchanged on failure.
+ * were installed; -ENOMEM, for the calling thread's alternate stack among others. The mode is unchanged on failure.
  */
 EG_PUBLIC int eg_fault_set_mode(unsigned mode);
 
