@@ -7,6 +7,7 @@
 #include "fault_handler.h"
 #include "fault_libc.h"
 #include "fault_pad.h"
+#include "unwind_step.h"
 
 uint32_t egi_fault_process_mode;
 
@@ -48,10 +49,19 @@ void egi_fault_start_child(void)
 	egi_fault_pad_start_child();
 }
 
+/* Whether frames of this library have an unwind table: every walk ends at one. */
+static bool has_tables(void)
+{
+	uintptr_t here = (uintptr_t)has_tables, start, end;
+	struct egi_module_view view;
+
+	return egi_module_find(here, &view) && egi_unwind_find_function(&view, here, &start, &end);
+}
+
 /* Under lock. */
 static int prepare(void)
 {
-	if (egi_machine_has_shadow_stack())
+	if (egi_machine_has_shadow_stack() || !has_tables())
 		return -ENOTSUP;
 	if (!is_learned) {
 		if (!egi_libc_learn())
