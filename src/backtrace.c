@@ -6,7 +6,7 @@
  * The walk up the stack takes one of two ways. The quick one, unwind_step.h, knows the frames that compilers
  * make. Where it meets another, the walk begins again with libgcc's _Unwind_Backtrace, which knows all that
  * can be known and takes ten times as long; a guard keeps it from reading where a broken stack leads it. Both
- * show the same frames.
+ * show the same frames. Where libgcc's cannot be used the trace is what the quick one has found.
  *
  * Kept are only the first frames, a ring with the last ones, and a count, so that a stack of any depth takes
  * the same memory. The kept addresses are then resolved to modules, the modules gathered, and all of it is
@@ -313,7 +313,8 @@ EGI_NOINLINE struct egi_backtrace *egi_backtrace_capture(unsigned skip, const vo
 	EGI_UNWIND_HERE(&registers);
 	unwind.module_count = 0;
 	walk_begin(&walk, skip, inner, stop_frame);
-	if (!egi_unwind_begin(&unwind, &registers, stop_frame) || !walk_quickly(&walk, &unwind)) {
+	if ((!egi_unwind_begin(&unwind, &registers, stop_frame) || !walk_quickly(&walk, &unwind)) &&
+	    egi_unwind_guard_is_usable()) {
 		walk_begin(&walk, skip, inner, stop_frame);
 		walk_slowly(&walk);
 	}
@@ -321,6 +322,20 @@ EGI_NOINLINE struct egi_backtrace *egi_backtrace_capture(unsigned skip, const vo
 	backtrace = egi_backtrace_create(&record);
 	errno = saved_errno;
 	return backtrace;
+}
+
+struct egi_backtrace *egi_backtrace_create_one(const void *return_address)
+{
+	struct egi_backtrace_record record;
+	struct egi_unwind unwind;
+	struct walk walk;
+
+	egi_module_prime();
+	unwind.module_count = 0;
+	walk_begin(&walk, 0, NULL, NULL);
+	walk_commit(&walk, (uintptr_t)return_address - 1, 1);
+	record_fill(&record, &walk, &unwind);
+	return egi_backtrace_create(&record);
 }
 
 void egi_backtrace_record_interrupted(const ucontext_t *context, const void *stop_frame,

@@ -57,7 +57,13 @@ void egi_backtrace_prime(void);
 struct egi_backtrace *egi_backtrace_capture(unsigned skip, const void *stop_frame);
 
 /*
- * The same in two steps, for signal handlers: what was seen of a stack is recorded in memory that the caller
+ * A backtrace of one frame, for where a stack cannot be followed: the call that returns to an address.
+ * Return: NULL without memory.
+ */
+struct egi_backtrace *egi_backtrace_create_one(const void *return_address);
+
+/*
+ * A capture in two steps, for signal handlers: what was seen of a stack is recorded in memory that the caller
  * has, and made into a backtrace later, before any of the modules on that stack is closed.
  */
 #define EGI_BACKTRACE_MODULES_MAX 32 /* frames of more modules than these are shown as of none */

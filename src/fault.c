@@ -7,6 +7,7 @@
 #include "fault_handler.h"
 #include "fault_libc.h"
 #include "fault_pad.h"
+#include "unwind_step.h"
 
 uint32_t egi_fault_process_mode;
 
@@ -28,27 +29,39 @@ bool egi_fault_is_mode(unsigned mode)
 	}
 }
 
+#if EGI_FAULT_HAS_MACHINE
+
 void egi_fault_lock(void)
 {
 	egi_mutex_lock(&lock);
+	egi_fault_pad_lock();
 }
 
 void egi_fault_unlock(void)
 {
+	egi_fault_pad_unlock();
 	egi_mutex_unlock(&lock);
 }
 
 void egi_fault_start_child(void)
 {
 	egi_fault_start_process();
+	egi_fault_pad_start_child();
 }
 
-#if EGI_FAULT_HAS_MACHINE
+/* Whether frames of this library have an unwind table: every walk ends at one. */
+static bool has_tables(void)
+{
+	uintptr_t here = (uintptr_t)has_tables, start, end;
+	struct egi_module_view view;
+
+	return egi_module_find(here, &view) && egi_unwind_find_function(&view, here, &start, &end);
+}
 
 /* Under lock. */
 static int prepare(void)
 {
-	if (egi_machine_has_shadow_stack())
+	if (egi_machine_has_shadow_stack() || !has_tables())
 		return -ENOTSUP;
 	if (!is_learned) {
 		if (!egi_libc_learn())
@@ -56,18 +69,49 @@ static int prepare(void)
 		egi_fault_start_process();
 		is_learned = true;
 	}
+	/* The calling thread is likely to help; what others lack is known only when they come to it. */
+	if (!egi_fault_pad_prepare())
+		return -ENOMEM;
 	return egi_fault_chain_install(egi_fault_handle);
+}
+
+/* What is pending arrives at once, and the handler puts it back. */
+static void unblock(unsigned set)
+{
+	struct egi_fault_pad *pad = egi_thread_self.pad;
+
+	pad->unblocked |= set;
+	pad->is_unblocking = true;
+	egi_fault_chain_unblock(set);
+	pad->is_unblocking = false;
+}
+
+static void block_again(unsigned set)
+{
+	struct egi_fault_pad *pad = egi_thread_self.pad;
+
+	egi_fault_chain_block(set);
+	pad->unblocked = 0;
+	for (const struct egi_recovery *outer = egi_thread_self.recovery; outer; outer = outer->outer)
+		if (outer->faults != 0)
+			pad->unblocked |= outer->unblocked;
 }
 
 void egi_fault_arm(struct egi_recovery *recovery, unsigned mode)
 {
 	/* Without memory for the handler's stack faults stay the process's. */
-	if (egi_fault_pad_enter((mode & EG_FAULT_STACK) != 0))
-		recovery->faults = mode;
+	if (!egi_fault_pad_enter((mode & EG_FAULT_STACK) != 0))
+		return;
+	recovery->faults = mode;
+	recovery->unblocked = egi_fault_chain_blocked();
+	if (recovery->unblocked != 0)
+		unblock(recovery->unblocked);
 }
 
-void egi_fault_disarm(void)
+void egi_fault_disarm(const struct egi_recovery *recovery)
 {
+	if (recovery->unblocked != 0)
+		block_again(recovery->unblocked);
 	egi_fault_pad_leave();
 }
 
@@ -87,6 +131,18 @@ void egi_fault_exit_thread(void)
 
 #else
 
+void egi_fault_lock(void)
+{
+}
+
+void egi_fault_unlock(void)
+{
+}
+
+void egi_fault_start_child(void)
+{
+}
+
 static int prepare(void)
 {
 	(void)is_learned;
@@ -99,8 +155,9 @@ void egi_fault_arm(struct egi_recovery *recovery, unsigned mode)
 	(void)mode;
 }
 
-void egi_fault_disarm(void)
+void egi_fault_disarm(const struct egi_recovery *recovery)
 {
+	(void)recovery;
 }
 
 void egi_fault_close(void)

@@ -32,7 +32,7 @@ extern uint32_t egi_fault_process_mode;
 
 /* Called by the next two. */
 void egi_fault_arm(struct egi_recovery *recovery, unsigned mode);
-void egi_fault_disarm(void);
+void egi_fault_disarm(const struct egi_recovery *recovery);
 
 /* Before and after a thread runs tasks of a group that has that mode. */
 static inline void egi_fault_enter(struct egi_recovery *recovery, unsigned mode)
@@ -47,7 +47,7 @@ static inline void egi_fault_enter(struct egi_recovery *recovery, unsigned mode)
 static inline void egi_fault_leave(const struct egi_recovery *recovery)
 {
 	if (EGI_UNLIKELY(recovery->faults != 0))
-		egi_fault_disarm();
+		egi_fault_disarm(recovery);
 }
 
 /* A task was unwound: what was opened for that is closed again. */

@@ -62,6 +62,77 @@ static bool is_synchronous(const siginfo_t *info)
 	return info->si_code > 0 && (info->si_signo != SIGBUS || info->si_code != BUS_MCEERR_AO);
 }
 
+unsigned egi_fault_chain_blocked(void)
+{
+	unsigned set = 0;
+	sigset_t blocked;
+
+	if (pthread_sigmask(SIG_BLOCK, NULL, &blocked))
+		return 0;
+	for (size_t i = 0; i < SIGNALS_COUNT; i++)
+		if (sigismember(&blocked, signals[i]) > 0)
+			set |= 1u << i;
+	return set;
+}
+
+static sigset_t mask_of(unsigned set)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < SIGNALS_COUNT; i++)
+		if ((set & 1u << i) != 0)
+			sigaddset(&mask, signals[i]);
+	return mask;
+}
+
+void egi_fault_chain_unblock(unsigned set)
+{
+	sigset_t mask = mask_of(set);
+
+	pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+}
+
+void egi_fault_chain_block(unsigned set)
+{
+	sigset_t mask = mask_of(set);
+
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+}
+
+/*
+ * By kill it waits for any thread again, and by tgkill for this one. Which of the two sigqueue and pthread_sigqueue were is
+ * not told; the first is the usual one, and this thread can take what waits for any.
+ *
+ * Several that were pending arrive one within another, before the first one's handler has run: each return blocks what
+ * those before it have put back.
+ */
+bool egi_fault_chain_put_back(int signal, siginfo_t *info, ucontext_t *context, unsigned set, bool in_task)
+{
+	bool is_abort = signal == SIGABRT && info->si_code == SI_TKILL && info->si_pid == getpid();
+	unsigned bit = 1u << (before_of(signal) - before);
+	sigset_t pending;
+
+	if (is_synchronous(info) || (is_abort && in_task) || (set & bit) == 0)
+		return false;
+	egi_fault_chain_block(bit);
+	if (info->si_code == SI_TKILL)
+		syscall(SYS_rt_tgsigqueueinfo, getpid(), (pid_t)syscall(SYS_gettid), signal, info);
+	else
+		syscall(SYS_rt_sigqueueinfo, getpid(), signal, info);
+	sigpending(&pending);
+	for (size_t i = 0; i < SIGNALS_COUNT; i++)
+		if ((set & 1u << i) != 0 && sigismember(&pending, signals[i]) > 0)
+			sigaddset(&context->uc_sigmask, signals[i]);
+	return true;
+}
+
+void egi_fault_chain_take_all(ucontext_t *context)
+{
+	for (size_t i = 0; i < SIGNALS_COUNT; i++)
+		sigdelset(&context->uc_sigmask, signals[i]);
+}
+
 void egi_fault_chain_end(int signal, siginfo_t *info)
 {
 	struct sigaction action;

@@ -31,6 +31,7 @@
 
 /* What has to be left of a stack to land on it. */
 #define LANDING_ROOM ((uintptr_t)32 * 1024)
+#define PAGE_LEAST 4096
 
 static pid_t process;
 
@@ -186,27 +187,40 @@ static void look_closely(void *arg)
 }
 
 /*
+ * Touches what a landing takes, page by page, so that no guard is passed over. What is not there yet of the main thread's
+ * stack comes to be by that. Under a guard: nobody can say where a stack ends that the library has not made (glibc reads
+ * that of the main thread's in /proc), and all that matters is whether there is room.
+ */
+static __attribute__((no_sanitize_address)) void touch_room(void *arg)
+{
+	uintptr_t sp = *(const uintptr_t *)arg;
+
+	for (uintptr_t room = 0; room < LANDING_ROOM; room += PAGE_LEAST)
+		(void)*(const volatile char *)(sp - room);
+	(void)*(const volatile char *)(sp - LANDING_ROOM);
+}
+
+/*
  * Finds where on the thread's stack there is room to land. After an overflow that is the zone, in which nobody has
  * anything, wherever the stack pointer is.
  */
 static bool find_room(struct egi_fault_pad *pad, const ucontext_t *context, bool is_overflow,
 		      uintptr_t *ret_sp)
 {
-	uintptr_t sp = egi_machine_sp(context) - EGI_RED_ZONE, low = pad->low;
+	uintptr_t sp = egi_machine_sp(context) - EGI_RED_ZONE;
 
 	if (is_overflow) {
 		*ret_sp = pad->zone_high;
 		return egi_fault_pad_open_zone(pad);
 	}
-	if (sp <= low || sp >= pad->high)
+	/* A signal handler of the program's has faulted: its stack is not the task's. */
+	if (egi_machine_is_on_alternate_stack(context))
 		return false;
-	if (pad->zone_high && !pad->zone_is_open) {
-		low = pad->zone_high;
-		if (sp > low && sp - low < LANDING_ROOM && egi_fault_pad_open_zone(pad))
-			low = pad->low;
-	}
 	*ret_sp = sp;
-	return sp > low && sp - low >= LANDING_ROOM;
+	if (egi_guard_run_apart(touch_room, &sp))
+		return true;
+	return sp > pad->zone_high && sp - pad->zone_high < LANDING_ROOM && egi_fault_pad_open_zone(pad) &&
+	       egi_guard_run_apart(touch_room, &sp);
 }
 
 /* Whether a task of this process runs on the calling thread, and its faults are to be recovered. */
@@ -262,6 +276,7 @@ static bool recover(int signal, const siginfo_t *info, ucontext_t *context)
 		return false;
 	pad->kind = look.kind;
 	pad->signal = signal;
+	egi_fault_chain_take_all(context);
 	egi_machine_save(context, &pad->state);
 	egi_machine_call(context, fault_land, recovery, sp, &recovery->fpenv);
 	return true;
@@ -276,7 +291,9 @@ void egi_fault_handle(int signal, siginfo_t *info, void *arg)
 	if (pad && pad->ending == signal) {
 		egi_machine_restore(context, &pad->state);
 		egi_fault_chain_end(signal, signal == SIGABRT ? info : NULL);
-	} else if (!recover(signal, info, context)) {
+	} else if (!recover(signal, info, context) &&
+		   !(pad &&
+		     egi_fault_chain_put_back(signal, info, context, pad->unblocked, !pad->is_unblocking))) {
 		egi_fault_chain_pass(signal, info, context);
 	}
 	errno = saved;

@@ -64,7 +64,7 @@ bool egi_fault_is_overflow(const struct egi_fault_pad *pad, const siginfo_t *inf
 
 	if (!pad->zone_high || pad->zone_is_open)
 		return false;
-	return address - pad->low < pad->zone_high - pad->low ||
+	return address - pad->zone_low < pad->zone_high - pad->zone_low ||
 	       (sp < pad->zone_high && pad->zone_high - sp < OVERFLOW_MAX);
 }
 

@@ -32,6 +32,12 @@ static inline uintptr_t egi_machine_sp(const ucontext_t *context)
 	return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
 }
 
+/* Whether it was interrupted on the alternate stack that was in place then. */
+static inline bool egi_machine_is_on_alternate_stack(const ucontext_t *context)
+{
+	return egi_machine_sp(context) - (uintptr_t)context->uc_stack.ss_sp < context->uc_stack.ss_size;
+}
+
 /* Whether calls keep their return addresses on a second stack, which a changed context does not fit. */
 static inline bool egi_machine_has_shadow_stack(void)
 {

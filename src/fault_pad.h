@@ -3,10 +3,9 @@
 #define EGI_FAULT_PAD_H
 
 /*
- * What a thread has so that its faults can be handled: a stack for the signal handler, room to write down what
- * happened, and the bounds of its own stack.
+ * What a thread has so that its faults can be handled: a stack for the signal handler, and room to write down what
+ * happened.
  *
- *   low                                                                          high
  *   | glibc's guard | zone |              the thread's stack                        |      crew threads
  *
  *   | guard | the handler's stack | struct egi_fault_pad |                                 one mapping
@@ -16,6 +15,9 @@
  *
  * A crew thread keeps its pad in use until it ends. A thread of the program, which helps while it waits, has its own
  * alternate stack back when it has helped.
+ *
+ * All pads are listed, for a forked child: glibc gives its new threads the stacks of those that it does not have, zones
+ * and all.
  */
 
 #include <signal.h>
@@ -48,10 +50,12 @@ struct egi_fault_pad {
 	stack_t before; /* the thread's, while `stack` is in use */
 	unsigned users; /* worker runs, one within another */
 	bool in_use;
+	unsigned unblocked; /* signals that the thread had blocked before it ran tasks (fault_chain.h) */
+	bool is_unblocking;
 
-	uintptr_t low, high; /* of the thread's own stack, without its guard */
-	uintptr_t zone_high; /* the zone is [low, zone_high); 0: there is none */
+	uintptr_t zone_low, zone_high; /* the zone is [zone_low, zone_high); 0: there is none */
 	bool zone_is_open;
+	struct egi_fault_pad *next, **link; /* in the list of all pads */
 
 	/* the fault that is being handled, from the handler to where the thread lands */
 	enum egi_fault_kind kind;
@@ -61,7 +65,13 @@ struct egi_fault_pad {
 	struct egi_backtrace_record record;
 };
 
-/* Has the calling thread's faults handled, on top of what it does already. Return: false without memory. */
+/* Makes the calling thread's pad, if it has none. Return: false without memory. */
+bool egi_fault_pad_prepare(void);
+
+/*
+ * Has the calling thread's faults handled, on top of what it does already; and with a zone, if it is wanted and the
+ * thread is the library's own. Return: false, with nothing done, without memory.
+ */
 bool egi_fault_pad_enter(bool with_zone);
 void egi_fault_pad_leave(void);
 
@@ -74,6 +84,11 @@ void egi_fault_pad_close_zone(struct egi_fault_pad *pad);
 
 /* The calling thread ends. */
 void egi_fault_pad_exit_thread(void);
+
+/* Around fork; and in the child, which opens the zones of the threads that it does not have. */
+void egi_fault_pad_lock(void);
+void egi_fault_pad_unlock(void);
+void egi_fault_pad_start_child(void);
 
 #endif
 

@@ -255,6 +255,18 @@ static void message_format(struct message *message, struct egi_recovery *recover
 		message_copy(message, message->format, " (could not be formatted)");
 }
 
+/* The trace from a function of the library's that the task called, and which returns to an address in it. */
+static EGI_NOINLINE struct egi_backtrace *capture(const struct egi_recovery *recovery, const void *caller)
+{
+	struct egi_backtrace *trace = egi_backtrace_capture(2, recovery->stop);
+
+	if (trace && egi_backtrace_count(trace) == 0) {
+		egi_backtrace_free(trace);
+		trace = egi_backtrace_create_one(caller);
+	}
+	return trace;
+}
+
 EGI_NOINLINE void eg_panic(const char *format, ...)
 {
 	struct egi_recovery *recovery =
@@ -270,7 +282,7 @@ EGI_NOINLINE void eg_panic(const char *format, ...)
 	message_format(&message, recovery);
 	va_end(args);
 	/* Now, since what was formatted may have panicked and not come back. */
-	trace = egi_backtrace_capture(1, recovery->stop);
+	trace = capture(recovery, __builtin_return_address(0));
 	egi_recovery_unwind(
 	    recovery, egi_error_make_plain(EG_ERROR_PANIC, EG_EPANIC, NULL, trace, message.text), abort);
 }
@@ -294,7 +306,7 @@ EGI_NOINLINE void eg_panic_with(eg_error *cause)
 {
 	struct egi_recovery *recovery =
 	    recovery_or_die(__builtin_frame_address(0), "eg_panic_with outside a task");
-	struct egi_backtrace *trace = egi_backtrace_capture(1, recovery->stop);
+	struct egi_backtrace *trace = capture(recovery, __builtin_return_address(0));
 
 	EGI_VERIFY(recovery->nopanic == 0, "eg_panic_with in a section without panics");
 	egi_recovery_unwind(recovery,

@@ -56,7 +56,7 @@ uint64_t egi_thread_register(void)
 	return egi_thread_self.id;
 }
 
-static void block_signals(sigset_t *ret_before)
+static sigset_t crew_mask(void)
 {
 	static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
 	sigset_t blocked;
@@ -64,18 +64,32 @@ static void block_signals(sigset_t *ret_before)
 	sigfillset(&blocked);
 	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
 		sigdelset(&blocked, synchronous[i]);
-	EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &blocked, ret_before) == 0, "cannot block signals");
+	return blocked;
+}
+
+/* Gives a stack the least size, if what it would be by default is smaller. */
+static void stack_be_large_enough(pthread_attr_t *attr)
+{
+	size_t size;
+
+	if (pthread_attr_getstacksize(attr, &size) == 0 && size < EGI_THREAD_STACK_LEAST)
+		(void)pthread_attr_setstacksize(attr, EGI_THREAD_STACK_LEAST);
 }
 
 int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg)
 {
-	sigset_t before;
+	sigset_t mask = crew_mask();
+	pthread_attr_t attr;
 	int err;
 
-	/* The new thread inherits the mask, so there is no moment at which it could take a signal. */
-	block_signals(&before);
-	err = pthread_create(ret_thread, NULL, main, arg);
-	EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0, "cannot restore signals");
+	if (pthread_attr_init(&attr))
+		return -EAGAIN;
+	stack_be_large_enough(&attr);
+	/* There is no moment at which the new thread could take a signal, and the caller's mask stays what it is. */
+	err = pthread_attr_setsigmask_np(&attr, &mask);
+	if (!err)
+		err = pthread_create(ret_thread, &attr, main, arg);
+	pthread_attr_destroy(&attr);
 	return err ? -EAGAIN : 0;
 }
 

@@ -54,9 +54,12 @@ static inline uint64_t egi_thread_id(void)
 }
 
 /*
- * Starts a thread that blocks every signal but the synchronous faults and cannot be cancelled.
+ * Starts a thread that blocks every signal but the synchronous faults and cannot be cancelled. Its stack is as large as
+ * those of the program's threads by default (ulimit -s), and at least so large that a task has a MiB besides what is kept
+ * for stack overflows (fault_pad.h).
  * Return: 0 or -EAGAIN.
  */
+#define EGI_THREAD_STACK_LEAST ((size_t)1536 * 1024)
 int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg);
 
 /* Asks the kernel to end the calling thread's timed sleeps on time, instead of the usual 50 us late. */

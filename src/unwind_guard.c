@@ -9,15 +9,10 @@
 
 #include "unwind_guard.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "unwind_program.h"
 #include "unwind_table.h"
-
-#if EGI_UNWIND_IS_NATIVE
-
-#define MINIMAL_ADDRESS 4096 /* there is no code below */
 
 struct dwarf_eh_bases {
 	void *tbase;
@@ -29,6 +24,18 @@ struct dwarf_eh_bases {
  * libgcc's own look-up, part of its ABI; weak, because other unwinders lack it, and then there is no guard.
  */
 extern const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *ret_bases) __attribute__((weak));
+
+bool egi_unwind_guard_is_usable(void)
+{
+	struct dwarf_eh_bases bases = {NULL, NULL, NULL};
+	uintptr_t inside = (uintptr_t)_Unwind_Backtrace + 1;
+
+	return _Unwind_Find_FDE == NULL || _Unwind_Find_FDE((void *)inside, &bases) != NULL;
+}
+
+#if EGI_UNWIND_IS_NATIVE
+
+#define MINIMAL_ADDRESS 4096 /* there is no code below */
 
 /* Finds the unwind table for an address, which is slow, unless it is the one found last. */
 static bool guard_find_table(struct egi_unwind_guard *guard, uintptr_t lookup)

@@ -14,6 +14,7 @@
  * Takes no memory and no lock.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <unwind.h>
 
@@ -23,6 +24,12 @@ enum egi_guard_verdict {
 	EGI_GUARD_END,  /* its extent makes no sense or is not known: do not step out of it */
 	EGI_GUARD_LAST /* the return address is known, in ret_return, but nothing can be unwound from there */
 };
+
+/*
+ * Whether the unwinder can be called at all. libgcc's aborts where it has no unwind table for its own code: in a static
+ * program without .eh_frame_hdr (such as gcc -static-pie makes with some linkers).
+ */
+bool egi_unwind_guard_is_usable(void);
 
 /* Carried from one frame to the next: the unwind table of the frame to come. Starts as all zero. */
 struct egi_unwind_guard {

@@ -86,7 +86,7 @@ static KEEP int probe_task(eg_ctx *ctx, void *arg)
 	return 0;
 }
 
-/* Runs the command that it is given between the panic and the look-up of names. */
+/* Runs the command that it is given between the panic and the look-up of names; says last whether faults can be errors. */
 int main(int argc, char **argv)
 {
 	struct eg_frame frame = EG_FRAME_INIT;
@@ -106,6 +106,8 @@ int main(int argc, char **argv)
 			frame.offset, frame.build_id);
 	eg_error_print(error, stdout);
 	eg_group_destroy(&group);
+	if (argc > 2)
+		printf("faults: %d\n", eg_fault_set_mode(EG_FAULT_GO));
 	return 0;
 }
 END
@@ -183,6 +185,18 @@ split_debug_information() {
     rm -f ./*.dwo
     ./program >out 2>err
     shows out "probe_inner probe.c:$(line_of probe_inlined)" "probe_task probe.c:$(line_of probe_task)"
+}
+
+# Without .eh_frame_hdr stacks cannot be followed, and no fault recovered: with the library in it the program is told.
+tables_may_be_missing() {
+    build program "$cc" -g -O1 "$@" || skip "no static libraries"
+    ./program true faults >out 2>err
+    grep -q '^panic: number 3$' out
+    grep -q '^created by main$' out
+    grep -q '^probe_inner' out
+    case $* in
+    -static*) grep -q '^faults: -95$' out ;;
+    esac
 }
 
 static_names_functions() {
@@ -389,6 +403,11 @@ check 'split debug information gives lines of the outer functions' split_debug_i
 check 'a static program has its functions named' static_names_functions -static
 check 'a static program at any place has its functions named' static_names_functions -static-pie
 check 'a program started through the loader has its lines named' started_through_the_loader_names_lines
+check 'a static program without unwind tables runs, and says where the task was created' \
+    tables_may_be_missing -static-pie -Wl,--no-eh-frame-hdr
+check 'so does one that is not at any place' tables_may_be_missing -static -Wl,--no-eh-frame-hdr
+check 'so does one that only has this library in it' tables_may_be_missing -static-libgcc -Wl,--no-eh-frame-hdr
+check 'so does one with the shared library' tables_may_be_missing -Wl,--no-eh-frame-hdr
 check 'without libdw functions are named, static ones too' without_libdw_functions_are_named
 check 'a stripped program shows module, offset and build id' stripped_shows_places
 check 'its text resolves elsewhere with eu-addr2line' stripped_resolves eu-addr2line

@@ -41,8 +41,9 @@ enum eg_fault_mode {
  * SIGABRT; they stay, and hand on what is not recovered.
  *
  * Threads: any. Return: 0; -EINVAL for an unknown mode; -ENOTSUP on machines other than x86-64 with glibc, in
- * programs without libc.so, and with shadow stacks; -EBUSY when somebody has replaced the handlers since they
- * were installed; -ENOMEM. The mode is unchanged on failure.
+ * programs without libc.so or unwind tables, and with shadow stacks; -EBUSY when somebody has replaced the
+ * handlers since they were installed; -ENOMEM, for the calling thread's alternate stack among others. The mode is
+ * unchanged on failure.
  */
 EG_PUBLIC int eg_fault_set_mode(unsigned mode);
 
