@@ -40,6 +40,13 @@ eg_error *egi_error_bare(enum eg_error_kind kind, int code);
 /* The error of a context whose deadline has passed. Needs no memory; there is one for all. */
 eg_error *egi_error_deadline(void);
 
+/*
+ * The error of a task that passes one on, which it takes over: the same, or one that repeats it and has an origin and
+ * joined errors of its own. `_passed`: what an error repeats, borrowed, or NULL.
+ */
+eg_error *egi_error_pass(eg_error *error);
+const eg_error *egi_error_passed(const eg_error *error);
+
 /* Before the error is shared: says where it comes from, or adds a later panic to it, which it takes over. */
 void egi_error_set_origin(eg_error *error, struct egi_error_origin origin);
 void egi_error_join(eg_error *error, eg_error *later);

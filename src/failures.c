@@ -70,14 +70,19 @@ void egi_failures_count(struct egi_failures *failures, uint64_t count)
 	egi_add_u64(&failures->total, count);
 }
 
-uint64_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors)
+size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors)
 {
-	uint64_t total;
+	size_t count;
 
 	egi_mutex_lock(&failures->lock);
-	total = egi_load_relaxed_u64(&failures->total);
-	for (size_t i = 0; i < failures->kept_count && i < max; i++)
+	count = failures->kept_count < max ? failures->kept_count : max;
+	for (size_t i = 0; i < count; i++)
 		ret_errors[i] = i == 0 ? failures->first : failures->kept[i];
 	egi_mutex_unlock(&failures->lock);
-	return total;
+	return count;
+}
+
+uint64_t egi_failures_total(const struct egi_failures *failures)
+{
+	return egi_load_relaxed_u64(&failures->total);
 }

@@ -32,7 +32,10 @@ bool egi_failures_add(struct egi_failures *failures, eg_error *error);
 bool egi_failures_wants(const struct egi_failures *failures);
 void egi_failures_count(struct egi_failures *failures, uint64_t count);
 
-/* Copies up to `max` of the errors kept, borrowed, and returns how many there were in all. */
-uint64_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors);
+/* Copies up to `max` of the errors kept, borrowed, and returns how many it copied. */
+size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors);
+
+/* How many errors there were in all. */
+uint64_t egi_failures_total(const struct egi_failures *failures);
 
 #endif

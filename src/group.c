@@ -3,6 +3,7 @@
  * The group: its life from the outside. What happens inside lies below:
  *
  *   submit.c    accepting a task: backlog, try, telling the crew
+ *   wait.c      waiting, and what is left to do when everything is done
  *   worker.c    a thread with a place: run, leave (find.c: claim, steal)
  *   state.c     queues, slots, the gate, and when everything is done (bias.c: used by its maker alone)
  *   crew.c      the process's threads (board.c: what groups ask of them; announce.c, customer.c: how they ask)
@@ -25,17 +26,13 @@
 #include "fault.h"
 #include "site.h"
 #include "submit.h"
-#include "verify.h"
-#include "worker.h"
+#include "wait.h"
 
 #define KNOWN_FLAGS \
 	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
 
 /* What the first version's options end before: the later ones are 0 then. */
 #define OPTIONS_SIZE_0 offsetof(struct eg_group_options, fault)
-
-/* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
-#define WATCH_BEFORE_SLEEP (10 * EGI_MICROSECOND)
 
 static const struct eg_group_options default_options = EG_GROUP_OPTIONS_INIT;
 
@@ -347,198 +344,7 @@ int(eg_group_go_copy)(eg_group *group, eg_task_fn *fn, const void *bytes, size_t
 	return eg_group_go_copy_at(group, fn, bytes, size, NULL);
 }
 
-/* Nothing to do, but something runs: often it ends before a sleep would have begun. */
-static bool watch_until_done(struct eg_group_state *state)
-{
-	int64_t end;
-
-	if (!egi_crew_has_cpus())
-		return false;
-	end = egi_clock_after(WATCH_BEFORE_SLEEP);
-	do {
-		for (int i = 0; i < 32; i++)
-			egi_stall();
-		if (egi_state_unfinished(state) == 0)
-			return true;
-	} while (!egi_state_has_tasks(state) && eg_clock_now_ns() < end);
-	return false;
-}
-
-/*
- * Waits as a holder until everything is done. `placed` says whether the caller starts with a place; without
- * `helps` it takes one only when no thread can be had. Returns 0, EG_EUNFINISHED or EG_EFORKED; the caller is still a
- * holder, and has no place.
- */
-static int state_wait(struct eg_group_state *state, bool placed, bool helps, int64_t deadline_ns)
-{
-	for (;;) {
-		uint32_t key;
-		bool in_time = true;
-
-		if (placed) {
-			enum egi_worker_end end = egi_worker_run(state);
-
-			if (end == EGI_WORKER_FORKED)
-				return EG_EFORKED;
-			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) &&
-			    egi_state_has_left_over(state))
-				egi_state_call(state, false);
-			egi_state_notify_if_done(state);
-		}
-		if (egi_state_unfinished(state) == 0 || (placed && watch_until_done(state)))
-			return 0;
-		egi_event_prepare(&state->finished, &key);
-		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
-			 egi_state_take_place(state);
-		if (!placed && egi_state_unfinished(state) != 0) {
-			egi_crew_sleeps();
-			in_time = egi_event_wait(&state->finished, key, deadline_ns);
-		}
-		egi_event_finish(&state->finished);
-		if (!in_time && egi_state_unfinished(state) != 0)
-			return EG_EUNFINISHED;
-	}
-}
-
-/*
- * What a wait returns once everything is done: the first error's code. What the call says of itself is told apart from
- * what a task may have passed on from a call on another group.
- */
-static int result_of(const eg_error *first)
-{
-	int code = eg_error_code(first);
-
-	switch (code) {
-	case EG_EUNFINISHED:
-		return -ETIMEDOUT;
-	case EG_EINSIDE:
-		return -EDEADLK;
-	case EG_EFORKED:
-		return -EOWNERDEAD;
-	default:
-		return code;
-	}
-}
-
-/*
- * What a wait still has to do when everything is done. Another waiter may be faster and destroy the group, so that the
- * state is only looked at while something keeps it: a hold on it, or a section of its owner. What comes afterwards is
- * taken from it before.
- *
- *   waiter                             waiter that destroys
- *   everything is done                 everything is done
- *   [takes what it returns]
- *   gives its hold back
- *                                      destroys, frees the state
- *   cancels the context, returns       frees the group
- */
-struct round {
-	eg_ctx *ctx; /* to be cancelled, with a reference; or NULL */
-	int code;
-};
-
-/* The context of a round that is over is over too, unless it is someone else's. */
-static eg_ctx *round_ctx(struct eg_group_state *state)
-{
-	if (!state->ctx || eg_ctx_err(state->ctx) != 0)
-		return NULL;
-	egi_store_release_u32(&state->over, 1);
-	return eg_ctx_ref(state->ctx);
-}
-
-static void round_end(struct eg_group_state *state, struct round *ret_round)
-{
-	/* [F2] acquire: pairs with [F1]. */
-	ret_round->code = result_of(egi_load_acquire_ptr(&state->failures.first));
-	ret_round->ctx = NULL;
-	egi_state_conceal(state);
-	if (!state->owns_ctx)
-		return;
-	egi_mutex_lock(&state->lock);
-	ret_round->ctx = round_ctx(state);
-	egi_mutex_unlock(&state->lock);
-}
-
-/* The same in a section. */
-static void round_end_alone(struct eg_group_state *state, struct round *ret_round)
-{
-	ret_round->code = result_of(state->failures.first);
-	egi_state_conceal_alone(state);
-	ret_round->ctx = state->owns_ctx ? round_ctx(state) : NULL;
-}
-
-/* The rest. Returns the group's result. */
-static int round_finish(const struct round *round)
-{
-	if (round->ctx) {
-		eg_ctx_cancel(round->ctx, NULL);
-		eg_ctx_unref(round->ctx);
-	}
-	return round->code;
-}
-
-/*
- * Waits on the thread towards which the group is biased. True: the wait is over, with *ret_err its result. False: others
- * have come, and *ret_placed says whether the caller has a place; *ret_holds, whether it is a holder.
- */
-static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *ret_holds,
-			struct round *ret_round, int *ret_err)
-{
-	enum egi_worker_end end = egi_worker_run_biased(state);
-
-	*ret_holds = end == EGI_WORKER_DRY || end == EGI_WORKER_YIELDED;
-	*ret_placed = end == EGI_WORKER_DRY;
-	switch (end) {
-	case EGI_WORKER_DONE:
-		round_end_alone(state, ret_round);
-		egi_bias_end(state);
-		*ret_err = 0;
-		return true;
-	case EGI_WORKER_INSIDE:
-		*ret_err = EG_EINSIDE;
-		return true;
-	case EGI_WORKER_FORKED:
-		*ret_err = EG_EFORKED;
-		return true;
-	default:
-		return false;
-	}
-}
-
-/*
- * Waits until everything is done, or the deadline. The thread that made the group has it to itself at first; then it is
- * one of several. Returns 0 with the round over and the group's code, EG_EUNFINISHED, EG_EINSIDE or EG_EFORKED.
- */
-static int state_wait_all(struct eg_group_state *state, bool helps, int64_t deadline_ns, int *ret_code)
-{
-	bool placed = false, holds = false;
-	struct round round;
-	int err;
-
-	if (helps && wait_biased(state, &placed, &holds, &round, &err)) {
-		if (err == 0)
-			*ret_code = round_finish(&round);
-		return err;
-	}
-	if (!holds) {
-		if (egi_recovery_is_inside(state))
-			return EG_EINSIDE;
-		egi_state_share(state);
-		egi_state_hold(state, helps, &placed);
-	}
-	err = state_wait(state, placed, helps, deadline_ns);
-	if (err == EG_EFORKED)
-		return err;
-	/* Still a holder: another waiter may have destroyed the group by now. */
-	if (err == 0)
-		round_end(state, &round);
-	egi_state_release(state);
-	if (err == 0)
-		*ret_code = round_finish(&round);
-	return err;
-}
-
-static int group_wait(eg_group *group, bool helps, int64_t deadline_ns)
+static int group_wait(eg_group *group, bool helps, int64_t deadline_ns, eg_error **ret_error)
 {
 	struct eg_group_state *state;
 	int err = group_find(group, &state), code;
@@ -546,18 +352,27 @@ static int group_wait(eg_group *group, bool helps, int64_t deadline_ns)
 	if (err || !state)
 		return err;
 	helps = helps && (state->flags & EG_GROUP_NO_HELP) == 0;
-	err = state_wait_all(state, helps, deadline_ns, &code);
+	err = egi_wait(state, helps, deadline_ns, &code, ret_error);
 	return err ? err : code;
 }
 
 int eg_group_wait(eg_group *group)
 {
-	return group_wait(group, true, EGI_FOREVER);
+	return group_wait(group, true, EGI_FOREVER, NULL);
 }
 
 int eg_group_wait_until(eg_group *group, int64_t deadline_ns)
 {
-	return group_wait(group, false, deadline_ns);
+	return group_wait(group, false, deadline_ns, NULL);
+}
+
+int eg_group_pass(eg_group *group)
+{
+	eg_error *error = NULL;
+	int code = group_wait(group, true, EGI_FOREVER, &error);
+
+	(void)eg_fail_with(error);
+	return code;
 }
 
 eg_error *eg_group_error(const eg_group *group)
@@ -571,9 +386,16 @@ size_t eg_group_errors(const eg_group *group, size_t max, eg_error **ret_errors)
 {
 	struct eg_group_state *state;
 
-	if (group_find(group, &state) || !state)
+	if (!ret_errors || group_find(group, &state) || !state)
 		return 0;
-	return egi_failures_list(&state->failures, ret_errors ? max : 0, ret_errors);
+	return egi_failures_list(&state->failures, max, ret_errors);
+}
+
+size_t eg_group_error_count(const eg_group *group)
+{
+	struct eg_group_state *state;
+
+	return group_find(group, &state) || !state ? 0 : egi_failures_total(&state->failures);
 }
 
 eg_ctx *eg_group_ctx(const eg_group *group)
@@ -630,7 +452,7 @@ static int state_close(struct eg_group_state *state)
 	if (state->owns_ctx)
 		eg_ctx_cancel(state->ctx, NULL);
 	egi_event_notify(&state->room);
-	return state_wait_all(state, true, EGI_FOREVER, &code);
+	return egi_wait(state, true, EGI_FOREVER, &code, NULL);
 }
 
 int eg_group_destroy(eg_group *group)

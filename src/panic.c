@@ -95,7 +95,7 @@ static eg_error *error_of_code(struct egi_recovery *recovery, int code)
 
 	recovery->message = NULL;
 	if (message && eg_error_code(message) == code)
-		return message;
+		return egi_error_pass(message);
 	return egi_error_make_plain(EG_ERROR_RETURNED, code, message, NULL, NULL);
 }
 
@@ -314,19 +314,37 @@ EGI_NOINLINE void eg_panic_with(eg_error *cause)
 			    abort);
 }
 
+/* What the running task is going to fail with if it returns the error's code. */
+static void attach(struct egi_recovery *recovery, eg_error *error)
+{
+	eg_error *before = recovery->message;
+
+	recovery->message = error;
+	recovery->dirty = true;
+	eg_error_unref(before);
+}
+
 int eg_fail(int code, const char *format, ...)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
-	eg_error *before;
 	va_list args;
 
 	if (code == 0 || !recovery)
 		return code;
-	before = recovery->message;
 	va_start(args, format);
-	recovery->message = egi_error_make(EG_ERROR_RETURNED, code, NULL, NULL, "", format, args);
+	attach(recovery, egi_error_make(EG_ERROR_RETURNED, code, NULL, NULL, "", format, args));
 	va_end(args);
-	recovery->dirty = true;
-	eg_error_unref(before);
+	return code;
+}
+
+int eg_fail_with(eg_error *error)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+	int code = eg_error_code(error);
+
+	if (error && recovery)
+		attach(recovery, error);
+	else
+		eg_error_unref(error);
 	return code;
 }

@@ -29,7 +29,7 @@ struct egi_recovery {
 	bool abort_on_panic;
 	unsigned panics;   /* of the running task */
 	eg_error *failure; /* of the running task: what it is going to fail with */
-	eg_error *message; /* attached by eg_fail */
+	eg_error *message; /* attached by eg_fail or eg_fail_with */
 	size_t defers_count, defers_room;
 	struct egi_defer *defers; /* `defers_inline`, or memory */
 	struct eg_scope *scope;   /* innermost open scope, on the task's stack */

@@ -184,24 +184,59 @@ static void report_site(struct sink *sink, const struct eg_site *site)
 	sink_line(sink, ":%" PRIu32 "\n", site->line);
 }
 
-/* What an error takes besides its message and its backtrace. */
+/* What an error takes besides its message and its backtrace, for each task that it comes from. */
 #define AROUND_MAX (2 * SITE_NAME_MAX + LINE_SIZE)
 _Static_assert(AROUND_MAX < ERROR_LEAST / 2, "an error that is begun has room for what is around it");
+
+/* The error of which this is a repetition, so many tasks ago. */
+static const eg_error *passed_before(const eg_error *error, unsigned times)
+{
+	while (times-- > 0)
+		error = egi_error_passed(error);
+	return error;
+}
+
+static unsigned passed_times(const eg_error *error)
+{
+	unsigned times = 0;
+
+	while ((error = egi_error_passed(error)) != NULL)
+		times++;
+	return times;
+}
+
+/* The tasks that have passed an error on, `shown` of them: the first ones, after the one where it happened. */
+static void report_passing(struct sink *sink, const eg_error *error, unsigned times, unsigned shown)
+{
+	for (unsigned i = 1; i <= shown; i++) {
+		const eg_error *passed = passed_before(error, times - i);
+
+		sink_line(sink, "passed on by worker %d, task %" PRId64 "\n", eg_error_worker_slot(passed),
+			  eg_error_task_index(passed));
+		report_site(sink, eg_error_site(passed));
+	}
+	if (shown < times)
+		sink_line(sink, "passed on %u times more\n", times - shown);
+}
 
 /* An error in at most `budget` bytes, of which half is the backtrace's if there is one. */
 static void report_one(struct sink *sink, const struct item *item, size_t budget)
 {
 	struct egi_frames frames = egi_frames_find(egi_error_trace(item->error), false);
 	size_t count = item->again ? 0 : egi_frames_count(frames), begin = sink->length;
+	unsigned times = passed_times(item->error);
+	unsigned shown = times < budget / 4 / AROUND_MAX ? times : (unsigned)(budget / 4 / AROUND_MAX);
+	const eg_error *origin = passed_before(item->error, times);
 
-	budget -= AROUND_MAX;
+	budget -= AROUND_MAX * (shown + 1);
 	report_message(sink, item, count > 0 ? budget / 2 : budget);
 	if (item->again)
 		return;
-	report_origin(sink, item->error);
+	report_origin(sink, origin);
 	budget = begin + budget > sink->length ? begin + budget - sink->length : 0;
 	egi_frames_format(frames, budget, sink_write, sink);
-	report_site(sink, eg_error_site(item->error));
+	report_site(sink, eg_error_site(origin));
+	report_passing(sink, item->error, times, shown);
 }
 
 static void report(struct sink *sink, const struct list *list)

@@ -35,7 +35,7 @@ announce
 ctx_call ctx_derive ctx_wait signals state
 bias find slots
 worker
-customer submit
+customer submit wait
 group
 library
 END

@@ -232,7 +232,7 @@ static void run_many(const struct fault_kind *kind, long count)
 			memory = memory_now();
 	}
 	eg_group_go(&group, task_look, &after);
-	is_ok = is_ok && eg_group_wait(&group) != 0 && eg_group_errors(&group, 0, NULL) == (size_t)count &&
+	is_ok = is_ok && eg_group_wait(&group) != 0 && eg_group_error_count(&group) == (size_t)count &&
 		is_same(&before, &after, false) && threads_now() <= threads + 3 &&
 		(memory == 0 || memory_now() < memory + ((size_t)16 << 20));
 	if (!result(is_ok, "many, and everything as before: ", kind ? kind->name : "panic"))

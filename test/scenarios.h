@@ -57,6 +57,7 @@ void scenario_several_submitters(void);
 /* Errors, panics and contexts: scenarios_errors.c. */
 void scenario_collected_errors(void);
 void scenario_panic(void);
+void scenario_passed_on(void);
 void scenario_many_defers(void);
 void scenario_context_tree(void);
 void scenario_context_kinds(void);

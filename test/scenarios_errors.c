@@ -13,7 +13,7 @@ void scenario_collected_errors(void)
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	eg_group group = EG_GROUP_INIT;
 	eg_error *errors[64] = {NULL};
-	size_t total;
+	size_t kept, total;
 
 	begin();
 	options.limit = 2;
@@ -22,9 +22,11 @@ void scenario_collected_errors(void)
 		return;
 	go_many(&group, count_and_fail, 40);
 	CHECK(eg_group_wait(&group) == (accepted ? -EIO : 0));
-	total = eg_group_errors(&group, 64, errors);
+	kept = eg_group_errors(&group, 64, errors);
+	total = eg_group_error_count(&group);
 	CHECK((long)total == accepted && atomic_load(&ran) == accepted);
-	for (size_t i = 0; i < total && errors[i]; i++) {
+	CHECK(kept <= total && !errors[kept]);
+	for (size_t i = 0; i < kept; i++) {
 		CHECK(eg_error_code(errors[i]) == -EIO && eg_error_kind(errors[i]) == EG_ERROR_RETURNED);
 		CHECK(eg_error_message(errors[i]) != NULL);
 	}
@@ -67,6 +69,35 @@ void scenario_panic(void)
 			CHECK(eg_error_kind(eg_group_error(&group)) == EG_ERROR_PANIC);
 		end(&group);
 	}
+}
+
+static int passes_on(eg_ctx *ctx, void *arg)
+{
+	eg_group inner = EG_GROUP_INIT;
+	int err = eg_group_go(&inner, arg == NULL ? panics : passes_on, NULL), result;
+
+	(void)ctx;
+	if (err)
+		return err;
+	result = eg_group_pass(&inner);
+	eg_group_destroy(&inner);
+	return result;
+}
+
+void scenario_passed_on(void)
+{
+	eg_group group = EG_GROUP_INIT;
+	int result;
+
+	begin();
+	note(eg_group_go(&group, passes_on, "again"));
+	result = eg_group_wait(&group);
+	/* What ran out inside is passed on as well. */
+	CHECK(result == (atomic_load(&ran) ? EG_EPANIC : accepted ? -ENOMEM : 0));
+	if (result == EG_EPANIC)
+		CHECK(eg_error_kind(eg_group_error(&group)) == EG_ERROR_PANIC);
+	CHECK((long)eg_group_error_count(&group) == accepted);
+	end(&group);
 }
 
 static atomic_long defers_made, defers_run;

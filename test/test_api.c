@@ -48,7 +48,8 @@ static const struct {
 	size_t (*error_format)(const eg_error *, char *, size_t);
 	size_t (*error_frame_count)(const eg_error *);
 	int (*error_frame)(const eg_error *, size_t, struct eg_frame *);
-	int (*fail_with)(int, const char *, ...);
+	int (*fail_saying)(int, const char *, ...);
+	int (*fail_with)(eg_error *);
 	int (*error_signal)(const eg_error *);
 	int (*fault_set_mode)(unsigned);
 	int (*group_init)(eg_group *, eg_ctx *, const struct eg_group_options *);
@@ -61,8 +62,10 @@ static const struct {
 	int (*group_go_copy_at)(eg_group *, eg_task_fn *, const void *, size_t, struct eg_site *);
 	int (*group_wait)(eg_group *);
 	int (*group_wait_until)(eg_group *, int64_t);
+	int (*group_pass)(eg_group *);
 	eg_error *(*group_error)(const eg_group *);
 	size_t (*group_errors)(const eg_group *, size_t, eg_error **);
+	size_t (*group_error_count)(const eg_group *);
 	eg_ctx *(*group_ctx)(const eg_group *);
 	int (*group_cancel)(eg_group *, int);
 	int (*group_reset)(eg_group *);
@@ -117,7 +120,8 @@ static const struct {
     .error_format = eg_error_format,
     .error_frame_count = eg_error_frame_count,
     .error_frame = eg_error_frame,
-    .fail_with = eg_fail,
+    .fail_saying = eg_fail,
+    .fail_with = eg_fail_with,
     .error_signal = eg_error_signal,
     .fault_set_mode = eg_fault_set_mode,
     .group_init = eg_group_init,
@@ -130,8 +134,10 @@ static const struct {
     .group_go_copy_at = eg_group_go_copy_at,
     .group_wait = eg_group_wait,
     .group_wait_until = eg_group_wait_until,
+    .group_pass = eg_group_pass,
     .group_error = eg_group_error,
     .group_errors = eg_group_errors,
+    .group_error_count = eg_group_error_count,
     .group_ctx = eg_group_ctx,
     .group_cancel = eg_group_cancel,
     .group_reset = eg_group_reset,
@@ -228,7 +234,7 @@ static void error_functions_answer(void **state)
 	assert_int_equal(api.error_print(outer, null), 0);
 	length = api.error_format(outer, text, sizeof(text));
 	assert_int_equal(length, strlen(text));
-	assert_int_equal(api.fail_with(-EIO, "outside"), -EIO);
+	assert_int_equal(api.fail_saying(-EIO, "outside"), -EIO);
 	fclose(null);
 	api.error_unref(outer);
 	api.error_unref(outer);
@@ -305,7 +311,8 @@ static void panic_functions_answer(void **state)
 	assert_int_equal(api.group_go(&group, task_give_up, NULL), 0);
 	assert_int_equal(api.group_go(&group, task_give_up, error), 0);
 	assert_int_equal(api.group_wait(&group), EG_EPANIC);
-	assert_int_equal(api.group_errors(&group, 0, NULL), 2);
+	assert_int_equal(api.group_error_count(&group), 2);
+	assert_int_equal(api.group_pass(&group), EG_EPANIC);
 	assert_true(api.error_frame_count(api.group_error(&group)) > 0);
 	assert_int_equal(api.error_frame(api.group_error(&group), 0, &frame), 0);
 	assert_non_null(frame.module);

@@ -36,7 +36,7 @@ static void cancel_reaches_tasks_with_its_code_as_cause_and_is_no_error(void **s
 		tally_add(&hold.release, 1);
 		assert_int_equal(eg_group_wait(&group), 0);
 		assert_null(eg_group_error(&group));
-		assert_int_equal(eg_group_errors(&group, 0, NULL), 0);
+		assert_int_equal(eg_group_error_count(&group), 0);
 		eg_group_destroy(&group);
 	}
 }
@@ -310,7 +310,7 @@ static void skip_unstarted_accounts_for_a_hundred_thousand(void **state)
 		}
 		code = eg_group_wait(&group);
 		assert_int_equal(code, -EIO);
-		assert_int_equal(atomic_load(&ran) + (long)eg_group_errors(&group, 0, NULL), count + 1);
+		assert_int_equal(atomic_load(&ran) + (long)eg_group_error_count(&group), count + 1);
 		eg_group_destroy(&group);
 	}
 }

@@ -139,7 +139,7 @@ static void tasks_not_started_are_skipped_after_an_error_when_asked(void **state
 	tally_add(&gate, 1);
 	assert_int_equal(eg_group_wait(&group), -EIO);
 	assert_int_equal(atomic_load(&ran), 0);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 1001);
+	assert_int_equal(eg_group_error_count(&group), 1001);
 	eg_group_destroy(&group);
 }
 
@@ -169,7 +169,7 @@ static void a_task_that_ends_its_thread_is_an_error_and_its_worker_is_replaced(v
 		eg_group_go(&group, task_count, &ran);
 	assert_int_equal(eg_group_wait(&group), EG_EEXITED);
 	assert_int_equal(atomic_load(&ran), 1000);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 20);
+	assert_int_equal(eg_group_error_count(&group), 20);
 	assert_int_equal(eg_error_kind(eg_group_error(&group)), EG_ERROR_EXITED);
 	eg_group_destroy(&group);
 }

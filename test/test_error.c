@@ -51,7 +51,7 @@ static void the_first_error_by_arrival_stays_until_reset(void **state)
 	assert_int_equal(eg_group_wait(&group), -EIO);
 	assert_ptr_equal(eg_group_error(&group), first);
 	assert_int_equal(eg_error_code(first), -EIO);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 3);
+	assert_int_equal(eg_group_error_count(&group), 3);
 
 	assert_int_equal(eg_group_reset(&group), 0);
 	assert_null(eg_group_error(&group));
@@ -108,7 +108,7 @@ static void a_task_woken_by_the_cancellation_is_never_first(void **state)
 		eg_group_go(&group, task_return, CODE(-EIO));
 		eg_group_go(&group, task_fail_late, &group);
 		assert_int_equal(eg_group_wait(&group), -EIO);
-		assert_int_equal(eg_group_errors(&group, 0, NULL), 3);
+		assert_int_equal(eg_group_error_count(&group), 3);
 		eg_group_destroy(&group);
 	}
 }
@@ -152,7 +152,8 @@ static void collect_keeps_the_first_k_in_arrival_order_and_counts_all(void **sta
 	assert_int_equal(eg_group_wait(&group), -1001);
 	for (int i = 0; i < 16; i++)
 		errors[i] = NULL;
-	assert_int_equal(eg_group_errors(&group, 16, errors), 100);
+	assert_int_equal(eg_group_errors(&group, 16, errors), 10);
+	assert_int_equal(eg_group_error_count(&group), 100);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(eg_error_code(errors[i]), -1001 - i);
 		assert_int_equal(eg_error_task_index(errors[i]), i);
@@ -163,7 +164,7 @@ static void collect_keeps_the_first_k_in_arrival_order_and_counts_all(void **sta
 
 	/* Less room than errors kept. */
 	errors[4] = NULL;
-	assert_int_equal(eg_group_errors(&group, 4, errors), 100);
+	assert_int_equal(eg_group_errors(&group, 4, errors), 4);
 	assert_int_equal(eg_error_code(errors[3]), -1004);
 	assert_null(errors[4]);
 	eg_group_destroy(&group);
@@ -179,7 +180,10 @@ static void one_error_is_kept_by_default_and_all_are_counted(void **state)
 	for (int i = 0; i < 10; i++)
 		eg_group_go(&group, task_return, CODE(-EIO));
 	assert_int_equal(eg_group_wait(&group), -EIO);
-	assert_int_equal(eg_group_errors(&group, 2, errors), 10);
+	assert_int_equal(eg_group_errors(&group, 2, errors), 1);
+	assert_int_equal(eg_group_errors(&group, 2, NULL), 0);
+	assert_int_equal(eg_group_errors(&group, 0, errors), 0);
+	assert_int_equal(eg_group_error_count(&group), 10);
 	assert_ptr_equal(errors[0], eg_group_error(&group));
 	assert_null(errors[1]);
 	eg_group_destroy(&group);

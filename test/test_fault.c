@@ -266,7 +266,7 @@ static void a_helping_threads_faults_are_recovered_and_its_stack_given_back(void
 	for (int i = 1; atomic_load(&helped) == 0; i++) {
 		eg_group_go(&group, task_fault_here, &self);
 		assert_int_equal(eg_group_wait(&group), EG_EFAULTED);
-		assert_int_equal(eg_group_errors(&group, 0, NULL), i);
+		assert_int_equal(eg_group_error_count(&group), i);
 	}
 	assert_int_equal(sigaltstack(&before, &after), 0);
 	assert_ptr_equal(after.ss_sp, memory);
@@ -366,7 +366,7 @@ static void a_task_with_a_copied_argument_is_recovered(void **state)
 	eg_group_go(&group, task_fault, KIND("nil"));
 	eg_group_go_copy(&group, task_copied, &kind, sizeof(kind));
 	assert_int_equal(eg_group_wait(&group), EG_EFAULTED);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 3);
+	assert_int_equal(eg_group_error_count(&group), 3);
 	eg_group_destroy(&group);
 }
 
@@ -450,7 +450,7 @@ static int task_overflow_nested(eg_ctx *ctx, void *arg)
 	eg_group_go(&group, task_fault, KIND("overflow"));
 	eg_group_go(&group, task_fault, KIND("overflow_alloca"));
 	CHECK(eg_group_wait(&group) == EG_EFAULTED);
-	CHECK(eg_group_errors(&group, 0, NULL) == 2);
+	CHECK(eg_group_error_count(&group) == 2);
 	eg_group_destroy(&group);
 	return task_fault(NULL, KIND("overflow"));
 }
@@ -645,7 +645,7 @@ static void a_fault_in_a_call_of_a_thread_that_ends_joins(void **state)
 		assert_int_equal(calls_made, 1);
 		assert_string_equal(eg_error_message(eg_error_joined(eg_group_error(&group))),
 				    "fault: nil pointer dereference");
-		assert_int_equal(eg_group_errors(&group, 0, NULL), 2);
+		assert_int_equal(eg_group_error_count(&group), 2);
 		eg_group_destroy(&group);
 	}
 }
@@ -704,7 +704,7 @@ static void faults_beside_malloc_and_dlopen_lose_nothing(void **state)
 		eg_group_go(&group, task_dlopen, NULL);
 	}
 	assert_int_equal(eg_group_wait(&group), EG_EFAULTED);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), rounds);
+	assert_int_equal(eg_group_error_count(&group), rounds);
 	eg_group_destroy(&group);
 }
 

@@ -168,6 +168,7 @@ static const struct {
     {"deadline", scenario_deadline, true},
     {"limit_changes", scenario_limit_changes, true},
     {"errors_in_text", scenario_errors_in_text, false},
+    {"passed_on", scenario_passed_on, false},
     {"frames", scenario_frames, false},
     {"resets", scenario_resets, false},
     {"skipped_tasks", scenario_skipped_tasks, true},

@@ -34,6 +34,8 @@ static void null_groups_and_functions_are_refused(void **state)
 	assert_int_equal(eg_group_reset(NULL), -EINVAL);
 	assert_null(eg_group_error(NULL));
 	assert_int_equal(eg_group_errors(NULL, 0, NULL), 0);
+	assert_int_equal(eg_group_error_count(NULL), 0);
+	assert_int_equal(eg_group_pass(NULL), -EINVAL);
 	assert_null(eg_group_ctx(NULL));
 	assert_memory_equal(&group, &zero, sizeof(group));
 }

@@ -215,7 +215,7 @@ static void an_outer_tasks_defers_and_words_survive_inner_panics_on_its_thread(v
 		assert_string_equal(eg_error_message(eg_group_error(&group)), "outer words");
 		assert_int_equal(eg_error_kind(eg_group_error(&group)), EG_ERROR_RETURNED);
 		assert_int_equal(atomic_load(&layered.outer_calls), 1);
-		assert_int_equal(eg_group_errors(&group, 0, NULL), 1);
+		assert_int_equal(eg_group_error_count(&group), 1);
 		eg_group_destroy(&group);
 	}
 }
@@ -238,7 +238,7 @@ static void a_panic_after_an_inner_wait_ends_the_right_task(void **state)
 	for (int i = 0; i < 100; i++)
 		eg_group_go(&group, task_panic_after_inner, &leaves);
 	assert_int_equal(eg_group_wait(&group), EG_EPANIC);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 100);
+	assert_int_equal(eg_group_error_count(&group), 100);
 	assert_int_equal(atomic_load(&leaves), 2000);
 	eg_group_destroy(&group);
 }

@@ -64,7 +64,7 @@ static void a_panic_becomes_the_groups_error_and_cancels(void **state)
 	eg_group_go(&group, task_parse, CODE(-1));
 	eg_group_go(&group, task_parse, CODE(7));
 	assert_int_not_equal(eg_group_wait(&group), 0);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 2);
+	assert_int_equal(eg_group_error_count(&group), 2);
 	assert_int_equal(eg_group_reset(&group), 0);
 
 	eg_group_go(&group, task_nothing, NULL);
@@ -98,7 +98,7 @@ static void a_panic_wakes_the_siblings(void **state)
 	eg_group_go(&group, task_await_panic, NULL);
 	eg_group_go(&group, task_parse, CODE(1));
 	assert_int_equal(eg_group_wait(&group), EG_EPANIC);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 1);
+	assert_int_equal(eg_group_error_count(&group), 1);
 	eg_group_destroy(&group);
 }
 
@@ -290,7 +290,7 @@ static void panics_cost_no_worker_and_no_memory(void **state)
 		if (part == 1)
 			heap = heap_in_use();
 	}
-	assert_int_equal(eg_group_errors(&group, 0, NULL), count / 10 * 10);
+	assert_int_equal(eg_group_error_count(&group), count / 10 * 10);
 	/* The limit, and what the library keeps at hand; not one for every so many panics. */
 	assert_true(threads_now() <= threads + 8);
 	assert_true(heap_in_use() < heap + (1 << 20));
@@ -325,7 +325,7 @@ static void panics_errors_and_successes_mix_without_loss(void **state)
 		for (long k = 0; k < count; k++)
 			eg_group_go(&group, task_panic_sometimes, CODE(k));
 		assert_true(eg_group_wait(&group) != 0);
-		assert_int_equal(eg_group_errors(&group, 0, NULL), count / 3 * 2);
+		assert_int_equal(eg_group_error_count(&group), count / 3 * 2);
 		eg_group_destroy(&group);
 	}
 }

@@ -42,7 +42,7 @@ static void as_many_panics_as_there_are_workers_leave_the_workers_usable(void **
 		for (int k = 0; k < 3 * limits[i]; k++)
 			eg_group_go(&group, task_panic, NULL);
 		assert_int_equal(eg_group_wait(&group), EG_EPANIC);
-		assert_int_equal(eg_group_errors(&group, 0, NULL), 3 * limits[i]);
+		assert_int_equal(eg_group_error_count(&group), 3 * limits[i]);
 
 		/* Every worker is still there: the tasks of a full house meet. */
 		assert_int_equal(eg_group_reset(&group), 0);

@@ -42,7 +42,7 @@ static void pthread_exit_in_a_task_is_that_tasks_error_and_the_worker_is_replace
 	}
 	assert_int_equal(eg_group_wait(&group), EG_EEXITED);
 	assert_int_equal(atomic_load(&ran), 10);
-	assert_int_equal(eg_group_errors(&group, 0, NULL), 10);
+	assert_int_equal(eg_group_error_count(&group), 10);
 	error = eg_group_error(&group);
 	assert_int_equal(eg_error_kind(error), EG_ERROR_EXITED);
 	assert_int_equal(eg_error_code(error), EG_EEXITED);

@@ -429,14 +429,15 @@ static void reset_makes_the_group_as_new_and_keeps_its_options(void **state)
 		for (int i = 0; i < 3; i++)
 			eg_group_go(&group, task_return, CODE(-100 - i));
 		assert_int_equal(eg_group_wait(&group), -100);
-		assert_int_equal(eg_group_errors(&group, 4, errors), 3);
+		assert_int_equal(eg_group_errors(&group, 4, errors), 2);
+		assert_int_equal(eg_group_error_count(&group), 3);
 		assert_int_equal(eg_error_code(errors[1]), -101);
 		assert_int_equal(eg_error_task_index(errors[0]), 1);
 		assert_null(errors[2]);
 
 		assert_int_equal(eg_group_reset(&group), 0);
 		assert_null(eg_group_error(&group));
-		assert_int_equal(eg_group_errors(&group, 0, NULL), 0);
+		assert_int_equal(eg_group_error_count(&group), 0);
 		assert_int_equal(eg_group_wait(&group), 0);
 		assert_int_equal(eg_group_reset(&group), 0);
 	}

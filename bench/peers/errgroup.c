@@ -112,7 +112,7 @@ static inline long rt_finish_failed(struct rt_pool *pool)
 	if (eg_group_wait(&pool->group) != -EIO)
 		bench_fail("the failed task's error is not the group's");
 	/* All errors but the one that made it are skipped tasks. */
-	return (long)eg_group_errors(&pool->group, 0, NULL) - 1;
+	return (long)eg_group_error_count(&pool->group) - 1;
 }
 
 #define RT_PANIC() eg_panic("given up")

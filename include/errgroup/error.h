@@ -69,7 +69,8 @@ EG_PUBLIC void eg_error_unref(eg_error *error);
  *   message  one line or more of text without a final newline; never NULL, "" for NULL
  *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was given,
  *            or why the group of a skipped task was cancelled
- *   joined   a panic or fault that a deferred call of the same task added later, or NULL
+ *   joined   a panic or fault that a deferred call of the same task added later, or NULL. An error that was passed on
+ *            (eg_fail_with) has those of both tasks
  *
  * Threads: any.
  */
@@ -120,6 +121,20 @@ EG_PUBLIC size_t eg_error_format(const eg_error *error, char *buffer, size_t siz
  * Threads: any. Return: `code` as it was given, also when memory ran out.
  */
 EG_PUBLIC int eg_fail(int code, const char *format, ...) EG_PRINTF(2, 3);
+
+/*
+ * The same with an error value: the running task fails with its kind, code, message, backtrace and cause, if it returns
+ * the code. An error that comes from another task is repeated with the running task's index, slot and place of submission,
+ * and printed with the other's as well.
+ *
+ *     return eg_fail_with(error);
+ *
+ * eg_group_pass does it with the error of a group that a task waits for. Without memory the code and the kind are kept.
+ *
+ * Ownership: takes over the caller's reference, also outside a task. Threads: any. Return: the error's code; 0 for NULL,
+ * which attaches nothing.
+ */
+EG_PUBLIC int eg_fail_with(eg_error *error);
 
 EG_END_DECLS
 

@@ -66,8 +66,18 @@ struct eg_group_options {
 	unsigned reserved; /* 0 */
 };
 
+/*
+ * EG_GROUP_OPTIONS_INIT begins a variable. In C, EG_GROUP_OPTIONS is a pointer to options of which some are named, and
+ * which live as long as the block around them:
+ *
+ *     eg_group_init(&group, parent, EG_GROUP_OPTIONS(.limit = 4, .flags = EG_GROUP_SKIP_UNSTARTED));
+ */
 /* clang-format off */
 #define EG_GROUP_OPTIONS_INIT {sizeof(struct eg_group_options), 0, 0, 0, 0, 0, 0}
+#ifndef __cplusplus
+#define EG_GROUP_OPTIONS(...) \
+	(&(struct eg_group_options){.size = sizeof(struct eg_group_options), __VA_ARGS__})
+#endif
 /* clang-format on */
 
 /*
@@ -173,13 +183,26 @@ EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
 EG_PUBLIC int eg_group_wait_until(eg_group *group, int64_t deadline_ns) EG_MUST_CHECK;
 
 /*
- * The first error, or NULL; and the errors kept. eg_group_errors stores up to `max` of them in arrival order
- * and returns how many tasks have failed in all.
+ * Waits as eg_group_wait does, and attaches the group's error to the running task, so that a task which waits for a group
+ * of its own fails as that did: with its kind, message, backtrace and cause (eg_fail_with).
  *
- * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any.
+ *     return eg_group_pass(&inner);
+ *
+ * The group stays the caller's, who may destroy it before the task returns. Outside a task it is eg_group_wait.
+ * Return: as eg_group_wait.
+ */
+EG_PUBLIC int eg_group_pass(eg_group *group) EG_MUST_CHECK;
+
+/*
+ * The first error, or NULL; the errors kept, in order of arrival; and how many tasks have failed in all, which may be more
+ * than were kept (the option `collect`).
+ *
+ * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any. Return: eg_group_errors how many it has
+ * stored, at most `max`; 0 for a NULL group or ret_errors, or in a forked child.
  */
 EG_PUBLIC eg_error *eg_group_error(const eg_group *group);
 EG_PUBLIC size_t eg_group_errors(const eg_group *group, size_t max, eg_error **ret_errors);
+EG_PUBLIC size_t eg_group_error_count(const eg_group *group);
 
 /*
  * The context that the group's tasks get: NULL, the background context, for an all-zero group.

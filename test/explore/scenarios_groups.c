@@ -235,7 +235,7 @@ void cancel_against_submit(void)
 	submit_range(1, 2);
 	thread_join(other);
 	err = eg_group_wait(&group);
-	EXPLORE_REQUIRE(jobs_ran() + eg_group_errors(&group, 0, NULL) == jobs_accepted());
+	EXPLORE_REQUIRE(jobs_ran() + eg_group_error_count(&group) == jobs_accepted());
 	EXPLORE_REQUIRE(err == (jobs_ran() == jobs_accepted() ? 0 : -ECANCELED));
 	eg_group_destroy(&group);
 }
@@ -251,7 +251,7 @@ void failure_against_tasks(void)
 	submit_range(0, 3);
 	err = eg_group_wait(&group);
 	EXPLORE_REQUIRE(jobs[0].ran == 1 && err == -EIO);
-	EXPLORE_REQUIRE(jobs_ran() + eg_group_errors(&group, 0, NULL) == jobs_accepted() + 1);
+	EXPLORE_REQUIRE(jobs_ran() + eg_group_error_count(&group) == jobs_accepted() + 1);
 	eg_group_destroy(&group);
 }
 

@@ -113,7 +113,7 @@ void owner_against_cancel(void)
 	if (eg_group_wait(&group) == 0)
 		EXPLORE_REQUIRE(jobs[0].ran == 1 && jobs[1].ran == 1);
 	thread_join(other);
-	EXPLORE_REQUIRE(jobs[0].ran + jobs[1].ran + eg_group_errors(&group, 0, NULL) == 2);
+	EXPLORE_REQUIRE(jobs[0].ran + jobs[1].ran + eg_group_error_count(&group) == 2);
 	eg_group_destroy(&group);
 }
 
