@@ -50,7 +50,7 @@ headers() {
         sed -e 's/.*EG_PUBLIC//' -e 's/EG_PRINTF([^)]*)//' -e 's/EG_MUST_CHECK//' -e 's/EG_NORETURN//'
 }
 
-echo 1..14
+echo 1..15
 
 #
 # Man pages
@@ -175,7 +175,19 @@ else
     skip "its output is what the README shows" "not built"
 fi
 
-documents=$(find . -name '*.md' -not -path './build*' -not -path './.*' | sort)
+# An option and its default a line, from the table of the README and from what meson reads.
+sed -n 's/^| `-D\([a-z_]*\)=` .*| \([a-z]*\)[^|]*|$/\1 \2/p' README.md | sort >"$scratch/told"
+{
+    sed -n "s/^option('\([a-z_]*\)', .*value: '\([a-z]*\)'.*/\1 \2/p" meson_options.txt
+    sed -n "s/^ *'\(default_library\)=\([a-z]*\)',$/\1 \2/p" meson.build
+} | sort >"$scratch/options"
+{
+    diff "$scratch/options" "$scratch/told"
+    [ -s "$scratch/options" ] || echo 'no options found'
+} >"$scratch/why"
+result "the README has every option with its default"
+
+documents=$(find . -name '*.md' -not -path './build/*' -not -path './build-*' -not -path './.*' | sort)
 for document in $documents; do
     grep -no '](\([^)]*\))' "$document" | while IFS= read -r line; do
         place=${line%%:*}

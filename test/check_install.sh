@@ -2,52 +2,85 @@
 # SPDX-License-Identifier: MIT
 #
 # What `meson install` puts down is enough for somebody else's program: it is installed into an empty folder, and a
-# program is compiled against it through pkg-config, with the shared and with the static library, and run.
+# program is compiled against it through pkg-config, with the shared and with the static library, as far as
+# -Ddefault_library= has them built, and run. Of what the library itself is built with nothing is to be seen.
 #
 #     sh test/check_install.sh [BUILD]        BUILD is build/ unless given
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 build=${1:-$top/build}
+case $build in /*) ;; *) build=$PWD/$build ;; esac
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-number=0
-failed=0
+cd "$scratch" || exit 1
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 
-# try TITLE COMMAND...
-try() {
-    title=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$scratch/output" 2>&1; then
-        echo "ok $number - $title"
-        return 0
-    fi
-    echo "not ok $number - $title"
-    sed 's/^/# /' "$scratch/output"
-    failed=1
-    return 1
-}
-
+# Knows our .pc file alone: a package that this one requires is not found.
 config() {
-    PKG_CONFIG_PATH=$(dirname "$pc") pkg-config "--define-variable=prefix=$root$prefix" "$@" errgroup
+    PKG_CONFIG_LIBDIR=$(dirname "$pc") PKG_CONFIG_PATH='' pkg-config "--define-variable=prefix=$root$prefix" \
+        "$@" errgroup
 }
 
-# The words of the flags are split on purpose.
-# shellcheck disable=SC2046
-compile_shared() {
-    ${CC:-cc} $(config --cflags) "$scratch/consumer.c" -o "$scratch/consumer-shared" $(config --libs)
+need() {
+    [ -n "$1" ] || skip "not built with this default_library"
 }
 
-# shellcheck disable=SC2046
-compile_static() {
-    rm -f "$libdir"/*.so*
-    ${CC:-cc} $(config --static --cflags) "$scratch/consumer.c" -o "$scratch/consumer-static" $(config --static --libs)
+installs() {
+    meson install -C "$build" --no-rebuild --quiet --destdir "$root"
 }
 
-needs_no_library() {
-    ! ldd "$scratch/consumer-static" | grep liberrgroup
+has_version() {
+    config --modversion
 }
 
-cat >"$scratch/consumer.c" <<'END'
+requires_nothing() {
+    [ -z "$(config --print-requires)$(config --print-requires-private)" ]
+    # shellcheck disable=SC2046
+    ${CC:-cc} $(config --static --cflags) -M consumer.c >headers
+    has headers include/errgroup/group.h
+    has_not headers /ck_
+}
+
+# The words of the flags are split on purpose, here and below.
+shared_compiles() {
+    need "$shared"
+    # shellcheck disable=SC2046
+    ${CC:-cc} $(config --cflags) consumer.c -o consumer-shared $(config --libs)
+}
+
+shared_runs() {
+    need "$shared"
+    LD_LIBRARY_PATH=$(dirname "$shared") ./consumer-shared
+}
+
+# As README.md has it, beside the shared library if that is there.
+static_by_name_runs() {
+    need "$static"
+    # shellcheck disable=SC2046
+    ${CC:-cc} $(config --cflags) consumer.c -o consumer-by-name "-L$(dirname "$static")" -l:liberrgroup.a -pthread
+    ./consumer-by-name
+}
+
+# Without the shared library, which the linker would take first.
+static_runs() {
+    need "$static"
+    rm -f "$(dirname "$static")"/*.so*
+    # shellcheck disable=SC2046
+    ${CC:-cc} $(config --static --cflags) consumer.c -o consumer-static $(config --static --libs)
+    ! ldd consumer-static | grep -e liberrgroup -e libck
+    ./consumer-static
+}
+
+# Not all linkers can, as static libraries of the system are not everywhere.
+whole_static_runs() {
+    need "$static"
+    # shellcheck disable=SC2046
+    ${CC:-cc} -static $(config --static --cflags) consumer.c -o consumer-whole $(config --static --libs) 2>output ||
+        { grep -q 'cannot find' output && skip "no static libraries of the system" || { cat output && return 1; }; }
+    ./consumer-whole
+}
+
+cat >consumer.c <<'END'
 #include <errgroup.h>
 #include <errno.h>
 #include <string.h>
@@ -82,16 +115,17 @@ int main(void)
 END
 
 root=$scratch/root
-echo 1..7
-try "it installs" meson install -C "$build" --no-rebuild --quiet --destdir "$root"
-pc=$(find "$root" -name errgroup.pc | head -n 1)
+echo 1..8
+check "it installs" installs
+pc=$(find "$root" -name errgroup.pc)
 prefix=$(sed -n 's/^prefix=//p' "$pc")
-libdir=$(dirname "$(find "$root" -name 'liberrgroup.so' | head -n 1)")
+shared=$(find "$root" -name liberrgroup.so)
+static=$(find "$root" -name liberrgroup.a)
 
-try "pkg-config knows the version" config --modversion
-try "a program compiles with the shared library" compile_shared
-try "it runs" env "LD_LIBRARY_PATH=$libdir" "$scratch/consumer-shared"
-try "a program compiles with the static library" compile_static
-try "it needs no shared library of ours" needs_no_library
-try "it runs" "$scratch/consumer-static"
-exit $failed
+check "pkg-config knows the version" has_version
+check "nothing but the library is needed to compile and link with it" requires_nothing
+try "a program compiles with the shared library" shared_compiles
+try "it runs" shared_runs
+try "a program is linked with the static library, by name, and runs" static_by_name_runs
+try "a program is linked with the static library, needs no shared one of ours, and runs" static_runs
+try "a program without any shared library runs" whole_static_runs

@@ -11,43 +11,43 @@ export ASAN_OPTIONS=use_sigaltstack=0:strict_string_checks=1:abort_on_error=0:de
 export TSAN_OPTIONS="die_after_fork=0:history_size=4:second_deadlock_stack=1:atexit_sleep_ms=20"
 
 say "gcc, every warning an error"
-CC=gcc build gcc-werror build-werror --werror -Dtests=enabled
+CC=gcc build gcc-werror build-werror --werror
 
 say "clang, every warning an error"
-CC=clang build clang build-clang --werror -Dtests=enabled && tests clang build-clang
+CC=clang build clang build-clang --werror && tests clang build-clang
 
 say "release: optimised across files, assertions gone"
-if build release build-release --buildtype=release -Db_lto=true -Dtests=enabled; then
+if build release build-release --buildtype=release -Db_lto=true; then
     tests release build-release
     speaks_tap release-stress build-release/test/stress --seconds 60
 fi
 
 say "backtraces of programs built in every way: compiler, optimisation, debug information"
-if [ -d build ]; then
-    speaks_tap traces-full sh "$top/test/test_traces.sh" build full
+if [ -d "$build" ]; then
+    speaks_tap traces-full sh "$top/test/test_traces.sh" "$build" full
 fi
 
 say "faults: a million panics and a hundred thousand faults; programs of other compilers and options"
-if [ -x build/test/fault_runner ]; then
-    speaks_tap fault-soak build/test/fault_runner 1000000 100000 1000
-    speaks_tap fault-matrix sh test/faultmatrix.sh build
+if [ -x "$build"/test/fault_runner ]; then
+    speaks_tap fault-soak "$build"/test/fault_runner 1000000 100000 1000
+    speaks_tap fault-matrix sh test/faultmatrix.sh "$build"
 fi
 
 say "schedules: all within a bound, and random ones, of small scenarios; planted bugs"
-if [ -x build/test/explore/explore ]; then
-    speaks_tap explore-full build/test/explore/explore --tap full
-    speaks_tap explore-planted-full build/test/explore/planted/explore_planted --tap full
+if [ -x "$build"/test/explore/explore ]; then
+    speaks_tap explore-full "$build"/test/explore/explore --tap full
+    speaks_tap explore-planted-full "$build"/test/explore/planted/explore_planted --tap full
 fi
 
 say "AddressSanitizer and UndefinedBehaviorSanitizer: memory used after it was given back, leaks, undefined behaviour"
-if CC=gcc build asan build-asan -Db_sanitize=address,undefined -Dtests=enabled \
+if CC=gcc build asan build-asan -Db_sanitize=address,undefined \
     "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer"; then
     tests asan build-asan --timeout-multiplier 5
     speaks_tap asan-stress build-asan/test/stress --seconds 30
 fi
 
 say "ThreadSanitizer: data that no atomic access orders"
-if CC=gcc build tsan build-tsan -Db_sanitize=thread -Dtests=enabled -Dc_args=-fno-omit-frame-pointer; then
+if CC=gcc build tsan build-tsan -Db_sanitize=thread -Dc_args=-fno-omit-frame-pointer; then
     tests tsan build-tsan --timeout-multiplier 10
     speaks_tap tsan-stress build-tsan/test/stress --seconds 60
 fi
@@ -57,14 +57,14 @@ say "valgrind memcheck: values read before they were written, leaks"
 # definitely. Forked children are left out: they forget their parent's groups, as promised, and that is a leak.
 memcheck="valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
 --errors-for-leak-kinds=definite --child-silent-after-fork=yes --fair-sched=yes"
-if [ -d build ]; then
-    ERRGROUP_TEST_SLOWDOWN=20 tests memcheck build --timeout-multiplier 10 --wrapper "$memcheck" \
+if [ -d "$build" ]; then
+    ERRGROUP_TEST_SLOWDOWN=20 tests memcheck "$build" --timeout-multiplier 10 --wrapper "$memcheck" \
         --suite behaviour --no-suite fork
     # shellcheck disable=SC2086
-    speaks_tap memcheck-stress $memcheck build/test/stress --seconds 10
-    if [ -x build/docs/examples/md5all ]; then
+    speaks_tap memcheck-stress $memcheck "$build"/test/stress --seconds 10
+    if [ -x "$build"/docs/examples/md5all ]; then
         # shellcheck disable=SC2086
-        step memcheck-md5all $memcheck build/docs/examples/md5all include src
+        step memcheck-md5all $memcheck "$build"/docs/examples/md5all include src
     fi
 fi
 

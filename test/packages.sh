@@ -5,6 +5,8 @@
 # cannot, it prints the one command that would and returns 1. Everything it says goes to standard error, so that
 # the caller's standard output stays its own.
 #
+# A dpkg that was interrupted is let finish first, and one that is running is waited for.
+#
 # On systems without dpkg it installs nothing and checks nothing but the tools themselves: when meson, ninja,
 # pkg-config and a C compiler are there it trusts that the libraries are too (the build says so if not);
 # otherwise it names the Debian packages to look for.
@@ -16,19 +18,26 @@ packages_missing() {
     done
 }
 
-packages_install() {
+# With the path of root, which `su` does not set and dpkg wants.
+as_root() {
     if [ "$(id -u)" -eq 0 ]; then
-        as_root=
-    elif sudo -n true 2>/dev/null; then
-        as_root='sudo -n'
+        env DEBIAN_FRONTEND=noninteractive "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin" "$@"
     else
-        return 1
-    fi
-    # The lists of a fresh machine are empty or old: use them first, and fetch them only when that fails.
-    apt_install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
-    $apt_install "$@" </dev/null >&2 2>/dev/null && return 0
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null >&2
-    $apt_install "$@" </dev/null >&2
+        sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
+    fi </dev/null >&2
+}
+
+packages_install() {
+    [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null || return 1
+    apt_install='apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300'
+    # The lists of a fresh machine are empty or old: use them first, and fetch them only when that fails. The words of
+    # the command are split on purpose.
+    # shellcheck disable=SC2086
+    as_root $apt_install "$@" 2>/dev/null && return 0
+    as_root dpkg --configure -a
+    as_root apt-get update -q
+    # shellcheck disable=SC2086
+    as_root $apt_install "$@"
 }
 
 need_packages() {

@@ -5,11 +5,12 @@ Adds up the test cases of meson's testlog.json files and shows what failed.
 
     tally.py NAME=LOG...
 
-For each log: one line per test program with its cases, and the output of those that failed. The last line is
-"N passed, N failed, N skipped" over all logs. A case is a TAP line; a program that dies, runs out of time or stops
-before its plan is complete counts as one more failed case. Exits 1 when anything failed.
+One line for each test program with what it took and its cases, slowest first, and the output of those that failed. The
+last line is "N passed, N failed, N skipped" over all logs. A case is a TAP line; a program that dies, runs out of time
+or stops before its plan is complete counts as one more failed case. Exits 1 when anything failed.
 
-A LOG that is not a testlog is a TAP file; NAME:CODE=LOG then gives the exit status of the program that wrote it.
+A LOG that is not a testlog is a TAP file; NAME:CODE:SECONDS=LOG then gives the exit status of the program that wrote it
+and what it took.
 """
 import json
 import re
@@ -58,10 +59,10 @@ def count(text, code, verdict):
     return passed, failed, skipped, why
 
 
-def tests_of(name, log, code):
+def tests_of(name, log, code, seconds):
     with open(log, encoding="utf-8", errors="replace") as stream:
         if not log.endswith("testlog.json"):
-            yield name, stream.read(), "", code, "", 0
+            yield name, stream.read(), "", code, "", seconds
             return
         for line in stream:
             entry = json.loads(line)
@@ -70,18 +71,23 @@ def tests_of(name, log, code):
 
 
 def main():
+    # What tests print is shown in any locale.
+    sys.stdout.reconfigure(errors="backslashreplace")
     total = [0, 0, 0]
+    lines = []
     failures = []
     for argument in sys.argv[1:]:
         name, log = argument.split("=", 1)
-        name, _, code = name.partition(":")
-        for test, out, err, status, verdict, seconds in sorted(tests_of(name, log, int(code or 0))):
+        name, code, seconds = (name + "::").split(":")[:3]
+        for test, out, err, status, verdict, seconds in tests_of(name, log, int(code or 0), float(seconds or 0)):
             passed, failed, skipped, why = count(out, status, verdict)
             total = [total[0] + passed, total[1] + failed, total[2] + skipped]
             title = test if test == name else f"{name}: {test.split(' / ')[-1]}"
-            print(f"{title:<40} {passed:5} passed {failed:4} failed {skipped:4} skipped {seconds:7.1f} s")
+            lines.append((seconds, title, passed, failed, skipped))
             if failed:
                 failures.append((title, why, (out + err).splitlines()))
+    for seconds, title, passed, failed, skipped in sorted(lines, key=lambda line: (-line[0], line[1])):
+        print(f"{seconds:7.1f} s  {title:<40} {passed:5} passed {failed:4} failed {skipped:4} skipped")
     for title, why, text in failures:
         print(f"\nFAILED {title}" + (f": {why}" if why else ""))
         if len(text) > TAIL:

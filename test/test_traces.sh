@@ -120,7 +120,10 @@ build() {
     link="-L$library -Wl,-rpath,$library -lerrgroup"
     for option in "$@"; do
         case $option in
-        -static*) link="-L$library -l:liberrgroup.a -pthread" ;;
+        -static*)
+            [ -e "$library/liberrgroup.a" ] || skip "no static library with this default_library"
+            link="-L$library -l:liberrgroup.a -pthread"
+            ;;
         esac
     done
     # Compilers and options are split into words on purpose.

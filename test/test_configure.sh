@@ -1,0 +1,171 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# sh test/test_configure.sh
+#
+# What a build folder was like before does not show in what `configure` makes of it: a small project is configured, and
+# what it finds is changed in between. Prints TAP.
+set -u
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
+# shellcheck source=test/configure.sh
+. "$top/test/configure.sh"
+
+# In folders with blanks, as a checkout's may be.
+mkdir -p 'the source' later tools
+cat >'the source/meson.build' <<'END'
+project('probe', 'c', default_options: 'c_std=gnu11')
+cc = meson.get_compiler('c')
+args = []
+if cc.has_header('later.h')
+        args += '-DHAVE_HEADER'
+endif
+if dependency('later', required: false).found()
+        args += '-DHAVE_PACKAGE'
+endif
+if find_program('later', required: false).found()
+        args += '-DHAVE_PROGRAM'
+endif
+if get_option('probe').auto()
+        args += '-DAUTO'
+endif
+executable('probe', 'probe.c', c_args: args)
+END
+echo "option('probe', type: 'feature', value: 'auto')" >'the source/meson_options.txt'
+cat >'the source/probe.c' <<'END'
+#include <stdio.h>
+#define NAME_OF(word) #word
+#define NAME(word) NAME_OF(word)
+
+int main(void)
+{
+#ifdef HAVE_HEADER
+	fputs("header ", stdout);
+#endif
+#ifdef HAVE_PACKAGE
+	fputs("package ", stdout);
+#endif
+#ifdef HAVE_PROGRAM
+	fputs("program ", stdout);
+#endif
+#ifdef AUTO
+	fputs("auto ", stdout);
+#endif
+#ifdef BY
+	fputs("by " NAME(BY) " ", stdout);
+#endif
+	puts("end");
+	return 0;
+}
+END
+CPATH=$work/later
+PKG_CONFIG_PATH=$work/later
+PATH=$work/tools:$PATH
+export CPATH PKG_CONFIG_PATH PATH
+
+# probe FOLDER OPTION...: what a program says that is configured and built so.
+probe() {
+    folder=$1
+    shift
+    { configure 'the source' "$folder" "$@" && ninja -C "$folder"; } >log 2>&1 || { cat log; return 1; }
+    "$folder/probe"
+}
+
+says() {
+    text=$1
+    shift
+    probe "$@" >out
+    echo "$text" | diff - out
+}
+
+give() {
+    : >later/later.h
+    printf 'Name: later\nDescription: of the test\nVersion: 1\n' >later/later.pc
+    printf '#!/bin/sh\n' >tools/later
+    chmod +x tools/later
+}
+
+take() {
+    rm -f later/* tools/*
+}
+
+found_later() {
+    take
+    says 'auto end' 'a folder'
+    give
+    says 'header package program auto end' 'a folder'
+}
+
+gone_later() {
+    take
+    says 'auto end' 'a folder'
+}
+
+options_are_not_kept() {
+    says 'end' 'a folder' -Dprobe=disabled
+    says 'auto end' 'a folder'
+}
+
+half_configured() {
+    : >'a folder/build.ninja'
+    : >'a folder/meson-private/coredata.dat'
+    says 'auto end' 'a folder'
+    mkdir -p half/meson-private
+    says 'auto end' half
+}
+
+# A compiler of the same name and with the same command line, but another version.
+compiler() {
+    printf '#!/bin/sh\n[ "$1" != --version ] || { echo "cc (%s) 12.0"; exec gcc --version; }\nexec gcc -DBY=%s "$@"\n' \
+        "$1" "$1" >tools/other-cc
+    chmod +x tools/other-cc
+}
+
+compiler_changed() {
+    compiler first
+    (CC=other-cc && export CC && says 'auto by first end' 'a folder')
+    compiler second
+    (CC=other-cc && export CC && says 'auto by second end' 'a folder')
+}
+
+# What is compiled stays when nothing has changed: the second time there is nothing to do.
+nothing_changed() {
+    says 'auto end' half
+    has log 'no work to do'
+}
+
+moved() {
+    mkdir -p first
+    cp -r 'the source' first/source
+    (cd first && configure source build && ninja -C build) >log 2>&1
+    mv first second
+    (cd second && configure source build && ninja -C build && build/probe) >log 2>&1
+    has log 'auto end'
+}
+
+not_ours() {
+    rm -rf locked
+    mkdir -p locked/folder/meson-private
+    : >locked/folder/meson-private/coredata.dat
+    chmod 755 "$work"
+    for file in test/configure.sh; do
+        unprivileged test -r "$top/$file" || skip "the source tree is for its owner alone"
+    done
+    exits 1 unprivileged sh -c '. "$1" && configure "the source" locked/folder' sh "$top/test/configure.sh" >out 2>err
+    has err "locked/folder"
+    has err "another user's"
+}
+
+echo 1..8
+check "what appeared is found" found_later
+check "what has gone is not relied on" gone_later
+check "options of another time are not kept" options_are_not_kept
+check "a folder that is half configured is configured" half_configured
+check "another version of the compiler compiles everything again" compiler_changed
+check "when nothing changed nothing is compiled" nothing_changed
+check "a source tree may have been moved" moved
+try "a folder that cannot be emptied is said to be one" not_ours
