@@ -7,6 +7,8 @@
  * atomically too is treated like an atomic one, since the order of the two matters then: others may go on
  * before it, and a store may stay in the buffer.
  */
+#include <string.h>
+
 #include "ck_pr.h"
 #include "engine.h"
 
@@ -66,6 +68,39 @@ void __tsan_write_range(void *at, size_t size);
 void __tsan_write_range(void *at, size_t size)
 {
 	plain_write(at, (unsigned)size, CALLER());
+}
+
+/*
+ * clang from 16 on has copying and filling of memory come here, gcc has none of it. Both ends are checked, and no point is
+ * made of it: what threads race for is read and written word by word.
+ */
+static void range_check(const void *at, size_t size)
+{
+	if (machine.running && size > 0)
+		heap_check(at, (unsigned)size);
+}
+
+void *__tsan_memcpy(void *to, const void *from, size_t size);
+void *__tsan_memcpy(void *to, const void *from, size_t size)
+{
+	range_check(from, size);
+	range_check(to, size);
+	return memcpy(to, from, size);
+}
+
+void *__tsan_memmove(void *to, const void *from, size_t size);
+void *__tsan_memmove(void *to, const void *from, size_t size)
+{
+	range_check(from, size);
+	range_check(to, size);
+	return memmove(to, from, size);
+}
+
+void *__tsan_memset(void *at, int byte, size_t size);
+void *__tsan_memset(void *at, int byte, size_t size)
+{
+	range_check(at, size);
+	return memset(at, byte, size);
 }
 
 void __tsan_init(void);
