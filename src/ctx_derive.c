@@ -80,13 +80,12 @@ struct valued_ctx {
 	const eg_ctx *above; /* the next one up that carries a value */
 };
 
-static bool valued_finish(eg_ctx *ctx)
+static void valued_finish(eg_ctx *ctx)
 {
 	const struct valued_ctx *valued = EGI_CONTAINER_OF(ctx, struct valued_ctx, ctx);
 
 	if (valued->release)
 		valued->release(valued->value);
-	return true;
 }
 
 int eg_ctx_with_value(eg_ctx *parent, const void *key, void *value, void (*release)(void *value),

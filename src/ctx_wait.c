@@ -94,18 +94,13 @@ void egi_ctx_fd_raise(int fd_to_write)
 
 /*
  * In a forked child the parent's descriptors are the parent's events, and their numbers may have been given to something
- * else: they are neither written nor closed.
+ * else: they are neither written nor closed, but forgotten (egi_ctx_enter).
  */
-static bool fd_is_ours(const eg_ctx *ctx)
-{
-	return ctx->fd >= 0 && ctx->fd_fork_count == egi_thread_fork_count;
-}
-
 void egi_ctx_fd_close(eg_ctx *ctx)
 {
 	int saved = errno;
 
-	if (fd_is_ours(ctx)) {
+	if (ctx->fd >= 0) {
 		close(ctx->fd);
 		if (ctx->fd_to_write != ctx->fd)
 			close(ctx->fd_to_write);
@@ -124,7 +119,6 @@ static int fd_make(eg_ctx *ctx)
 		return err;
 	ctx->fd = ends.read;
 	ctx->fd_to_write = ends.write;
-	ctx->fd_fork_count = egi_thread_fork_count;
 	if (egi_load_relaxed_u32(&ctx->err) != 0)
 		egi_ctx_fd_raise(ends.write);
 	return 0;
@@ -143,7 +137,8 @@ int eg_ctx_fd(eg_ctx *ctx)
 	if (!ctx)
 		ctx = &background;
 	egi_ctx_lock(ctx->lock);
-	if (!fd_is_ours(ctx))
+	egi_ctx_enter(ctx);
+	if (ctx->fd < 0)
 		result = fd_make(ctx);
 	if (result == 0)
 		result = ctx->fd;
@@ -154,5 +149,7 @@ int eg_ctx_fd(eg_ctx *ctx)
 
 void egi_ctx_stop(void)
 {
+	egi_ctx_caller_stop();
+	egi_ctx_enter(&background);
 	egi_ctx_fd_close(&background);
 }

@@ -96,3 +96,11 @@ void egi_flag_raise(uint32_t *flag)
 	egi_store_release_u32(flag, 1);
 	futex_wake(flag, 1);
 }
+
+void egi_sleep_for_good(void)
+{
+	uint32_t never = 0;
+
+	for (;;)
+		egi_word_wait(&never, 0, EGI_FOREVER);
+}

@@ -93,7 +93,7 @@ struct eg_group_state {
 	eg_ctx *ctx;    /* what tasks get; waiters that hold the state read it under lock */
 	eg_ctx *parent; /* what a new one is derived from */
 	bool owns_ctx;  /* it is derived, and cancelled by the group */
-	struct egi_ctx_call watch;
+	struct egi_ctx_watch watch;
 	uint32_t attention; /* read before every task */
 	uint32_t halted;    /* cancelled, other than by a wait's end */
 	uint32_t over;      /* a wait has ended the group's context */

@@ -32,7 +32,7 @@ fault_handler
 fault
 claim crew
 announce
-ctx_call ctx_derive ctx_wait signals state
+ctx_call ctx_caller ctx_derive ctx_wait signals state
 bias find slots
 worker
 customer submit
