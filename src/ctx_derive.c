@@ -56,10 +56,8 @@ int eg_ctx_with_timeout(eg_ctx *parent, int64_t timeout_ns, eg_ctx **ret_ctx)
 		return -EINVAL;
 	if (timeout_ns <= 0)
 		deadline = now;
-	else if (timeout_ns >= EG_CTX_NO_DEADLINE - now)
+	else if (__builtin_add_overflow(now, timeout_ns, &deadline))
 		deadline = EG_CTX_NO_DEADLINE;
-	else
-		deadline = now + timeout_ns;
 	return with_deadline(parent, deadline, now, ret_ctx);
 }
 

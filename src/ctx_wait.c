@@ -66,6 +66,13 @@ struct ends {
 	int read, write;
 };
 
+static void ends_close(const struct ends *ends)
+{
+	close(ends->read);
+	if (ends->write != ends->read)
+		close(ends->write);
+}
+
 static int ends_open(struct ends *ret_ends)
 {
 	int ends[2], fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
@@ -80,6 +87,24 @@ static int ends_open(struct ends *ret_ends)
 		return -errno;
 	*ret_ends = (struct ends){ends[0], ends[1]};
 	return 0;
+}
+
+/*
+ * A program without standard descriptors may print all the same, and must not print into the event. So those that get such
+ * numbers keep them taken until one has another, and are closed; at no moment does the event have a lower number itself.
+ */
+static int ends_open_above(struct ends *ret_ends)
+{
+	struct ends low[STDERR_FILENO + 1], ends;
+	int count = 0, err;
+
+	while ((err = ends_open(&ends)) == 0 && (ends.read <= STDERR_FILENO || ends.write <= STDERR_FILENO))
+		low[count++] = ends;
+	while (count > 0)
+		ends_close(&low[--count]);
+	if (err == 0)
+		*ret_ends = ends;
+	return err;
 }
 
 /* Only a full pipe or counter, which is readable, could refuse. */
@@ -100,11 +125,8 @@ void egi_ctx_fd_close(eg_ctx *ctx)
 {
 	int saved = errno;
 
-	if (ctx->fd >= 0) {
-		close(ctx->fd);
-		if (ctx->fd_to_write != ctx->fd)
-			close(ctx->fd_to_write);
-	}
+	if (ctx->fd >= 0)
+		ends_close(&(struct ends){ctx->fd, ctx->fd_to_write});
 	ctx->fd = ctx->fd_to_write = -1;
 	errno = saved;
 }
@@ -113,7 +135,7 @@ void egi_ctx_fd_close(eg_ctx *ctx)
 static int fd_make(eg_ctx *ctx)
 {
 	struct ends ends = {-1, -1};
-	int err = ends_open(&ends);
+	int err = ends_open_above(&ends);
 
 	if (err)
 		return err;

@@ -8,6 +8,7 @@
 
 #include "ctx.h"
 #include "error.h"
+#include "verify.h"
 
 /*
  * Contexts that signals cancel.
@@ -18,7 +19,8 @@
  * not be had when the program has used up its own.
  *
  * The kernel puts the default action back as it calls the handler (SA_RESETHAND), so the second signal takes it even if
- * the program, or this library, is stuck.
+ * the program, or this library, is stuck. It calls it on the thread's alternate stack, if there is one: the program may
+ * run on stacks of its own that have no room for a handler. What the handler itself needs is a hundred bytes or two.
  *
  * The action in place is the program's to change at any time. It is looked at in the same call that changes it: what is
  * not ours, nor what the kernel left after ours was called, is somebody else's, and is put back.
@@ -44,6 +46,8 @@ static struct {
 	LIST_HEAD(, signalled_ctx) listening;
 	unsigned users[SIGNALS_MAX + 1];
 	struct sigaction before[SIGNALS_MAX + 1]; /* of signals that have users */
+	sigset_t mask;                            /* of a thread that forks, before these were blocked */
+	bool masked;
 } signals = {
     .lock = EGI_MUTEX_INIT,
     .listening = LIST_HEAD_INITIALIZER(signals.listening),
@@ -70,7 +74,9 @@ static bool is_ours(const struct sigaction *action)
 /* Under lock. Return: 0, -EINVAL or -EBUSY. */
 static int signal_take(int signal)
 {
-	struct sigaction ours = {.sa_handler = handle, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)}, before;
+	struct sigaction ours = {.sa_handler = handle,
+				 .sa_flags = (int)(SA_RESTART | SA_RESETHAND | SA_ONSTACK)},
+			 before;
 
 	if (sigaction(signal, &ours, &before) < 0)
 		return -EINVAL;
@@ -238,13 +244,29 @@ void egi_signals_start(void)
 	egi_timer_on_kick(signals_see_to);
 }
 
+/*
+ * Around fork the signals are blocked, or the child could take one by our handler before the former actions are back, and
+ * nobody would see to it.
+ */
 void egi_signals_lock(void)
 {
+	sigset_t used;
+
 	egi_mutex_lock(&signals.lock);
+	signals.masked = !LIST_EMPTY(&signals.listening);
+	if (!signals.masked)
+		return;
+	sigemptyset(&used);
+	for (int signal = 1; signal <= SIGNALS_MAX; signal++)
+		if (signals.users[signal] != 0)
+			sigaddset(&used, signal);
+	EGI_VERIFY(pthread_sigmask(SIG_BLOCK, &used, &signals.mask) == 0, "cannot block signals");
 }
 
 void egi_signals_unlock(void)
 {
+	if (signals.masked)
+		EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &signals.mask, NULL) == 0, "cannot restore signals");
 	egi_mutex_unlock(&signals.lock);
 }
 

@@ -70,15 +70,13 @@ static inline bool egi_timer_is_by_clock(void)
 /* The latest time for which timers may have fired, now. */
 static inline int64_t egi_timer_reached(int64_t now_ns)
 {
-	return now_ns >> EGI_WHEEL_TICK_BITS << EGI_WHEEL_TICK_BITS;
+	return egi_wheel_time(egi_wheel_tick_of(now_ns));
 }
 
 /* When a timer that is armed for this time fires at the earliest. */
 static inline int64_t egi_timer_fires_ns(int64_t due_ns)
 {
-	uint64_t tick = egi_wheel_tick(due_ns);
-
-	return tick > INT64_MAX >> EGI_WHEEL_TICK_BITS ? INT64_MAX : (int64_t)(tick << EGI_WHEEL_TICK_BITS);
+	return egi_wheel_time(egi_wheel_tick(due_ns));
 }
 
 /* At exit: nothing fires any more. */
