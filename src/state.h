@@ -80,6 +80,7 @@ struct egi_slots {
 /* What `attention` asks of every worker before its next task. */
 #define EGI_ATTENTION_SKIP 1u   /* tasks not started are to be skipped */
 #define EGI_ATTENTION_SHRINK 2u /* more are running than the limit allows */
+#define EGI_ATTENTION_LOOK 4u   /* always, with EG_GROUP_SKIP_UNSTARTED: the context is to be asked */
 
 struct eg_group_state {
 	/* set at creation, or rarely */

@@ -177,6 +177,7 @@ const struct explore_scenario explore_scenarios[] = {
 	     "a context and its parent that end, and a function that drops all", 2, false, 4, 5),
     SCENARIO(end_against_children, "a context that ends, and children that come and go", 2, false, 4, 5),
     SCENARIO(end_against_wait, "a context that ends, and a thread that goes to sleep on it", 2, false, 4, 5),
+    SCENARIO(end_against_next_task, "the end of a group's context, and the next task", 2, false, 3, 4),
     SCENARIO(deadline_against_release, "a deadline, and a cancellation", 2, true, 4, 5),
     SCENARIO(deadline_against_drop, "a deadline, and the last reference", 2, true, 4, 5),
     SCENARIO(deadline_against_leaving_keeper, "a keeper that goes, and a deadline that is set", 2, true, 4,

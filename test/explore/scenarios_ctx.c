@@ -133,6 +133,40 @@ void end_against_wait(void)
 	eg_ctx_unref(root);
 }
 
+static int await_end(eg_ctx *ctx, void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) == 0);
+	return 0;
+}
+
+static int start_late(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	explore_fail("a task starts after the end");
+}
+
+/* A task is woken by the end of its group's context and returns: none starts behind it. */
+void end_against_next_task(void)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	pthread_t other;
+
+	options.limit = 1;
+	options.flags = EG_GROUP_SKIP_UNSTARTED;
+	root = derive(NULL);
+	EXPLORE_REQUIRE(eg_group_init(&group, root, &options) == 0);
+	EXPLORE_REQUIRE((eg_group_go)(&group, await_end, NULL) == 0);
+	EXPLORE_REQUIRE((eg_group_go)(&group, start_late, NULL) == 0);
+	explore_begin();
+	other = thread_start(cancel_root, NULL);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == -125);
+	eg_group_destroy(&group);
+	thread_join(other);
+	eg_ctx_unref(root);
+}
+
 /* A deadline that comes while the context is cancelled and dropped: one of them ends it, and it is gone once. */
 void deadline_against_release(void)
 {
