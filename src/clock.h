@@ -18,12 +18,18 @@
 
 static inline int64_t egi_clock_after(int64_t delay_ns)
 {
-	int64_t now = eg_clock_now_ns();
+	int64_t after;
 
-	return delay_ns > EGI_FOREVER - now ? EGI_FOREVER : now + delay_ns;
+	return __builtin_add_overflow(eg_clock_now_ns(), delay_ns, &after) ? EGI_FOREVER : after;
 }
 
-/* The time as the kernel takes it; a time before the epoch becomes the epoch. */
+/*
+ * Whether that clock is the kernel's. A library that is loaded before the C library may give the program another one, as
+ * libfaketime does, of which the kernel, which ends the sleeps, knows nothing. Asked again every second.
+ */
+bool egi_clock_is_kernels(void);
+
+/* A time as the kernel takes it; one before the epoch becomes the epoch. */
 struct timespec egi_clock_timespec(int64_t time_ns);
 
 /* The CPU time that this process has used, in nanoseconds. */

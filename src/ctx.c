@@ -10,11 +10,9 @@
 #include "park.h"
 #include "verify.h"
 
-#define LOCKS 16
-
 static struct {
 	EGI_ALIGNED struct egi_mutex mutex;
-} locks[LOCKS] = {[0 ... LOCKS - 1] = {EGI_MUTEX_INIT}};
+} locks[EGI_CTX_LOCKS] = {[0 ... EGI_CTX_LOCKS - 1] = {EGI_MUTEX_INIT}};
 
 void egi_ctx_lock(unsigned number)
 {
@@ -39,7 +37,7 @@ static uint8_t lock_for_root(void)
 {
 	uint64_t id = egi_thread_id();
 
-	return (uint8_t)((id + egi_thread_self.trees_made++) % LOCKS);
+	return (uint8_t)((id + egi_thread_self.trees_made++) % EGI_CTX_LOCKS);
 }
 
 eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
@@ -57,8 +55,17 @@ eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
 	    .valued = parent ? parent->valued : NULL,
 	    .fd = -1,
 	    .fd_to_write = -1,
+	    .fork_count = egi_thread_fork_count,
 	};
 	return ctx;
+}
+
+void egi_ctx_forget(eg_ctx *ctx)
+{
+	LIST_INIT(&ctx->calls);
+	LIST_INIT(&ctx->watches);
+	ctx->fd = ctx->fd_to_write = -1;
+	ctx->fork_count = egi_thread_fork_count;
 }
 
 void egi_ctx_join(eg_ctx *ctx, int64_t now_ns)
@@ -105,26 +112,16 @@ eg_ctx *eg_ctx_ref(eg_ctx *ctx)
 	return ctx;
 }
 
-bool egi_ctx_try_ref(eg_ctx *ctx)
-{
-	uint32_t refs = egi_load_relaxed_u32(&ctx->refs);
-
-	while (refs != 0)
-		if (egi_cas_u32(&ctx->refs, &refs, refs + 1))
-			return true;
-	return false;
-}
-
 /*
- * Gives back a reference. True if it was the last. If nobody can come to one who has none, a count of one is the caller's
- * own and need not be changed.
+ * Gives back a reference. True if it was the last. Nobody can come to one who has none but the keeper, who takes none: so
+ * a count of one is the caller's own and need not be changed.
  */
 static bool ctx_put(eg_ctx *ctx)
 {
 	uint32_t refs;
 
 	/* [X3] acquire: what others did before they gave theirs back; pairs with the full order of the other branch. */
-	if (!ctx->timed && egi_load_acquire_u32(&ctx->refs) == 1)
+	if (egi_load_acquire_u32(&ctx->refs) == 1)
 		return true;
 	refs = egi_add_u32(&ctx->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_ctx_unref of a context that is gone");
@@ -137,11 +134,12 @@ static void ctx_leave(eg_ctx *ctx)
 	/* [X2] acquire: an end that is seen here has touched the context for the last time; pairs with [X1]. */
 	bool over = egi_load_acquire_u32(&ctx->err) != 0;
 
-	if (ctx->timed && !over)
-		egi_timer_disarm(ctx_timer(ctx));
+	if (ctx->timed && (!over || ctx->pinned))
+		egi_timer_retire(ctx_timer(ctx));
 	if (ctx->fd < 0 && (over || ctx->ends_apart))
 		return;
 	egi_ctx_lock(ctx->lock);
+	egi_ctx_enter(ctx);
 	if (egi_load_relaxed_u32(&ctx->err) == 0 && !ctx->ends_apart)
 		LIST_REMOVE(ctx, sibling);
 	ctx->ends_apart = true;
@@ -165,15 +163,10 @@ void eg_ctx_unref(eg_ctx *ctx)
 	/* Up the tree in a loop: a branch of any depth may end here. */
 	while (ctx && ctx_put(ctx)) {
 		ctx_leave(ctx);
-		if (ctx->finish && !ctx->finish(ctx))
-			return;
+		if (ctx->finish)
+			ctx->finish(ctx);
 		ctx = ctx_free(ctx);
 	}
-}
-
-void egi_ctx_free(eg_ctx *ctx)
-{
-	eg_ctx_unref(ctx_free(ctx));
 }
 
 /* Some deadlines have no thread to see to them: says for a context that is not over whether its own has passed. */
@@ -220,89 +213,133 @@ eg_error *eg_ctx_cause(const eg_ctx *ctx)
 
 /*
  * The end of a tree. The contexts that have children are kept in a list until these have ended too. That is where no
- * reference is needed: a child that has not ended keeps its parent alive, and unlinks itself only under the lock.
+ * reference is needed: a child that has not ended keeps its parent alive, and unlinks itself only under the lock. Nor is
+ * one in a queue: a call that is listed has one, and the last that leaves takes the context out.
  */
 struct ending {
 	int err;
 	eg_error *cause;
 	int64_t passed;  /* deadlines up to this have ended their contexts already, as eg_ctx_err says */
 	eg_ctx *parents; /* ended, with children that have not */
-	eg_ctx *called;  /* ended, with calls to make; referenced */
+	struct egi_ctx_queue *queue; /* of those that ended, with calls to make */
 };
 
-/* Ended, and its children are being seen to: its link is free again. A registered call has a reference. */
-static void ending_keep_called(struct ending *ending, eg_ctx *ctx)
+/* Ended, and its children are being seen to: its links are free again. */
+static void ending_queue(struct ending *ending, eg_ctx *ctx)
 {
 	if (LIST_EMPTY(&ctx->calls))
 		return;
-	ctx->next = ending->called;
-	ending->called = eg_ctx_ref(ctx);
+	ctx->queue = ending->queue;
+	TAILQ_INSERT_TAIL(ending->queue, ctx, queued);
+}
+
+static void tell_all(struct egi_ctx_watch *watch)
+{
+	while (watch) {
+		struct egi_ctx_watch *next = LIST_NEXT(watch, link);
+
+		watch->tell(watch);
+		watch = next;
+	}
 }
 
 /* Under lock. Afterwards the context may be gone. */
 static void ending_end(struct ending *ending, eg_ctx *ctx)
 {
 	bool is_late = ctx->deadline <= ending->passed, waited = ctx->waited;
-	int fd = ctx->fd_to_write;
+	struct egi_ctx_watch *watches;
+	int fd;
 
-	if (fd >= 0 && ctx->fd_fork_count != egi_thread_fork_count)
-		fd = -1;
+	egi_ctx_enter(ctx);
+	watches = LIST_FIRST(&ctx->watches);
+	fd = ctx->fd_to_write;
 	if (ctx->timed)
-		egi_timer_disarm(ctx_timer(ctx));
+		ctx->pinned = !egi_timer_disarm(ctx_timer(ctx));
 	ctx->cause = eg_error_ref(is_late ? egi_error_deadline() : ending->cause);
 	if (!LIST_EMPTY(&ctx->children)) {
 		ctx->next = ending->parents;
 		ending->parents = ctx;
 	} else {
-		ending_keep_called(ending, ctx);
+		ending_queue(ending, ctx);
 	}
 	/* [X1] release: the cause, and all else, before the code; pairs with [X2]. */
 	egi_store_release_u32(&ctx->err, (uint32_t)(is_late ? ETIMEDOUT : -ending->err));
+	/* Who watches has a reference, and takes the lock before it is given back. */
+	tell_all(watches);
 	if (waited)
 		egi_word_wake_all(&ctx->err);
 	if (fd >= 0)
 		egi_ctx_fd_raise(fd);
 }
 
-int egi_ctx_end(eg_ctx *ctx, int err, eg_error *cause)
+/* Under lock: ends a context that is not over and all below it. */
+static void ending_end_all(struct ending *ending, eg_ctx *ctx)
 {
-	struct ending ending = {err, cause, INT64_MIN, NULL, NULL};
-	unsigned lock = ctx->lock;
-	bool is_late;
-
-	egi_ctx_lock(lock);
-	/* What err_by_clock has said to be over is over for that reason. */
-	if (egi_timer_is_by_clock())
-		ending.passed = egi_timer_reached(eg_clock_now_ns());
-	if (egi_load_relaxed_u32(&ctx->err) != 0) {
-		egi_ctx_unlock(lock);
-		return -EALREADY;
-	}
-	is_late = ctx->deadline <= ending.passed && err != -ETIMEDOUT;
 	if (!ctx->ends_apart)
 		LIST_REMOVE(ctx, sibling);
-	ending_end(&ending, ctx);
-	while (ending.parents) {
-		eg_ctx *parent = ending.parents, *child = LIST_FIRST(&parent->children);
+	ending_end(ending, ctx);
+	while (ending->parents) {
+		eg_ctx *parent = ending->parents, *child = LIST_FIRST(&parent->children);
 
-		ending.parents = parent->next;
+		ending->parents = parent->next;
 		LIST_INIT(&parent->children);
-		ending_keep_called(&ending, parent);
+		ending_queue(ending, parent);
 		while (child) {
 			eg_ctx *next = LIST_NEXT(child, sibling);
 
-			ending_end(&ending, child);
+			ending_end(ending, child);
 			child = next;
 		}
 	}
-	egi_ctx_unlock(lock);
-	while (ending.called) {
-		eg_ctx *called = ending.called;
+}
 
-		ending.called = called->next;
-		egi_ctx_call_all(called);
-	}
+/* Under lock: the same, unless it is over. Return: 0 or -EALREADY. */
+static int end_tree(eg_ctx *ctx, int err, eg_error *cause, struct egi_ctx_queue *queue)
+{
+	struct ending ending = {err, cause, INT64_MIN, NULL, queue};
+	bool is_late;
+
+	/* What err_by_clock has said to be over is over for that reason. */
+	if (egi_timer_is_by_clock())
+		ending.passed = egi_timer_reached(eg_clock_now_ns());
+	if (egi_load_relaxed_u32(&ctx->err) != 0)
+		return -EALREADY;
+	/* It may be gone when it has ended. */
+	is_late = ctx->deadline <= ending.passed && err != -ETIMEDOUT;
+	ending_end_all(&ending, ctx);
 	return is_late ? -EALREADY : 0;
+}
+
+int egi_ctx_end(eg_ctx *ctx, int err, eg_error *cause)
+{
+	struct egi_ctx_queue queue = TAILQ_HEAD_INITIALIZER(queue);
+	struct egi_ctx_calling calling;
+	unsigned lock = ctx->lock;
+
+	egi_ctx_lock(lock);
+	err = end_tree(ctx, err, cause, &queue);
+	while (egi_ctx_call_take(&queue, &calling)) {
+		egi_ctx_unlock(lock);
+		if (!egi_ctx_call_make(&calling))
+			return err;
+		egi_ctx_lock(lock);
+	}
+	egi_ctx_unlock(lock);
+	return err;
+}
+
+void egi_ctx_end_kept(eg_ctx *ctx, int err, eg_error *cause)
+{
+	unsigned lock = ctx->lock;
+	struct egi_ctx_queue *queue = egi_ctx_caller_queue(lock);
+	bool has_calls;
+
+	egi_ctx_lock(lock);
+	end_tree(ctx, err, cause, queue);
+	has_calls = !TAILQ_EMPTY(queue);
+	egi_ctx_unlock(lock);
+	if (has_calls)
+		egi_ctx_caller_note(lock);
 }
 
 int eg_ctx_cancel(eg_ctx *ctx, eg_error *cause)
@@ -312,38 +349,36 @@ int eg_ctx_cancel(eg_ctx *ctx, eg_error *cause)
 	return egi_ctx_end(ctx, -ECANCELED, cause ? cause : egi_error_bare(EG_ERROR_RETURNED, -ECANCELED));
 }
 
-/*
- * Deadlines: the context is found by its timer, which has no reference.
- */
-
-static bool deadline_claim(struct egi_timer *timer)
-{
-	return egi_ctx_try_ref(&EGI_CONTAINER_OF(timer, struct egi_timed_ctx, timer)->ctx);
-}
-
+/* A deadline has come: the timer keeps the context from being freed. */
 static void deadline_fire(struct egi_timer *timer)
 {
-	eg_ctx *ctx = &EGI_CONTAINER_OF(timer, struct egi_timed_ctx, timer)->ctx;
-
-	egi_ctx_end(ctx, -ETIMEDOUT, egi_error_deadline());
-	eg_ctx_unref(ctx);
+	egi_ctx_end_kept(&EGI_CONTAINER_OF(timer, struct egi_timed_ctx, timer)->ctx, -ETIMEDOUT,
+			 egi_error_deadline());
 }
 
 void egi_ctx_start(void)
 {
-	static const struct egi_timer_owner owner = {deadline_claim, deadline_fire};
+	static const struct egi_timer_owner owner = {deadline_fire, egi_ctx_caller_look};
 
+	egi_ctx_caller_start();
 	egi_timer_start(&owner);
 }
 
 void egi_ctx_lock_all(void)
 {
-	for (unsigned i = 0; i < LOCKS; i++)
+	for (unsigned i = 0; i < EGI_CTX_LOCKS; i++)
 		egi_ctx_lock(i);
+	egi_ctx_caller_lock();
 }
 
 void egi_ctx_unlock_all(void)
 {
-	for (unsigned i = LOCKS; i-- > 0;)
+	egi_ctx_caller_unlock();
+	for (unsigned i = EGI_CTX_LOCKS; i-- > 0;)
 		egi_ctx_unlock(i);
+}
+
+void egi_ctx_start_child(void)
+{
+	egi_ctx_caller_start();
 }

@@ -5,7 +5,11 @@
  * A call is listed in its context, then running, then done; or it is removed before. Listing, and going from listed to
  * running, is under the tree's lock. From then on the call is its caller's, until it is done; whoever removes it waits
  * for that, unless it is the function itself that does. A call that removed itself may be gone when its function
- * returns, so the caller asks a flag on its own stack.
+ * returns, so the caller asks a flag on its own stack. The call's reference to its context is given back before it is
+ * done, so that whoever has removed a call knows that nothing of it is left.
+ *
+ * A call that was registered before a fork is another process's: in the child it is not made, nor waited for, and the
+ * lists that it is in are not touched.
  */
 #include <errno.h>
 
@@ -19,46 +23,60 @@ _Static_assert(sizeof(struct egi_ctx_call) <= sizeof(eg_ctx_callback), "a callba
 enum { CALL_IDLE, CALL_LISTED, CALL_RUNNING, CALL_AWAITED, CALL_DONE };
 
 /* Under the tree's lock: the calling thread is going to call it. */
-static void call_begin(struct egi_ctx_call *call, bool *gone)
+static void call_begin(struct egi_ctx_call *call, eg_ctx *ctx, struct egi_ctx_calling *ret_calling)
 {
-	*gone = false;
-	call->gone = gone;
+	*ret_calling = (struct egi_ctx_calling){call, ctx, false};
+	call->gone = &ret_calling->gone;
 	call->caller = egi_thread_id();
-	call->fork_count = egi_thread_fork_count;
 	/* [X4] release: whose it is, before it is running; pairs with [X5]. */
 	egi_store_release_u32(&call->state, CALL_RUNNING);
 }
 
-static void call_make(struct egi_ctx_call *call, const bool *gone)
+bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 {
 	struct egi_recovery *outer = egi_thread_self.no_panic;
 	uint32_t state = CALL_RUNNING, fork_count = egi_thread_fork_count;
+	struct egi_ctx_call *call = calling->call;
 
 	egi_thread_self.no_panic = egi_thread_self.recovery;
 	call->fn(call->arg);
 	egi_thread_self.no_panic = outer;
-	/* In a child that the function forked, it could not say so: the thread is another there. */
-	if (*gone || fork_count != egi_thread_fork_count)
-		return;
+	/* In a child it could not say that it has removed itself: the thread is another there. */
+	if (fork_count != egi_thread_fork_count)
+		return false;
+	eg_ctx_unref(calling->ctx);
+	if (calling->gone)
+		return true;
 	/* [X4] full: what the function did, before it is done; pairs with [X5]. */
-	if (egi_cas_u32(&call->state, &state, CALL_DONE))
-		return;
-	egi_store_release_u32(&call->state, CALL_DONE);
-	egi_word_wake_all(&call->state);
+	if (!egi_cas_u32(&call->state, &state, CALL_DONE)) {
+		egi_store_release_u32(&call->state, CALL_DONE);
+		egi_word_wake_all(&call->state);
+	}
+	return true;
 }
 
-void egi_ctx_call_add(eg_ctx *ctx, struct egi_ctx_call *call, void (*fn)(void *arg), void *arg)
+/* Under lock: takes a call out of its context, and the last one of a context that is over takes that out of its queue. */
+static void call_unlist(struct egi_ctx_call *call, eg_ctx *ctx)
 {
-	bool over, gone;
+	LIST_REMOVE(call, link);
+	if (egi_load_relaxed_u32(&ctx->err) != 0 && LIST_EMPTY(&ctx->calls))
+		TAILQ_REMOVE(ctx->queue, ctx, queued);
+}
 
-	*call = (struct egi_ctx_call){.fn = fn, .arg = arg, .ctx = ctx};
+static void call_add(eg_ctx *ctx, struct egi_ctx_call *call, void (*fn)(void *arg), void *arg)
+{
+	struct egi_ctx_calling calling;
+	bool over;
+
+	*call = (struct egi_ctx_call){.fn = fn, .arg = arg, .ctx = ctx, .fork_count = egi_thread_fork_count};
 	if (!ctx)
 		return;
 	call->lock = ctx->lock;
 	egi_ctx_lock(ctx->lock);
+	egi_ctx_enter(ctx);
 	over = egi_load_relaxed_u32(&ctx->err) != 0;
 	if (over) {
-		call_begin(call, &gone);
+		call_begin(call, NULL, &calling);
 	} else {
 		eg_ctx_ref(ctx);
 		LIST_INSERT_HEAD(&ctx->calls, call, link);
@@ -66,25 +84,20 @@ void egi_ctx_call_add(eg_ctx *ctx, struct egi_ctx_call *call, void (*fn)(void *a
 	}
 	egi_ctx_unlock(ctx->lock);
 	if (over)
-		call_make(call, &gone);
+		egi_ctx_call_make(&calling);
 }
 
-void egi_ctx_call_all(eg_ctx *ctx)
+bool egi_ctx_call_take(struct egi_ctx_queue *queue, struct egi_ctx_calling *ret_calling)
 {
+	eg_ctx *ctx = TAILQ_FIRST(queue);
 	struct egi_ctx_call *call;
-	bool gone;
 
-	egi_ctx_lock(ctx->lock);
-	while ((call = LIST_FIRST(&ctx->calls)) != NULL) {
-		LIST_REMOVE(call, link);
-		call_begin(call, &gone);
-		egi_ctx_unlock(ctx->lock);
-		call_make(call, &gone);
-		eg_ctx_unref(ctx); /* the call's reference; the caller's is left */
-		egi_ctx_lock(ctx->lock);
-	}
-	egi_ctx_unlock(ctx->lock);
-	eg_ctx_unref(ctx);
+	if (!ctx)
+		return false;
+	call = LIST_FIRST(&ctx->calls);
+	call_unlist(call, ctx);
+	call_begin(call, ctx, ret_calling);
+	return true;
 }
 
 /* The call is not listed: waits until it is done, or leaves that to its caller if that is this thread. */
@@ -102,8 +115,7 @@ static void call_await(struct egi_ctx_call *call)
 		return;
 	}
 	while (state != CALL_DONE) {
-		/* In a forked child nobody is calling who could be waited for. */
-		if (call->caller == egi_thread_id() || call->fork_count != egi_thread_fork_count)
+		if (call->caller == egi_thread_id())
 			return;
 		if (state == CALL_AWAITED || egi_cas_u32(&call->state, &state, CALL_AWAITED))
 			egi_word_wait(&call->state, CALL_AWAITED, EGI_FOREVER);
@@ -111,17 +123,32 @@ static void call_await(struct egi_ctx_call *call)
 	}
 }
 
-int egi_ctx_call_remove(struct egi_ctx_call *call)
+/* In a forked child, of a call of the parent's: nobody is going to make it, and nobody is making it. */
+static int call_forget(struct egi_ctx_call *call)
+{
+	eg_ctx *ctx = call->ctx;
+
+	if (egi_load_relaxed_u32(&call->state) != CALL_LISTED)
+		return -EALREADY;
+	egi_store_relaxed_u32(&call->state, CALL_IDLE);
+	call->ctx = NULL;
+	eg_ctx_unref(ctx);
+	return 0;
+}
+
+static int call_remove(struct egi_ctx_call *call)
 {
 	eg_ctx *ctx = call->ctx;
 	bool listed;
 
 	if (!ctx)
 		return 0;
+	if (call->fork_count != egi_thread_fork_count)
+		return call_forget(call);
 	egi_ctx_lock(call->lock);
 	listed = egi_load_relaxed_u32(&call->state) == CALL_LISTED;
 	if (listed) {
-		LIST_REMOVE(call, link);
+		call_unlist(call, ctx);
 		egi_store_relaxed_u32(&call->state, CALL_IDLE);
 		call->ctx = NULL;
 	}
@@ -134,6 +161,32 @@ int egi_ctx_call_remove(struct egi_ctx_call *call)
 	return -EALREADY;
 }
 
+void egi_ctx_watch_add(eg_ctx *ctx, struct egi_ctx_watch *watch, void (*tell)(struct egi_ctx_watch *watch))
+{
+	*watch = (struct egi_ctx_watch){.tell = tell};
+	if (!ctx)
+		return;
+	egi_ctx_lock(ctx->lock);
+	egi_ctx_enter(ctx);
+	if (egi_load_relaxed_u32(&ctx->err) != 0) {
+		tell(watch);
+	} else {
+		LIST_INSERT_HEAD(&ctx->watches, watch, link);
+		watch->listed = true;
+	}
+	egi_ctx_unlock(ctx->lock);
+}
+
+void egi_ctx_watch_remove(eg_ctx *ctx, struct egi_ctx_watch *watch)
+{
+	/* It stays listed when it has been told. */
+	if (!watch->listed)
+		return;
+	egi_ctx_lock(ctx->lock);
+	LIST_REMOVE(watch, link);
+	egi_ctx_unlock(ctx->lock);
+}
+
 int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *ret_callback)
 {
 	if (!fn || !ret_callback)
@@ -141,11 +194,11 @@ int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callb
 	/* Without a thread nobody would call it when the deadline comes. */
 	if (egi_ctx_attend(ctx) != 0)
 		return -EAGAIN;
-	egi_ctx_call_add(ctx, (struct egi_ctx_call *)(void *)ret_callback, fn, arg);
+	call_add(ctx, (struct egi_ctx_call *)(void *)ret_callback, fn, arg);
 	return 0;
 }
 
 int eg_ctx_off_cancel(eg_ctx_callback *callback)
 {
-	return callback ? egi_ctx_call_remove((struct egi_ctx_call *)(void *)callback) : -EINVAL;
+	return callback ? call_remove((struct egi_ctx_call *)(void *)callback) : -EINVAL;
 }

@@ -56,10 +56,8 @@ int eg_ctx_with_timeout(eg_ctx *parent, int64_t timeout_ns, eg_ctx **ret_ctx)
 		return -EINVAL;
 	if (timeout_ns <= 0)
 		deadline = now;
-	else if (timeout_ns >= EG_CTX_NO_DEADLINE - now)
+	else if (__builtin_add_overflow(now, timeout_ns, &deadline))
 		deadline = EG_CTX_NO_DEADLINE;
-	else
-		deadline = now + timeout_ns;
 	return with_deadline(parent, deadline, now, ret_ctx);
 }
 
@@ -80,13 +78,12 @@ struct valued_ctx {
 	const eg_ctx *above; /* the next one up that carries a value */
 };
 
-static bool valued_finish(eg_ctx *ctx)
+static void valued_finish(eg_ctx *ctx)
 {
 	const struct valued_ctx *valued = EGI_CONTAINER_OF(ctx, struct valued_ctx, ctx);
 
 	if (valued->release)
 		valued->release(valued->value);
-	return true;
 }
 
 int eg_ctx_with_value(eg_ctx *parent, const void *key, void *value, void (*release)(void *value),

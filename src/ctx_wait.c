@@ -66,6 +66,13 @@ struct ends {
 	int read, write;
 };
 
+static void ends_close(const struct ends *ends)
+{
+	close(ends->read);
+	if (ends->write != ends->read)
+		close(ends->write);
+}
+
 static int ends_open(struct ends *ret_ends)
 {
 	int ends[2], fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
@@ -82,6 +89,24 @@ static int ends_open(struct ends *ret_ends)
 	return 0;
 }
 
+/*
+ * A program without standard descriptors may print all the same, and must not print into the event. So those that get such
+ * numbers keep them taken until one has another, and are closed; at no moment does the event have a lower number itself.
+ */
+static int ends_open_above(struct ends *ret_ends)
+{
+	struct ends low[STDERR_FILENO + 1], ends;
+	int count = 0, err;
+
+	while ((err = ends_open(&ends)) == 0 && (ends.read <= STDERR_FILENO || ends.write <= STDERR_FILENO))
+		low[count++] = ends;
+	while (count > 0)
+		ends_close(&low[--count]);
+	if (err == 0)
+		*ret_ends = ends;
+	return err;
+}
+
 /* Only a full pipe or counter, which is readable, could refuse. */
 void egi_ctx_fd_raise(int fd_to_write)
 {
@@ -94,22 +119,14 @@ void egi_ctx_fd_raise(int fd_to_write)
 
 /*
  * In a forked child the parent's descriptors are the parent's events, and their numbers may have been given to something
- * else: they are neither written nor closed.
+ * else: they are neither written nor closed, but forgotten (egi_ctx_enter).
  */
-static bool fd_is_ours(const eg_ctx *ctx)
-{
-	return ctx->fd >= 0 && ctx->fd_fork_count == egi_thread_fork_count;
-}
-
 void egi_ctx_fd_close(eg_ctx *ctx)
 {
 	int saved = errno;
 
-	if (fd_is_ours(ctx)) {
-		close(ctx->fd);
-		if (ctx->fd_to_write != ctx->fd)
-			close(ctx->fd_to_write);
-	}
+	if (ctx->fd >= 0)
+		ends_close(&(struct ends){ctx->fd, ctx->fd_to_write});
 	ctx->fd = ctx->fd_to_write = -1;
 	errno = saved;
 }
@@ -118,13 +135,12 @@ void egi_ctx_fd_close(eg_ctx *ctx)
 static int fd_make(eg_ctx *ctx)
 {
 	struct ends ends = {-1, -1};
-	int err = ends_open(&ends);
+	int err = ends_open_above(&ends);
 
 	if (err)
 		return err;
 	ctx->fd = ends.read;
 	ctx->fd_to_write = ends.write;
-	ctx->fd_fork_count = egi_thread_fork_count;
 	if (egi_load_relaxed_u32(&ctx->err) != 0)
 		egi_ctx_fd_raise(ends.write);
 	return 0;
@@ -143,7 +159,8 @@ int eg_ctx_fd(eg_ctx *ctx)
 	if (!ctx)
 		ctx = &background;
 	egi_ctx_lock(ctx->lock);
-	if (!fd_is_ours(ctx))
+	egi_ctx_enter(ctx);
+	if (ctx->fd < 0)
 		result = fd_make(ctx);
 	if (result == 0)
 		result = ctx->fd;
@@ -154,5 +171,7 @@ int eg_ctx_fd(eg_ctx *ctx)
 
 void egi_ctx_stop(void)
 {
+	egi_ctx_caller_stop();
+	egi_ctx_enter(&background);
 	egi_ctx_fd_close(&background);
 }

@@ -122,9 +122,9 @@ static int take_options(const struct eg_group_options *options, struct eg_group_
 	return 0;
 }
 
-static void context_is_cancelled(void *state)
+static void context_is_cancelled(struct egi_ctx_watch *watch)
 {
-	egi_state_halt(state);
+	egi_state_halt(EGI_CONTAINER_OF(watch, struct eg_group_state, watch));
 }
 
 /* Makes the context for a round's tasks: the parent itself, or one derived from it. */
@@ -143,7 +143,7 @@ static void state_set_ctx(struct eg_group_state *state, eg_ctx *ctx)
 	bool watches = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 || state->backlog != 0;
 
 	state->ctx = ctx;
-	egi_ctx_call_add(watches ? ctx : NULL, &state->watch, context_is_cancelled, state);
+	egi_ctx_watch_add(watches ? ctx : NULL, &state->watch, context_is_cancelled);
 }
 
 static void state_drop_ctx(struct eg_group_state *state)
@@ -152,7 +152,7 @@ static void state_drop_ctx(struct eg_group_state *state)
 
 	if (!ctx)
 		return;
-	egi_ctx_call_remove(&state->watch);
+	egi_ctx_watch_remove(ctx, &state->watch);
 	/* Other waiters may be about to return: see round_end. */
 	egi_mutex_lock(&state->lock);
 	state->ctx = NULL;

@@ -69,6 +69,7 @@ static void fork_enters_child(void)
 	egi_recovery_mark_all();
 	egi_crew_start_child();
 	egi_signals_start_child();
+	egi_ctx_start_child();
 	egi_timer_start_child();
 	egi_fence_start();
 	egi_fault_start_child();

@@ -10,6 +10,9 @@
 #include "clock.h"
 #include "verify.h"
 
+#define BY_CLOCK_MAX \
+	(10 * EGI_MILLISECOND) /* the longest sleep without a look at a clock that may run ahead */
+
 /*
  * ThreadSanitizer keeps a signal back until the thread calls a function that it knows. A sleep with a timeout, however far,
  * returns when a signal arrives, instead of being restarted; and then such a function is called.
@@ -22,22 +25,46 @@
 #define take_signals() ((void)0)
 #endif
 
-/*
- * FUTEX_WAIT_BITSET because its timeout is absolute, on CLOCK_MONOTONIC. EINTR and a changed word are wake-ups like any
- * other.
- */
-bool egi_word_wait(uint32_t *word, uint32_t value, int64_t deadline_ns)
+/* FUTEX_WAIT_BITSET because its timeout is absolute, on CLOCK_MONOTONIC. EINTR and a changed word are wake-ups like any other. */
+static bool word_wait(uint32_t *word, uint32_t value, int64_t deadline_ns)
 {
 	struct timespec deadline = egi_clock_timespec(deadline_ns);
 	bool no_deadline = deadline_ns == EGI_FOREVER && SLEEPS_ARE_RESTARTED;
-	int saved = errno;
-	bool in_time = true;
 
 	if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, no_deadline ? NULL : &deadline, NULL,
-		    FUTEX_BITSET_MATCH_ANY) < 0) {
-		EGI_VERIFY(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "futex wait failed");
-		in_time = errno != ETIMEDOUT;
-	}
+		    FUTEX_BITSET_MATCH_ANY) == 0)
+		return true;
+	EGI_VERIFY(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "futex wait failed");
+	return errno != ETIMEDOUT;
+}
+
+/*
+ * The program's clock is not the kernel's: sleeps for as long as the clock says, or until it may have run ahead, by the
+ * kernel's; whether the time has come is the clock's to say.
+ */
+static EGI_COLD bool word_wait_by_clock(uint32_t *word, uint32_t value, int64_t deadline_ns)
+{
+	int64_t now = eg_clock_now_ns();
+	struct timespec left;
+
+	if (now >= deadline_ns)
+		return false;
+	left = egi_clock_timespec(deadline_ns < now + BY_CLOCK_MAX ? deadline_ns - now : BY_CLOCK_MAX);
+	if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &left, NULL, 0) == 0)
+		return true;
+	EGI_VERIFY(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "futex wait failed");
+	return errno != ETIMEDOUT || eg_clock_now_ns() < deadline_ns;
+}
+
+bool egi_word_wait(uint32_t *word, uint32_t value, int64_t deadline_ns)
+{
+	int saved = errno;
+	bool in_time;
+
+	if (EGI_LIKELY(deadline_ns == EGI_FOREVER || egi_clock_is_kernels()))
+		in_time = word_wait(word, value, deadline_ns);
+	else
+		in_time = word_wait_by_clock(word, value, deadline_ns);
 	take_signals();
 	errno = saved;
 	return in_time;
@@ -95,4 +122,12 @@ void egi_flag_raise(uint32_t *flag)
 {
 	egi_store_release_u32(flag, 1);
 	futex_wake(flag, 1);
+}
+
+void egi_sleep_for_good(void)
+{
+	uint32_t never = 0;
+
+	for (;;)
+		egi_word_wait(&never, 0, EGI_FOREVER);
 }

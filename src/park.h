@@ -54,4 +54,10 @@ void egi_word_wake_all(uint32_t *word);
 bool egi_flag_wait(uint32_t *flag, int64_t deadline_ns);
 void egi_flag_raise(uint32_t *flag);
 
+/*
+ * For a thread of the library's that wakes while the process ends: to end as well would run the program's destructors for
+ * threads, beside those of the process.
+ */
+void egi_sleep_for_good(void) __attribute__((noreturn));
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "ctx.h"
 #include "error.h"
+#include "verify.h"
 
 /*
  * Contexts that signals cancel.
@@ -18,7 +19,8 @@
  * not be had when the program has used up its own.
  *
  * The kernel puts the default action back as it calls the handler (SA_RESETHAND), so the second signal takes it even if
- * the program, or this library, is stuck.
+ * the program, or this library, is stuck. It calls it on the thread's alternate stack, if there is one: the program may
+ * run on stacks of its own that have no room for a handler. What the handler itself needs is a hundred bytes or two.
  *
  * The action in place is the program's to change at any time. It is looked at in the same call that changes it: what is
  * not ours, nor what the kernel left after ours was called, is somebody else's, and is put back.
@@ -33,12 +35,8 @@ static uint64_t bit_of(int signal)
 
 struct signalled_ctx {
 	eg_ctx ctx;
-	uint64_t wanted; /* a bit for each signal */
-	uint32_t fork_count;
-	bool held;                  /* the keeper is cancelling it, without a reference, */
-	bool orphaned;              /* and is to free it, because the last one is gone */
-	int arrived;                /* the signal that is about to cancel it */
-	struct signalled_ctx *next; /* of those that are about to be cancelled */
+	uint64_t wanted;  /* a bit for each signal */
+	uint32_t process; /* the fork count of the one that listens */
 	LIST_ENTRY(signalled_ctx) link;
 };
 
@@ -48,6 +46,8 @@ static struct {
 	LIST_HEAD(, signalled_ctx) listening;
 	unsigned users[SIGNALS_MAX + 1];
 	struct sigaction before[SIGNALS_MAX + 1]; /* of signals that have users */
+	sigset_t mask;                            /* of a thread that forks, before these were blocked */
+	bool masked;
 } signals = {
     .lock = EGI_MUTEX_INIT,
     .listening = LIST_HEAD_INITIALIZER(signals.listening),
@@ -74,7 +74,9 @@ static bool is_ours(const struct sigaction *action)
 /* Under lock. Return: 0, -EINVAL or -EBUSY. */
 static int signal_take(int signal)
 {
-	struct sigaction ours = {.sa_handler = handle, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)}, before;
+	struct sigaction ours = {.sa_handler = handle,
+				 .sa_flags = (int)(SA_RESTART | SA_RESETHAND | SA_ONSTACK)},
+			 before;
 
 	if (sigaction(signal, &ours, &before) < 0)
 		return -EINVAL;
@@ -133,24 +135,19 @@ static bool is_usable(int signal)
 	return signal >= 1 && signal <= SIGNALS_MAX;
 }
 
-/*
- * The program has given the context up: from here on the signals are as they were. A reference of the keeper's would
- * leave the program without knowing when that is.
- */
-static bool signalled_finish(eg_ctx *ctx)
+/* The program has given the context up: from here on the signals are as they were. */
+static void signalled_finish(eg_ctx *ctx)
 {
 	struct signalled_ctx *signalled = EGI_CONTAINER_OF(ctx, struct signalled_ctx, ctx);
-	bool held;
 
-	if (signalled->fork_count != egi_thread_fork_count)
-		return true;
+	if (signalled->process != egi_thread_fork_count)
+		return;
+	/* The keeper ends contexts under this lock, and has no reference, which would leave the program without knowing. */
 	egi_mutex_lock(&signals.lock);
 	LIST_REMOVE(signalled, link);
 	signals_give_up(signalled->wanted);
-	held = signalled->orphaned = signalled->held;
 	egi_mutex_unlock(&signals.lock);
 	egi_timer_release();
-	return !held;
 }
 
 /* Has a context that is complete listen. */
@@ -191,8 +188,7 @@ int eg_ctx_with_signals(eg_ctx *parent, const int *list, size_t count, eg_ctx **
 		return -ENOMEM;
 	signalled = EGI_CONTAINER_OF(ctx, struct signalled_ctx, ctx);
 	signalled->wanted = wanted;
-	signalled->fork_count = egi_thread_fork_count;
-	signalled->held = signalled->orphaned = false;
+	signalled->process = egi_thread_fork_count;
 	egi_ctx_join(ctx, 0);
 	err = signalled_listen(signalled);
 	if (err) {
@@ -219,52 +215,28 @@ static eg_error *signal_cause(int signal)
 	return egi_error_make_plain(EG_ERROR_RETURNED, EG_ESIGNAL(signal), NULL, NULL, text);
 }
 
-/* Cancels a context that is held, and lets it go. False in a forked child. */
-static bool signalled_cancel(struct signalled_ctx *signalled)
+/* Under lock. */
+static void signalled_cancel(struct signalled_ctx *signalled, int signal)
 {
-	uint32_t fork_count = egi_thread_fork_count;
-	eg_error *cause = signal_cause(signalled->arrived);
-	bool orphaned;
+	eg_error *cause = signal_cause(signal);
 
-	egi_ctx_end(&signalled->ctx, -ECANCELED, cause);
+	egi_ctx_end_kept(&signalled->ctx, -ECANCELED, cause);
 	eg_error_unref(cause);
-	if (fork_count != egi_thread_fork_count)
-		return false;
-	egi_mutex_lock(&signals.lock);
-	signalled->held = false;
-	orphaned = signalled->orphaned;
-	egi_mutex_unlock(&signals.lock);
-	if (orphaned)
-		egi_ctx_free(&signalled->ctx);
-	return true;
 }
 
 /* On the keeper: cancels whoever listens to what has arrived. */
 static void signals_see_to(void)
 {
-	struct signalled_ctx *signalled, *cancelled = NULL;
+	struct signalled_ctx *signalled;
 	uint64_t bits = egi_load_relaxed_u64(&arrived);
 
 	while (!egi_cas_u64(&arrived, &bits, 0))
 		;
 	egi_mutex_lock(&signals.lock);
 	LIST_FOREACH(signalled, &signals.listening, link)
-	{
-		if ((signalled->wanted & bits) == 0)
-			continue;
-		signalled->arrived = __builtin_ctzll(signalled->wanted & bits) + 1;
-		signalled->held = true;
-		signalled->next = cancelled;
-		cancelled = signalled;
-	}
+	if ((signalled->wanted & bits) != 0)
+		signalled_cancel(signalled, __builtin_ctzll(signalled->wanted & bits) + 1);
 	egi_mutex_unlock(&signals.lock);
-	while (cancelled) {
-		struct signalled_ctx *next = cancelled->next;
-
-		if (!signalled_cancel(cancelled))
-			return;
-		cancelled = next;
-	}
 }
 
 void egi_signals_start(void)
@@ -272,13 +244,29 @@ void egi_signals_start(void)
 	egi_timer_on_kick(signals_see_to);
 }
 
+/*
+ * Around fork the signals are blocked, or the child could take one by our handler before the former actions are back, and
+ * nobody would see to it.
+ */
 void egi_signals_lock(void)
 {
+	sigset_t used;
+
 	egi_mutex_lock(&signals.lock);
+	signals.masked = !LIST_EMPTY(&signals.listening);
+	if (!signals.masked)
+		return;
+	sigemptyset(&used);
+	for (int signal = 1; signal <= SIGNALS_MAX; signal++)
+		if (signals.users[signal] != 0)
+			sigaddset(&used, signal);
+	EGI_VERIFY(pthread_sigmask(SIG_BLOCK, &used, &signals.mask) == 0, "cannot block signals");
 }
 
 void egi_signals_unlock(void)
 {
+	if (signals.masked)
+		EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &signals.mask, NULL) == 0, "cannot restore signals");
 	egi_mutex_unlock(&signals.lock);
 }
 

@@ -6,7 +6,7 @@
  * Contexts that signals cancel, from the inside: what the library's life asks of them.
  */
 
-/* At load, and for the fork handlers. In a forked child the former actions are put back. */
+/* At the beginning, and for the fork handlers. In a forked child the former actions are put back. */
 void egi_signals_start(void);
 void egi_signals_lock(void);
 void egi_signals_unlock(void);

@@ -78,7 +78,8 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	state->backlog = options->backlog;
 	state->ctx = state->parent = NULL;
 	state->owns_ctx = false;
-	state->attention = state->halted = state->over = state->closed = 0;
+	state->attention = (options->flags & EG_GROUP_SKIP_UNSTARTED) != 0 ? EGI_ATTENTION_LOOK : 0;
+	state->halted = state->over = state->closed = 0;
 	egi_failures_init(&state->failures, options->collect);
 	egi_overflow_allow(&state->first_queue.overflow, 0);
 	state->first_queue.index_base = egi_queue_submitted(&state->first_queue);

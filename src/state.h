@@ -80,6 +80,7 @@ struct egi_slots {
 /* What `attention` asks of every worker before its next task. */
 #define EGI_ATTENTION_SKIP 1u   /* tasks not started are to be skipped */
 #define EGI_ATTENTION_SHRINK 2u /* more are running than the limit allows */
+#define EGI_ATTENTION_LOOK 4u   /* always, with EG_GROUP_SKIP_UNSTARTED: the context is to be asked */
 
 struct eg_group_state {
 	/* set at creation, or rarely */
@@ -93,7 +94,7 @@ struct eg_group_state {
 	eg_ctx *ctx;    /* what tasks get; waiters that hold the state read it under lock */
 	eg_ctx *parent; /* what a new one is derived from */
 	bool owns_ctx;  /* it is derived, and cancelled by the group */
-	struct egi_ctx_call watch;
+	struct egi_ctx_watch watch;
 	uint32_t attention; /* read before every task */
 	uint32_t halted;    /* cancelled, other than by a wait's end */
 	uint32_t over;      /* a wait has ended the group's context */

@@ -15,13 +15,17 @@ static struct {
 	struct egi_mutex lock;
 	struct egi_wheel wheel;
 	pthread_t thread;
-	bool running; /* there is a keeper */
-	bool sleeping;
+	bool running; /* there is a keeper, */
+	bool away;    /* but it is calling a function of the program */
 	bool stopping;
-	bool awaited;     /* its end is: the process ends, and it was asleep */
+	bool dismissed;   /* the keeper is to go; egi_timer_dismiss joins it */
 	int64_t wakes_at; /* the keeper turns the wheel then at the latest */
 	uint64_t uses;    /* raised by whoever arms or holds */
 	uint64_t holds;
+	unsigned firing; /* how many timers the keeper has taken out and is firing, */
+	struct egi_timer *fired[FIRE_AT_ONCE];
+	bool retiring;   /* and whether somebody waits until it has done so */
+	uint32_t rounds; /* raised then */
 	const struct egi_timer_owner *owner;
 	void (*on_kick)(void);
 	uint32_t kicked;
@@ -38,7 +42,7 @@ static void *keeper_main(void *arg);
 static int ensure(void)
 {
 	if (timers.running)
-		return 0;
+		return timers.away ? -EAGAIN : 0;
 	if (timers.stopping || egi_thread_create(&timers.thread, keeper_main, NULL) != 0)
 		return -EAGAIN;
 	timers.running = true;
@@ -68,11 +72,40 @@ void egi_timer_arm(struct egi_timer *timer, int64_t due_ns, int64_t now_ns)
 		egi_flag_raise(&timers.wake);
 }
 
-void egi_timer_disarm(struct egi_timer *timer)
+bool egi_timer_disarm(struct egi_timer *timer)
+{
+	bool armed;
+
+	egi_mutex_lock(&timers.lock);
+	armed = timer->armed;
+	if (armed)
+		egi_wheel_remove(&timers.wheel, timer);
+	egi_mutex_unlock(&timers.lock);
+	return armed;
+}
+
+/* Under lock. */
+static bool is_firing(const struct egi_timer *timer)
+{
+	for (unsigned i = 0; i < timers.firing; i++)
+		if (timers.fired[i] == timer)
+			return true;
+	return false;
+}
+
+void egi_timer_retire(struct egi_timer *timer)
 {
 	egi_mutex_lock(&timers.lock);
 	if (timer->armed)
 		egi_wheel_remove(&timers.wheel, timer);
+	while (is_firing(timer)) {
+		uint32_t round = timers.rounds;
+
+		timers.retiring = true;
+		egi_mutex_unlock(&timers.lock);
+		egi_word_wait(&timers.rounds, round, EGI_FOREVER);
+		egi_mutex_lock(&timers.lock);
+	}
 	egi_mutex_unlock(&timers.lock);
 }
 
@@ -107,6 +140,21 @@ void egi_timer_release(void)
 	egi_mutex_unlock(&timers.lock);
 }
 
+void egi_timer_leave(void)
+{
+	egi_mutex_lock(&timers.lock);
+	timers.away = true;
+	egi_store_relaxed_u32(&egi_timer_by_clock, 1);
+	egi_mutex_unlock(&timers.lock);
+}
+
+void egi_timer_return(void)
+{
+	egi_mutex_lock(&timers.lock);
+	timers.away = false;
+	egi_mutex_unlock(&timers.lock);
+}
+
 void egi_timer_on_kick(void (*kicked)(void))
 {
 	timers.on_kick = kicked;
@@ -115,52 +163,65 @@ void egi_timer_on_kick(void (*kicked)(void))
 void egi_timer_kick(void)
 {
 	egi_store_relaxed_u32(&timers.kicked, 1);
-	/* [K1] release, in raising: the kick before the flag; pairs with [K2]. */
+	egi_fence_full(); /* [K1]: the kick before the flag; pairs with [K2] */
 	egi_flag_raise(&timers.wake);
 }
 
-/* Under lock, which is given up meanwhile. False in a forked child, in which there is no keeper. */
-static bool keeper_fires(void)
+/* Under lock, which is given up meanwhile. */
+static void keeper_fires(void)
 {
-	uint32_t fork_count = egi_thread_fork_count;
-	struct egi_timer *claimed[FIRE_AT_ONCE], *timer;
-	int count = 0;
+	struct egi_timer *timer;
 
-	while (count < FIRE_AT_ONCE && (timer = egi_wheel_take(&timers.wheel)) != NULL)
-		if (timers.owner->claim(timer))
-			claimed[count++] = timer;
+	while (timers.firing < FIRE_AT_ONCE && (timer = egi_wheel_take(&timers.wheel)) != NULL)
+		timers.fired[timers.firing++] = timer;
 	egi_mutex_unlock(&timers.lock);
-	for (int i = 0; i < count && fork_count == egi_thread_fork_count; i++)
-		timers.owner->fire(claimed[i]);
-	if (fork_count != egi_thread_fork_count)
-		return false;
+	for (unsigned i = 0; i < timers.firing; i++)
+		timers.owner->fire(timers.fired[i]);
 	egi_mutex_lock(&timers.lock);
-	return true;
+	timers.firing = 0;
+	if (timers.retiring) {
+		timers.retiring = false;
+		egi_store_relaxed_u32(&timers.rounds, timers.rounds + 1);
+		egi_word_wake_all(&timers.rounds);
+	}
 }
 
 /* The same for a kick. */
-static bool keeper_is_kicked(void)
+static void keeper_is_kicked(void)
 {
-	uint32_t fork_count = egi_thread_fork_count;
-
 	egi_mutex_unlock(&timers.lock);
 	egi_store_relaxed_u32(&timers.kicked, 0);
 	egi_fence_full(); /* [K2]: the kick is taken note of before what it was for is looked at */
 	timers.on_kick();
+	egi_mutex_lock(&timers.lock);
+}
+
+/* The same for what its owner wants. False in a child that a function of the program forked: there is no keeper there. */
+static bool keeper_looks(int64_t *ret_again)
+{
+	uint32_t fork_count = egi_thread_fork_count;
+
+	egi_mutex_unlock(&timers.lock);
+	*ret_again = timers.owner->look();
 	if (fork_count != egi_thread_fork_count)
 		return false;
 	egi_mutex_lock(&timers.lock);
 	return true;
 }
 
-/* Under lock, which is given up meanwhile: sleeps until there may be something to do, or for as long as it may idle. */
-static void keeper_sleeps(void)
+/*
+ * Under lock, which is given up meanwhile: sleeps until there may be something to do, or for as long as it may idle, but
+ * not beyond a time.
+ */
+static void keeper_sleeps(int64_t until)
 {
 	int64_t next = egi_wheel_next_ns(&timers.wheel), latest = egi_clock_after(IDLE_MAX);
-	int64_t until = next < latest ? next : latest;
 
+	if (next < until)
+		until = next;
+	if (latest < until)
+		until = latest;
 	timers.wakes_at = until;
-	timers.sleeping = true;
 	egi_store_relaxed_u32(&timers.wake, 0);
 	/*
 	 * [K2] full: the flag is lowered before the last look for a kick; pairs with [K1]. Otherwise a kick is slept
@@ -177,38 +238,61 @@ static void keeper_sleeps(void)
 	if (egi_load_acquire_u32(&timers.kicked) == 0)
 		egi_flag_wait(&timers.wake, until);
 	egi_mutex_lock(&timers.lock);
-	timers.sleeping = false;
 }
 
-static void *keeper_main(void *arg)
+/* Under lock: does what there is to do at once. False when there is nothing. */
+static bool keeper_works(void)
 {
+	if (egi_load_acquire_u32(&timers.kicked) != 0)
+		keeper_is_kicked();
+	else if (egi_wheel_turn(&timers.wheel, eg_clock_now_ns()))
+		keeper_fires();
+	else
+		return false;
+	return true;
+}
+
+/* Under lock. False in a forked child, in which it is not held. */
+static bool keeper_keeps(void)
+{
+	int64_t look_at = EGI_FOREVER;
 	uint64_t uses = 0;
 	bool idle = false;
 
-	(void)arg;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	egi_thread_be_punctual();
-	egi_mutex_lock(&timers.lock);
-	while (!timers.stopping) {
-		if (egi_load_acquire_u32(&timers.kicked) != 0) {
-			if (!keeper_is_kicked())
-				return NULL;
+	while (!timers.dismissed) {
+		if (timers.stopping) {
+			egi_mutex_unlock(&timers.lock);
+			egi_sleep_for_good();
+		}
+		if (keeper_works()) {
+			look_at = 0;
 			continue;
 		}
-		if (egi_wheel_turn(&timers.wheel, eg_clock_now_ns())) {
-			if (!keeper_fires())
-				return NULL;
+		if (look_at != EGI_FOREVER && look_at <= eg_clock_now_ns()) {
+			if (!keeper_looks(&look_at))
+				return false;
 			continue;
 		}
 		/* Nothing was armed at the last look either, nor in between. */
 		if (idle && uses == timers.uses && eg_clock_now_ns() >= timers.wakes_at)
 			break;
-		idle = timers.wheel.armed == 0 && timers.holds == 0;
+		idle = timers.wheel.armed == 0 && timers.holds == 0 && look_at == EGI_FOREVER;
 		uses = timers.uses;
-		keeper_sleeps();
+		keeper_sleeps(look_at);
 	}
+	return true;
+}
+
+static void *keeper_main(void *arg)
+{
+	(void)arg;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	egi_thread_be_punctual();
+	egi_mutex_lock(&timers.lock);
+	if (!keeper_keeps())
+		return NULL;
 	timers.running = false;
-	if (!timers.awaited)
+	if (!timers.dismissed)
 		pthread_detach(pthread_self());
 	egi_mutex_unlock(&timers.lock);
 	return NULL;
@@ -216,18 +300,39 @@ static void *keeper_main(void *arg)
 
 void egi_timer_stop(void)
 {
+	egi_mutex_lock(&timers.lock);
+	timers.stopping = true;
+	egi_mutex_unlock(&timers.lock);
+}
+
+/* Under lock. */
+static bool is_needed(void)
+{
+	return timers.wheel.armed != 0 || timers.holds != 0;
+}
+
+void egi_timer_dismiss(void)
+{
+	pthread_t thread;
 	bool ends;
 
 	egi_mutex_lock(&timers.lock);
-	timers.stopping = true;
-	/* One that is calling somebody may be kept there for ever, or be the one that exits. */
-	ends = timers.running && timers.sleeping;
-	timers.awaited = ends;
+	ends = timers.running && !timers.away && !timers.dismissed && !is_needed();
+	if (ends) {
+		timers.dismissed = true;
+		thread = timers.thread;
+	}
 	egi_mutex_unlock(&timers.lock);
 	if (!ends)
 		return;
 	egi_flag_raise(&timers.wake);
-	pthread_join(timers.thread, NULL);
+	pthread_join(thread, NULL);
+	egi_mutex_lock(&timers.lock);
+	timers.dismissed = false;
+	/* Somebody may have relied on it meanwhile. */
+	if (is_needed() && ensure() != 0)
+		egi_store_relaxed_u32(&egi_timer_by_clock, 1);
+	egi_mutex_unlock(&timers.lock);
 }
 
 void egi_timer_lock(void)
@@ -242,9 +347,12 @@ void egi_timer_unlock(void)
 
 void egi_timer_start_child(void)
 {
-	timers.running = timers.sleeping = false;
+	bool has_deadlines = timers.wheel.armed != 0 || timers.firing != 0;
+
+	timers.running = timers.away = timers.dismissed = false;
 	timers.holds = 0;
+	timers.firing = 0;
 	egi_store_relaxed_u32(&timers.kicked, 0);
-	if (timers.wheel.armed != 0)
+	if (has_deadlines)
 		egi_store_relaxed_u32(&egi_timer_by_clock, 1);
 }

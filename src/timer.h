@@ -8,7 +8,8 @@
  * The keeper exists while a timer is armed or somebody holds it, and for some seconds afterwards; it sleeps until the
  * next deadline, and looks every few seconds whether it is still needed. Arming wakes it only for a deadline earlier
  * than that, disarming never does, so a context that is made and ended long before its deadline costs no system call.
- * Whoever needs a thread for something else, as signals do, holds the keeper and kicks it.
+ * Whoever needs a thread for something else, as signals do, holds the keeper and kicks it. The keeper calls no function of
+ * the program, so no deadline waits for one.
  *
  * Without a thread the timers stay armed and nobody serves them. `egi_timer_by_clock` says so to those who can read the
  * clock themselves, and goes on to say so when there is a thread again, because what they have said must not become
@@ -19,23 +20,26 @@
 #include "wheel.h"
 
 /*
- * What becomes of timers. `claim` is called under the lock and says whether to fire: what the timer belongs to may be on
- * its way to being freed, and stays until egi_timer_disarm has returned. `fire` is called with no lock held, by the keeper,
- * if it was claimed.
+ * What becomes of timers. `fire` is called with no lock held, by the keeper; what the timer belongs to stays until
+ * egi_timer_retire has returned. `look` is called in the same way after timers have fired or the keeper was kicked, and when
+ * it said: it returns when it wants to be called again, or EGI_FOREVER.
  */
 struct egi_timer_owner {
-	bool (*claim)(struct egi_timer *timer);
 	void (*fire)(struct egi_timer *timer);
+	int64_t (*look)(void);
 };
 
-/* At load: there is one owner of all timers. */
+/* Once in a process: there is one owner of all timers. */
 void egi_timer_start(const struct egi_timer_owner *owner);
 
 /* Arms a timer that is not armed, at a time after now and before EGI_FOREVER. */
 void egi_timer_arm(struct egi_timer *timer, int64_t due_ns, int64_t now_ns);
 
-/* Disarms a timer, armed or not; it is not going to be claimed. Takes the lock. */
-void egi_timer_disarm(struct egi_timer *timer);
+/* Disarms a timer. False if it was not armed: the keeper may be about to fire it. */
+bool egi_timer_disarm(struct egi_timer *timer);
+
+/* Disarms a timer for good: on return the keeper does not fire it, nor is it going to. Not while holding what `fire` takes. */
+void egi_timer_retire(struct egi_timer *timer);
 
 /* Sees to it that there is a thread. Return: 0 or -EAGAIN. */
 int egi_timer_ensure(void);
@@ -43,6 +47,13 @@ int egi_timer_ensure(void);
 /* Has the keeper stay until it is let go. Return: 0 or -EAGAIN. */
 int egi_timer_hold(void);
 void egi_timer_release(void);
+
+/*
+ * The keeper is going to call a function of the program, because no other thread could be had; and it is back. Meanwhile
+ * it is as if there were no keeper.
+ */
+void egi_timer_leave(void);
+void egi_timer_return(void);
 
 /* Has the keeper call `kicked`, soon, with no lock held. Async-signal-safe. */
 void egi_timer_on_kick(void (*kicked)(void));
@@ -59,19 +70,22 @@ static inline bool egi_timer_is_by_clock(void)
 /* The latest time for which timers may have fired, now. */
 static inline int64_t egi_timer_reached(int64_t now_ns)
 {
-	return now_ns >> EGI_WHEEL_TICK_BITS << EGI_WHEEL_TICK_BITS;
+	return egi_wheel_time(egi_wheel_tick_of(now_ns));
 }
 
 /* When a timer that is armed for this time fires at the earliest. */
 static inline int64_t egi_timer_fires_ns(int64_t due_ns)
 {
-	uint64_t tick = egi_wheel_tick(due_ns);
-
-	return tick > INT64_MAX >> EGI_WHEEL_TICK_BITS ? INT64_MAX : (int64_t)(tick << EGI_WHEEL_TICK_BITS);
+	return egi_wheel_time(egi_wheel_tick(due_ns));
 }
 
-/* At exit: ends the thread, unless it is calling somebody. Around fork. */
+/* At exit: nothing fires any more. */
 void egi_timer_stop(void);
+
+/* Ends the keeper if nothing needs it, and returns when it is gone. */
+void egi_timer_dismiss(void);
+
+/* Around fork. */
 void egi_timer_lock(void);
 void egi_timer_unlock(void);
 void egi_timer_start_child(void);

@@ -5,7 +5,7 @@
 #define MOVES_AT_ONCE 512
 
 _Static_assert(1 << DIGIT_BITS == EGI_WHEEL_SLOTS, "a digit is the number of a slot");
-_Static_assert(EGI_WHEEL_LEVELS *DIGIT_BITS > 63 - EGI_WHEEL_TICK_BITS, "every time has its place");
+_Static_assert(EGI_WHEEL_LEVELS *DIGIT_BITS >= 64 - EGI_WHEEL_TICK_BITS, "every time has its place");
 
 /* Lists a timer at the place that its tick has now. One whose tick is reached is due. */
 static void wheel_list(struct egi_wheel *wheel, struct egi_timer *timer)
@@ -26,8 +26,8 @@ static void wheel_list(struct egi_wheel *wheel, struct egi_timer *timer)
 void egi_wheel_add(struct egi_wheel *wheel, struct egi_timer *timer, int64_t due_ns, int64_t now_ns)
 {
 	/* An empty wheel turns by itself, or a long sleep would leave many levels to go down. */
-	if (wheel->armed == 0 && (uint64_t)now_ns >> EGI_WHEEL_TICK_BITS > wheel->tick)
-		wheel->tick = (uint64_t)now_ns >> EGI_WHEEL_TICK_BITS;
+	if (wheel->armed == 0 && egi_wheel_tick_of(now_ns) > wheel->tick)
+		wheel->tick = egi_wheel_tick_of(now_ns);
 	wheel->armed++;
 	timer->slot = 0;
 	timer->tick = egi_wheel_tick(due_ns);
@@ -73,7 +73,7 @@ static void list_move(struct egi_timers *from, struct egi_timers *to)
 
 bool egi_wheel_turn(struct egi_wheel *wheel, int64_t now_ns)
 {
-	uint64_t now = (uint64_t)now_ns >> EGI_WHEEL_TICK_BITS, tick;
+	uint64_t now = egi_wheel_tick_of(now_ns), tick;
 	struct egi_timer *timer;
 	unsigned slot;
 
@@ -111,8 +111,6 @@ int64_t egi_wheel_next_ns(const struct egi_wheel *wheel)
 	unsigned slot;
 
 	if (!LIST_EMPTY(&wheel->moving) || !LIST_EMPTY(&wheel->due))
-		return 0;
-	if (!wheel_next(wheel, &slot, &tick) || tick > INT64_MAX >> EGI_WHEEL_TICK_BITS)
-		return INT64_MAX;
-	return (int64_t)(tick << EGI_WHEEL_TICK_BITS);
+		return INT64_MIN;
+	return wheel_next(wheel, &slot, &tick) ? egi_wheel_time(tick) : INT64_MAX;
 }

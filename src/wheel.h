@@ -5,7 +5,8 @@
 /*
  * A hierarchical timing wheel: any number of deadlines, added and removed in constant time and without memory.
  *
- * Time is counted in ticks of 2^16 ns; a deadline is rounded up to the next tick, so nothing is ever early. A tick has
+ * Time is counted in ticks of 2^16 ns, from 2^62 ns before the clock's zero, since a clock that the program was given by
+ * somebody may be below that; a deadline is rounded up to the next tick, so nothing is ever early. A tick has
  * eight digits of six bits. A timer lies at the level of the highest digit in which its tick differs from the wheel's,
  * in the slot of that digit. The wheel's own digits only rise, so the slots of a level are reached in order, and what
  * comes next is the first filled slot of the lowest level that has one. When the wheel reaches a slot of a higher level,
@@ -40,13 +41,33 @@ struct egi_wheel {
 	struct egi_timers due;
 };
 
-/* The first tick that is not before the time. */
-static inline uint64_t egi_wheel_tick(int64_t time_ns)
+#define EGI_WHEEL_EPOCH (UINT64_C(1) << 62)
+
+/* The tick in which a time lies. Times before the first are in it. */
+static inline uint64_t egi_wheel_tick_of(int64_t time_ns)
 {
-	return ((uint64_t)time_ns + (UINT64_C(1) << EGI_WHEEL_TICK_BITS) - 1) >> EGI_WHEEL_TICK_BITS;
+	uint64_t since = (uint64_t)time_ns + EGI_WHEEL_EPOCH;
+
+	return since > INT64_MAX + EGI_WHEEL_EPOCH ? 0 : since >> EGI_WHEEL_TICK_BITS;
 }
 
-/* Arms a timer for a time that is neither negative nor INT64_MAX. */
+/* The first tick that does not begin before the time. */
+static inline uint64_t egi_wheel_tick(int64_t time_ns)
+{
+	uint64_t tick = egi_wheel_tick_of(time_ns);
+
+	return (time_ns & ((1 << EGI_WHEEL_TICK_BITS) - 1)) != 0 ? tick + 1 : tick;
+}
+
+/* When a tick begins; INT64_MAX if that is beyond the clock's range. */
+static inline int64_t egi_wheel_time(uint64_t tick)
+{
+	uint64_t since = tick << EGI_WHEEL_TICK_BITS;
+
+	return since > INT64_MAX + EGI_WHEEL_EPOCH ? INT64_MAX : (int64_t)(since - EGI_WHEEL_EPOCH);
+}
+
+/* Arms a timer for a time other than INT64_MAX. */
 void egi_wheel_add(struct egi_wheel *wheel, struct egi_timer *timer, int64_t due_ns, int64_t now_ns);
 
 /* Disarms a timer that is armed. */
@@ -61,7 +82,7 @@ bool egi_wheel_turn(struct egi_wheel *wheel, int64_t now_ns);
 /* Takes a timer that is due out of the wheel, disarmed. NULL if there is none. */
 struct egi_timer *egi_wheel_take(struct egi_wheel *wheel);
 
-/* When to turn the wheel next; INT64_MAX if nothing is armed. */
+/* When to turn the wheel next; INT64_MIN: at once; INT64_MAX if nothing is armed. */
 int64_t egi_wheel_next_ns(const struct egi_wheel *wheel);
 
 #endif

@@ -113,6 +113,28 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 	worker_count(worker, skipped);
 }
 
+/*
+ * Whether what has not started is to be skipped. Somebody may have said so; or the context is over and that has not been
+ * said yet. A task that it woke has seen the end, and so does the look that follows, on whatever thread that is:
+ *
+ *   ending thread                   worker
+ *   the context is over
+ *   wakes the task                  the task returns
+ *                                   nobody has said so: starts the next
+ *   says so
+ */
+static bool worker_skips(struct egi_worker *worker)
+{
+	struct eg_group_state *state = worker->state;
+
+	if (egi_find_is_asked(worker, EGI_ATTENTION_SKIP))
+		return true;
+	if (!egi_find_is_asked(worker, EGI_ATTENTION_LOOK) || eg_ctx_err(state->ctx) == 0)
+		return false;
+	egi_state_halt(state);
+	return egi_find_is_asked(worker, EGI_ATTENTION_SKIP);
+}
+
 /* Whether more are running than the limit allows, as somebody has asked the workers to see to. */
 static bool worker_is_one_too_many(struct eg_group_state *state)
 {
@@ -172,7 +194,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 				egi_claim_put_back(&worker->claim);
 				return EGI_WORKER_YIELDED;
 			}
-			if (egi_find_is_asked(worker, EGI_ATTENTION_SKIP)) {
+			if (worker_skips(worker)) {
 				worker_skip(worker, task);
 				continue;
 			}

@@ -13,7 +13,8 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic clock debuginfo fpenv quota task unwind_reader verify wheel
+atomic debuginfo fpenv quota task unwind_reader verify wheel
+clock
 elf_file fault_machine fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
@@ -32,7 +33,7 @@ fault_handler
 fault
 claim crew
 announce
-ctx_call ctx_derive ctx_wait signals state
+ctx_call ctx_caller ctx_derive ctx_wait signals state
 bias find slots
 worker
 customer submit wait

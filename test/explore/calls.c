@@ -180,6 +180,11 @@ WRAP(int, clock_gettime, clockid_t clock, struct timespec *ret_time)
 	return 0;
 }
 
+WRAP(bool, egi_clock_is_kernels, void)
+{
+	return true;
+}
+
 WRAP(int, egi_thread_cpus, void)
 {
 	return explore_cpus();

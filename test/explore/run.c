@@ -8,6 +8,8 @@
 static const struct explore_scenario *scenario_now KEPT;
 
 void egi_crew_start(void);
+void egi_ctx_caller_dismiss(void);
+void egi_timer_dismiss(void);
 
 /* What the program does when it ends: the library's destructor is there. */
 extern void (*const fini_begin[])(void) __asm__("__fini_array_start");
@@ -30,6 +32,8 @@ static void *scenario_main(void *arg)
 	 * is given back.
 	 */
 	explore_settle();
+	egi_timer_dismiss();
+	egi_ctx_caller_dismiss();
 	calls_end_thread();
 	library_end();
 	machine.is_over = true;

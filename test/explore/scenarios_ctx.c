@@ -133,6 +133,40 @@ void end_against_wait(void)
 	eg_ctx_unref(root);
 }
 
+static int await_end(eg_ctx *ctx, void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) == 0);
+	return 0;
+}
+
+static int start_late(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	explore_fail("a task starts after the end");
+}
+
+/* A task is woken by the end of its group's context and returns: none starts behind it. */
+void end_against_next_task(void)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	pthread_t other;
+
+	options.limit = 1;
+	options.flags = EG_GROUP_SKIP_UNSTARTED;
+	root = derive(NULL);
+	EXPLORE_REQUIRE(eg_group_init(&group, root, &options) == 0);
+	EXPLORE_REQUIRE((eg_group_go)(&group, await_end, NULL) == 0);
+	EXPLORE_REQUIRE((eg_group_go)(&group, start_late, NULL) == 0);
+	explore_begin();
+	other = thread_start(cancel_root, NULL);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == -125);
+	eg_group_destroy(&group);
+	thread_join(other);
+	eg_ctx_unref(root);
+}
+
 /* A deadline that comes while the context is cancelled and dropped: one of them ends it, and it is gone once. */
 void deadline_against_release(void)
 {
@@ -168,6 +202,90 @@ static void raise_flag(void *arg)
 {
 	(void)arg;
 	explore_raise(&flag);
+}
+
+static eg_ctx *grace;
+
+static void await_deadline(void *arg)
+{
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &grace) == 0);
+	EXPLORE_REQUIRE(eg_ctx_wait_until(grace, EG_CTX_NO_DEADLINE) == 0);
+	eg_ctx_unref(grace);
+	raise_flag(arg);
+}
+
+static eg_ctx *with_call(void (*fn)(void *arg), eg_ctx *parent, int64_t timeout_ns, eg_ctx_callback *callback)
+{
+	eg_ctx *timed;
+
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(parent, timeout_ns, &timed) == 0);
+	EXPLORE_REQUIRE(eg_ctx_on_cancel(timed, fn, NULL, callback) == 0);
+	return timed;
+}
+
+/* A function called at a deadline waits for another deadline. */
+void function_waits_for_deadline(void)
+{
+	eg_ctx_callback callback;
+	eg_ctx *timed;
+
+	flag = false;
+	timed = with_call(await_deadline, NULL, 100000, &callback);
+	explore_begin();
+	explore_await(&flag);
+	EXPLORE_REQUIRE(eg_ctx_off_cancel(&callback) != 0);
+	eg_ctx_unref(timed);
+}
+
+static void await_flag(void *arg)
+{
+	(void)arg;
+	explore_await(&flag);
+}
+
+/* A function called at a deadline waits for one that is called at another. */
+void function_waits_for_function(void)
+{
+	eg_ctx_callback callbacks[2];
+	eg_ctx *first, *second;
+
+	flag = false;
+	first = with_call(await_flag, NULL, 100000, &callbacks[0]);
+	second = with_call(raise_flag, NULL, 200000, &callbacks[1]);
+	explore_begin();
+	explore_await(&flag);
+	/* The second may have come before the first. */
+	(void)eg_ctx_off_cancel(&callbacks[0]);
+	EXPLORE_REQUIRE(eg_ctx_off_cancel(&callbacks[1]) != 0);
+	eg_ctx_unref(first);
+	eg_ctx_unref(second);
+}
+
+static void count_call(void *arg)
+{
+	(void)arg;
+	if (++called == 2)
+		explore_raise(&flag);
+}
+
+/* The keeper queues a call as the thread that makes them has made the last. */
+void calls_against_caller(void)
+{
+	eg_ctx_callback callbacks[2];
+	eg_ctx *first, *second;
+
+	called = 0;
+	flag = false;
+	root = derive(NULL);
+	first = with_call(count_call, root, 100000, &callbacks[0]);
+	second = with_call(count_call, root, 200000, &callbacks[1]);
+	explore_begin();
+	explore_await(&flag);
+	for (int i = 0; i < 2; i++)
+		EXPLORE_REQUIRE(eg_ctx_off_cancel(&callbacks[i]) != 0);
+	eg_ctx_unref(first);
+	eg_ctx_unref(second);
+	eg_ctx_unref(root);
 }
 
 /* The keeper has been idle for long and goes, and a deadline is set: somebody sees to it. */
