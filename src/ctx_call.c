@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "ctx.h"
+#include "exception.h"
 #include "park.h"
 #include "verify.h"
 
@@ -35,6 +36,7 @@ static void call_make(struct egi_ctx_call *call, const bool *gone)
 	uint32_t state = CALL_RUNNING, fork_count = egi_thread_fork_count;
 
 	egi_thread_self.no_panic = egi_thread_self.recovery;
+	EGI_EXCEPTIONS_END_HERE();
 	call->fn(call->arg);
 	egi_thread_self.no_panic = outer;
 	/* In a child that the function forked, it could not say so: the thread is another there. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "exception.h"
 #include "frames_text.h"
 
 #define TEXT_MAX 65535
@@ -34,6 +35,8 @@ static void sink_write(void *arg, const char *text, size_t size)
 {
 	struct sink *sink = arg;
 
+	/* The stream may be one of the program's own, by fopencookie. */
+	EGI_EXCEPTIONS_END_HERE();
 	if (sink->stream) {
 		if (fwrite(text, 1, size, sink->stream) != size)
 			sink->failed = true;
