@@ -21,7 +21,10 @@ struct eg_error {
 	struct egi_error_origin origin;
 	eg_error *cause;
 	eg_error *joined;
-	struct egi_backtrace *trace;
+	union {
+		struct egi_backtrace *trace;
+		eg_error *next_dead; /* once nobody refers to it: the next one to be freed */
+	};
 	const char *message; /* `text`, or a constant */
 	char text[];
 };
@@ -67,7 +70,13 @@ static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, 
 		egi_backtrace_free(trace);
 		return egi_error_bare(kind, code);
 	}
-	*error = (eg_error){1, code, kind, 0, EGI_ERROR_NO_ORIGIN, cause, NULL, trace, error->text};
+	*error = (eg_error){.refs = 1,
+			    .code = code,
+			    .kind = kind,
+			    .origin = EGI_ERROR_NO_ORIGIN,
+			    .cause = cause,
+			    .trace = trace,
+			    .message = error->text};
 	return error;
 }
 
@@ -189,40 +198,36 @@ eg_error *eg_error_ref(eg_error *error)
 	return error;
 }
 
-/* Gives back one reference; true when it was the last, with the error's parts taken out of it. */
-static bool error_drop(eg_error *error, eg_error **ret_cause, eg_error **ret_joined)
+/*
+ * Gives back one reference. An error of which it was the last is put on the list of those to be freed: not at once,
+ * because what it leads to may be as deep and as wide as memory allows, and the stack is not.
+ */
+static void error_drop(eg_error *error, eg_error **dead)
 {
 	uint32_t refs;
 
 	if (!error || error_is_bare(error))
-		return false;
+		return;
 	refs = egi_add_u32(&error->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_error_unref of an error that is gone");
 	if (refs != 1)
-		return false;
-	*ret_cause = error->cause;
-	*ret_joined = error->joined;
+		return;
 	egi_backtrace_free(error->trace);
-	free(error);
-	return true;
+	error->next_dead = *dead;
+	*dead = error;
 }
 
 void eg_error_unref(eg_error *error)
 {
-	eg_error *cause, *joined;
+	eg_error *dead = NULL;
 
-	/* Chains of causes are walked: a chain of any length must not need a stack of that depth. */
-	while (error_drop(error, &cause, &joined)) {
-		while (joined) {
-			eg_error *inner_cause = NULL, *next = NULL;
-
-			if (!error_drop(joined, &inner_cause, &next))
-				break;
-			/* A joined panic's cause is one that eg_panic_with was given. */
-			eg_error_unref(inner_cause);
-			joined = next;
-		}
-		error = cause;
+	error_drop(error, &dead);
+	while (dead) {
+		error = dead;
+		dead = error->next_dead;
+		error_drop(error->cause, &dead);
+		error_drop(error->joined, &dead);
+		free(error);
 	}
 }
 
