@@ -199,6 +199,20 @@ tables_may_be_missing() {
     esac
 }
 
+# In a mount namespace of its own, as in a chroot that lacks it.
+proc_may_be_missing() {
+    need unshare
+    has_libdw || skip 'no libdw'
+    build program "$cc" -g -O1
+    cat >within <<'END'
+umount -l /proc || exit 77
+"$@"
+END
+    unshare -m sh within true 2>unshared || skip "no mount namespaces: $(cat unshared)"
+    unshare -m sh within "$work/program" >out 2>err
+    with_lines out
+}
+
 static_names_functions() {
     build program "$cc" -g -O1 "$@" || skip "no static libraries"
     ./program >out 2>err
@@ -408,6 +422,7 @@ check 'a static program without unwind tables runs, and says where the task was 
 check 'so does one that is not at any place' tables_may_be_missing -static -Wl,--no-eh-frame-hdr
 check 'so does one that only has this library in it' tables_may_be_missing -static-libgcc -Wl,--no-eh-frame-hdr
 check 'so does one with the shared library' tables_may_be_missing -Wl,--no-eh-frame-hdr
+check 'without /proc lines are named' proc_may_be_missing
 check 'without libdw functions are named, static ones too' without_libdw_functions_are_named
 check 'a stripped program shows module, offset and build id' stripped_shows_places
 check 'its text resolves elsewhere with eu-addr2line' stripped_resolves eu-addr2line
