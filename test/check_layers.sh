@@ -13,7 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic clock debuginfo exception fpenv quota task unwind_reader verify wheel
+atomic clock debuginfo exception fpenv quota task text unwind_reader verify wheel
 elf_file fault_machine fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
