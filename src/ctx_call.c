@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "ctx.h"
+#include "exception.h"
 #include "park.h"
 #include "verify.h"
 
@@ -39,6 +40,7 @@ bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 	struct egi_ctx_call *call = calling->call;
 
 	egi_thread_self.no_panic = egi_thread_self.recovery;
+	EGI_EXCEPTIONS_END_HERE();
 	call->fn(call->arg);
 	egi_thread_self.no_panic = outer;
 	/* In a child it could not say that it has removed itself: the thread is another there. */

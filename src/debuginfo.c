@@ -22,7 +22,9 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define LIBDW_NAME "libdw.so.1"
 
@@ -36,6 +38,7 @@
 /* What a look-up may need besides; it is rarely a tenth of this. */
 #define RESERVE_BYTES (8u << 20)
 #define STACK_BYTES (768u << 10)
+#define MAIN_STACK_BYTES ((size_t)8 << 20)
 
 /* Bounds for debug information that is broken: real programs stay far below them. */
 #define FUNCTIONS_MAX 64
@@ -144,19 +147,33 @@ static bool memory_is_available(uint64_t size)
 	return true;
 }
 
-/* Whether the thread's stack has room: libdw reads the first 4,096 lines of a line table onto it. */
-static bool stack_is_available(void)
+/*
+ * How low the calling thread's stack goes. That of the main thread glibc reads in /proc; where it cannot, the kernel has put
+ * the program's name above it, and there is as much as may be used, of which the kernel keeps 128 MiB free on any machine.
+ */
+static uintptr_t stack_low(void)
 {
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), top = getauxval(AT_EXECFN);
 	pthread_attr_t attributes;
+	struct rlimit limit;
 	void *low = NULL;
 	size_t size = 0;
 
-	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-		return false;
-	pthread_attr_getstack(&attributes, &low, &size);
-	pthread_attr_destroy(&attributes);
-	return here >= (uintptr_t)low && here - (uintptr_t)low < size && here - (uintptr_t)low >= STACK_BYTES;
+	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+		pthread_attr_getstack(&attributes, &low, &size);
+		pthread_attr_destroy(&attributes);
+		return here - (uintptr_t)low < size ? (uintptr_t)low : here;
+	}
+	if (getrlimit(RLIMIT_STACK, &limit) != 0)
+		return here;
+	size = limit.rlim_cur < MAIN_STACK_BYTES ? limit.rlim_cur : MAIN_STACK_BYTES;
+	return top - here < size ? top - size : here;
+}
+
+/* Whether the thread's stack has room: libdw reads the first 4,096 lines of a line table onto it. */
+static bool stack_is_available(void)
+{
+	return (uintptr_t)__builtin_frame_address(0) - stack_low() >= STACK_BYTES;
 }
 
 struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)

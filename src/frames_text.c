@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 #define BUILD_ID_DIGITS 8
 #define FUNCTION_MAX 1000
 #define FILE_MAX 480
@@ -19,65 +21,32 @@
 #define ELIDED_MAX 48 /* the line for frames left out */
 #define LIMIT_LEAST (4 * ELIDED_MAX + 4)
 
-/* Names come from files: what is not text in them must not reach a terminal. */
-static size_t line_finish(char *line, int length)
+/* A name as it may be shown, cut to fit, in `max` bytes and a NUL. */
+static const char *name_show(const char *name, char *ret_shown, size_t max)
 {
-	size_t end = length < 0 ? 0 : (size_t)length;
+	size_t taken;
 
-	for (size_t i = 0; i < end; i++) {
-		unsigned char c = (unsigned char)line[i];
-
-		if ((c < 0x20 && !(c == '\t' && i == 0)) || c == 0x7f)
-			line[i] = '?';
-	}
-	line[end] = '\n';
-	return end + 1;
-}
-
-/* The longest beginning of a name that is no longer than `max` and ends where a character of UTF-8 does. */
-static int name_fit(const char *name, size_t max)
-{
-	size_t size = strnlen(name, max + 1);
-
-	if (size > max)
-		for (size = max; size > max - 4 && ((unsigned char)name[size] & 0xc0) == 0x80;)
-			size--;
-	return (int)size;
-}
-
-/* The end of a path says more than its beginning. */
-static const char *path_fit(const char *path, size_t max)
-{
-	size_t size = strlen(path);
-
-	if (size > max)
-		for (path += size - max; ((unsigned char)*path & 0xc0) == 0x80;)
-			path++;
-	return path;
+	ret_shown[egi_text_show(name, strlen(name), false, ret_shown, max, &taken)] = '\0';
+	return ret_shown;
 }
 
 /* The bounds of the parts add up to less than the text's, so nothing is cut here. */
 static size_t frame_format(const struct eg_frame *frame, char *ret_text)
 {
-	char place[MODULE_MAX + 128] = "??";
+	char place[MODULE_MAX + 128] = "??", module[MODULE_MAX + 1], shown[FUNCTION_MAX + 1];
 	const char *slash;
-	size_t length;
-	char *line;
+	char *line = ret_text;
 
 	if (frame->function != NULL)
-		length =
-		    line_finish(ret_text, sprintf(ret_text, "%.*s(...)",
-						  name_fit(frame->function, FUNCTION_MAX), frame->function));
+		line += sprintf(line, "%s(...)\n", name_show(frame->function, shown, FUNCTION_MAX));
 	else
-		length = line_finish(ret_text, sprintf(ret_text, "??"));
+		line += sprintf(line, "??\n");
 
-	line = ret_text + length;
 	if (frame->module != NULL) {
 		slash = strrchr(frame->module, '/');
 		slash = slash != NULL ? slash + 1 : frame->module;
-		snprintf(place, sizeof(place), "%.*s+0x%" PRIx64 "%s%s%.*s%s",
-			 name_fit(slash[0] != '\0' ? slash : "??", MODULE_MAX),
-			 slash[0] != '\0' ? slash : "??", frame->offset,
+		snprintf(place, sizeof(place), "%s+0x%" PRIx64 "%s%s%.*s%s",
+			 name_show(slash[0] != '\0' ? slash : "??", module, MODULE_MAX), frame->offset,
 			 frame->build_id[0] == '\0' ? ""
 			 : frame->file != NULL      ? ", "
 						    : " (",
@@ -85,18 +54,23 @@ static size_t frame_format(const struct eg_frame *frame, char *ret_text)
 			 frame->build_id[0] != '\0' && frame->file == NULL ? ")" : "");
 	}
 	if (frame->file == NULL)
-		return length + line_finish(line, sprintf(line, "\t%s", place));
-	return length + line_finish(line, sprintf(line, "\t%s:%" PRIu32 " (%s)",
-						  path_fit(frame->file, FILE_MAX), frame->line, place));
+		line += sprintf(line, "\t%s\n", place);
+	else
+		/* The end of a path says more than its beginning. */
+		line += sprintf(line, "\t%s:%" PRIu32 " (%s)\n",
+				name_show(egi_text_tail(frame->file, FILE_MAX), shown, FILE_MAX), frame->line,
+				place);
+	return (size_t)(line - ret_text);
 }
 
 static void elided_format(uint64_t count, egi_text_fn *fn, void *arg)
 {
 	char line[ELIDED_MAX];
 
-	fn(arg, line,
-	   line_finish(line, snprintf(line, sizeof(line) - 1, "...%" PRIu64 " frame%s elided...", count,
-				      count == 1 ? "" : "s")));
+	int length =
+	    snprintf(line, sizeof(line), "...%" PRIu64 " frame%s elided...\n", count, count == 1 ? "" : "s");
+
+	fn(arg, line, (size_t)length);
 }
 
 static size_t frame_measure(struct egi_frames frames, size_t index)

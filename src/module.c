@@ -46,9 +46,13 @@ static void program_read(void)
 	program_segment_count = program_segments != NULL ? getauxval(AT_PHNUM) : 0;
 	for (size_t i = 0; i < program_segment_count; i++)
 		program_is_dynamic |= program_segments[i].p_type == PT_INTERP;
-	/* Started through the loader (ld.so PROGRAM), the process is the loader's; it says what it has loaded. */
+	/*
+	 * What exec was given serves where there is no /proc; it may be another file by now, but the build id tells. Started
+	 * through the loader (ld.so PROGRAM), the process is the loader's; it says what it has loaded.
+	 */
 	name = (const char *)getauxval(AT_EXECFN);
-	if (program_is_dynamic && getauxval(AT_BASE) == 0 && name != NULL && realpath(name, path) != NULL)
+	if ((length <= 0 || (program_is_dynamic && getauxval(AT_BASE) == 0)) && name != NULL &&
+	    realpath(name, path) != NULL)
 		strcpy(program_path, path);
 }
 

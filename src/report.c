@@ -5,7 +5,8 @@
  * What is printed is a list: the error, what caused it, and what its deferred calls added, each followed by
  * its own causes. All of it together is at most TEXT_MAX bytes. An error takes what it needs of what is left,
  * but leaves a part for those that come after it; a message that is too long is cut, and a backtrace loses
- * frames of its middle.
+ * frames of its middle. What could do something to a terminal is shown, not sent (text.h); a message may have
+ * more lines than one.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +14,9 @@
 #include <string.h>
 
 #include "error.h"
+#include "exception.h"
 #include "frames_text.h"
+#include "text.h"
 
 #define TEXT_MAX 65535
 #define ERRORS_MAX 64    /* shown; the rest is a line that says so */
@@ -34,6 +37,8 @@ static void sink_write(void *arg, const char *text, size_t size)
 {
 	struct sink *sink = arg;
 
+	/* The stream may be one of the program's own, by fopencookie. */
+	EGI_EXCEPTIONS_END_HERE();
 	if (sink->stream) {
 		if (fwrite(text, 1, size, sink->stream) != size)
 			sink->failed = true;
@@ -50,20 +55,25 @@ static void sink_text(struct sink *sink, const char *text)
 	sink_write(sink, text, strlen(text));
 }
 
-/* Text of at most `max` bytes; "..." at its end where more was there. */
-static void sink_text_within(struct sink *sink, const char *text, size_t max)
+/* Text from elsewhere, in at most `max` bytes as it is shown; "..." at its end where more was there. */
+static void sink_shown(struct sink *sink, const char *text, bool has_lines, size_t max)
 {
-	size_t size = strnlen(text, max + 1);
+	size_t size = strlen(text), left = max - 3, length, taken;
+	char piece[LINE_SIZE];
 
-	if (size <= max) {
-		sink_write(sink, text, size);
-		return;
-	}
-	/* Not in the middle of a character of UTF-8. */
-	for (size = max - 3; size > max - 7 && ((unsigned char)text[size] & 0xc0) == 0x80;)
-		size--;
-	sink_write(sink, text, size);
-	sink_text(sink, "...");
+	do {
+		length = egi_text_show(text, size, has_lines, piece,
+				       left < sizeof(piece) ? left : sizeof(piece), &taken);
+		sink_write(sink, piece, length);
+		left -= length;
+		text += taken;
+		size -= taken;
+	} while (taken > 0);
+	length = egi_text_show(text, size, has_lines, piece, left + 3, &taken);
+	if (taken == size)
+		sink_write(sink, piece, length);
+	else
+		sink_text(sink, "...");
 }
 
 static void __attribute__((format(printf, 2, 3))) sink_line(struct sink *sink, const char *format, ...)
@@ -155,7 +165,7 @@ static void report_message(struct sink *sink, const struct item *item, size_t ma
 {
 	sink_text(sink, item->lead);
 	sink_text(sink, kind_prefix(item->error));
-	sink_text_within(sink, eg_error_message(item->error), max);
+	sink_shown(sink, eg_error_message(item->error), true, max);
 	if (eg_error_kind(item->error) == EG_ERROR_RETURNED)
 		sink_line(sink, " (%d)", eg_error_code(item->error));
 	sink_text(sink, item->again ? ", shown above\n" : "\n");
@@ -178,9 +188,9 @@ static void report_site(struct sink *sink, const struct eg_site *site)
 	if (!site)
 		return;
 	sink_text(sink, "created by ");
-	sink_text_within(sink, site->function, SITE_NAME_MAX);
+	sink_shown(sink, site->function, false, SITE_NAME_MAX);
 	sink_text(sink, "\n\t");
-	sink_text_within(sink, site->file, SITE_NAME_MAX);
+	sink_shown(sink, site->file, false, SITE_NAME_MAX);
 	sink_line(sink, ":%" PRIu32 "\n", site->line);
 }
 

@@ -13,7 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic debuginfo fpenv quota task unwind_reader verify wheel
+atomic debuginfo exception fpenv quota task text unwind_reader verify wheel
 clock
 elf_file fault_machine fence gate notice park thread unwind_program
 unwind_table

@@ -373,6 +373,104 @@ static void errors_may_be_read_while_tasks_fail(void **state)
 	eg_group_destroy(&group);
 }
 
+/*
+ * Errors of any shape are given back on any stack
+ */
+
+static eg_error *grown; /* all that there is so far */
+
+static void call_panic_with_it(void *arg)
+{
+	(void)arg;
+	eg_panic_with(grown);
+}
+
+/* Its error is joined by one that has all before it as its cause. */
+static int task_join(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	CHECK(eg_defer(call_panic_with_it, NULL) == 0);
+	eg_panic("joined later");
+}
+
+/* The same, and its own cause is as deep. */
+static int task_join_both(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	CHECK(eg_defer(call_panic_with_it, NULL) == 0);
+	eg_panic_with(eg_error_ref(grown));
+}
+
+static void grow_by_cause(void)
+{
+	eg_error *error = eg_error_create_from(grown, -EIO, "an error");
+
+	eg_error_unref(grown);
+	grown = error;
+}
+
+static void grow_by_task(eg_task_fn *fn)
+{
+	eg_group group = EG_GROUP_INIT;
+
+	eg_group_go(&group, fn, NULL);
+	(void)!eg_group_wait(&group);
+	grown = eg_error_ref(eg_group_error(&group));
+	eg_group_destroy(&group);
+}
+
+static void *give_back(void *arg)
+{
+	eg_error_unref(arg);
+	return NULL;
+}
+
+static void give_back_on_a_small_stack(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	char text[256];
+
+	/* To be printed needs no such stack either. */
+	assert_in_range(eg_error_format(grown, text, sizeof(text)), 256, 65535);
+	assert_int_equal(pthread_attr_init(&attr), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, 64 * 1024), 0);
+	assert_int_equal(pthread_create(&thread, &attr, give_back, grown), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pthread_attr_destroy(&attr);
+	grown = NULL;
+}
+
+static void errors_of_any_shape_are_given_back_on_a_small_stack(void **state)
+{
+	long depth = scaled(4000);
+	size_t before;
+
+	(void)state;
+	grown = NULL;
+	grow_by_task(task_join);
+	eg_error_unref(grown);
+	grown = NULL;
+	before = heap_in_use();
+	for (long i = 0; i < depth; i++)
+		grow_by_cause();
+	give_back_on_a_small_stack();
+	for (long i = 0; i < depth; i++)
+		grow_by_task(task_join);
+	give_back_on_a_small_stack();
+	for (long i = 0; i < depth; i++)
+		grow_by_task(task_join_both);
+	give_back_on_a_small_stack();
+	for (long i = 0; i < depth; i++) {
+		grow_by_task(i % 2 == 0 ? task_join : task_join_both);
+		grow_by_cause();
+	}
+	give_back_on_a_small_stack();
+	assert_true(heap_in_use() < before + (1 << 20));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -385,6 +483,7 @@ int main(void)
 	    TEST(one_error_is_kept_by_default_and_all_are_counted),
 	    TEST(an_error_with_a_reference_outlives_its_group),
 	    TEST(errors_may_be_read_while_tasks_fail),
+	    TEST(errors_of_any_shape_are_given_back_on_a_small_stack),
 	    TEST(index_and_site_are_right_far_into_the_overflow),
 	    TEST(index_goes_on_counting_after_wait),
 	    TEST(go_without_a_site_leaves_none_in_the_error),

@@ -288,6 +288,76 @@ static void print_writes_what_format_writes(void **state)
 	eg_error_unref(error);
 }
 
+/* Words, names and places from elsewhere, as a terminal would get them. */
+static const char hostile[] = "a\033[2Jb\xc2\x9b"
+			      "1mc\x9b"
+			      "d\r\x7f\xe2\x80\xae"
+			      "e\a";
+static const char hostile_shown[] = "a\\033[2Jb\\302\\2331mc\\233d\\015\\177\\342\\200\\256e\\007";
+
+static int task_fail_hostile(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	return eg_fail(-EIO, "%s\nsecond line", hostile);
+}
+
+static int task_panic_hostile(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	eg_panic("%s", hostile);
+}
+
+static void nothing_that_a_terminal_acts_on_is_printed(void **state)
+{
+	static char function[sizeof(hostile) + 2], file[sizeof(hostile) + 2];
+	static struct eg_site site = {file, function, 7, 0};
+	eg_task_fn *const tasks[] = {task_fail_hostile, task_panic_hostile};
+
+	(void)state;
+	snprintf(function, sizeof(function), "%s\n", hostile);
+	snprintf(file, sizeof(file), "%s\t", hostile);
+	for (size_t i = 0; i < 2; i++) {
+		eg_group group = EG_GROUP_INIT;
+		char *text, expected[512];
+
+		eg_group_go_at(&group, tasks[i], NULL, &site);
+		assert_int_not_equal(eg_group_wait(&group), 0);
+		text = text_of(eg_group_error(&group));
+		/* What the error says is what it was given. */
+		assert_non_null(strstr(eg_error_message(eg_group_error(&group)), hostile));
+		snprintf(expected, sizeof(expected), "%s: %s%s\n", i ? "panic" : "error", hostile_shown,
+			 i ? "" : "\nsecond line (-5)");
+		assert_memory_equal(text, expected, strlen(expected));
+		snprintf(expected, sizeof(expected), "created by %s\\012\n\t%s\\011:7\n", hostile_shown,
+			 hostile_shown);
+		assert_non_null(strstr(text, expected));
+		for (const char *at = text; *at; at++)
+			assert_true(*at == '\n' || *at == '\t' || (*at >= 0x20 && *at < 0x7f));
+		free(text);
+		eg_group_destroy(&group);
+	}
+}
+
+/* What becomes four times as long is cut as well. */
+static void text_that_grows_by_escapes_is_cut_at_64_kib(void **state)
+{
+	static char bytes[60000];
+	eg_error *error;
+	char *text;
+
+	(void)state;
+	memset(bytes, '\033', sizeof(bytes) - 1);
+	error = eg_error_create(-EIO, "%s", bytes);
+	text = text_of(error);
+	assert_in_range(strlen(text), TEXT_MAX - 8192, TEXT_MAX - 1);
+	assert_non_null(strstr(text, "\\033... (-5)\n"));
+	assert_null(strchr(text, '\033'));
+	free(text);
+	eg_error_unref(error);
+}
+
 static void print_reports_a_stream_that_fails(void **state)
 {
 	eg_error *error = eg_error_create(-EIO, "read part 7");
@@ -317,6 +387,8 @@ int main(void)
 	    TEST(error_text_is_cut_at_64_kib),
 	    TEST(format_cuts_as_snprintf_does),
 	    TEST(print_writes_what_format_writes),
+	    TEST(nothing_that_a_terminal_acts_on_is_printed),
+	    TEST(text_that_grows_by_escapes_is_cut_at_64_kib),
 	    TEST(print_reports_a_stream_that_fails),
 	};
 

@@ -190,6 +190,55 @@ split_debug_information() {
     shows out "probe_inner probe.c:$(line_of probe_inlined)" "probe_task probe.c:$(line_of probe_task)"
 }
 
+# Names come from files, which anybody may have written.
+names_are_no_commands() {
+    need objcopy
+    has_libdw || skip 'no libdw'
+    escape=$(printf '\033')
+    cat >hostile.c <<'END'
+#include <errgroup.h>
+
+__attribute__((noinline)) void hostile(void);
+#line 7 "dir\033[2J/\xc2\x9b.c"
+void hostile(void)
+{
+	eg_panic("hostile");
+}
+
+static int task(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	hostile();
+	return 0;
+}
+
+int main(void)
+{
+	eg_group group = EG_GROUP_INIT;
+
+	eg_group_go(&group, task, 0);
+	(void)!eg_group_wait(&group);
+	eg_error_print(eg_group_error(&group), stdout);
+	eg_group_destroy(&group);
+	return 0;
+}
+END
+    $cc -w "-I$include" -g -O1 -fPIE -c hostile.c
+    objcopy --redefine-sym "hostile=hostile$escape[2J" hostile.o
+    $cc -o "hostile$escape[2J" hostile.o "-L$library" "-Wl,-rpath,$library" -lerrgroup
+    ./"hostile$escape[2J" >out
+    cat -v out
+    lacks out "$escape"
+    grep -qF 'dir\033[2J/\302\233.c:9 (hostile\033[2J+0x' out
+    # Without debug information the name is the symbol's.
+    strip -g "hostile$escape[2J"
+    ./"hostile$escape[2J" >out
+    cat -v out
+    lacks out "$escape"
+    grep -qF 'hostile\033[2J(...)' out
+}
+
 # Without .eh_frame_hdr stacks cannot be followed, and no fault recovered: with the library in it the program is told.
 tables_may_be_missing() {
     build program "$cc" -g -O1 "$@" || skip "no static libraries"
@@ -200,6 +249,20 @@ tables_may_be_missing() {
     case $* in
     -static*) grep -q '^faults: -95$' out ;;
     esac
+}
+
+# In a mount namespace of its own, as in a chroot that lacks it.
+proc_may_be_missing() {
+    need unshare
+    has_libdw || skip 'no libdw'
+    build program "$cc" -g -O1
+    cat >within <<'END'
+umount -l /proc || exit 77
+"$@"
+END
+    unshare -m sh within true 2>unshared || skip "no mount namespaces: $(cat unshared)"
+    unshare -m sh within "$work/program" >out 2>err
+    with_lines out
 }
 
 static_names_functions() {
@@ -411,6 +474,7 @@ check 'a static program without unwind tables runs, and says where the task was 
 check 'so does one that is not at any place' tables_may_be_missing -static -Wl,--no-eh-frame-hdr
 check 'so does one that only has this library in it' tables_may_be_missing -static-libgcc -Wl,--no-eh-frame-hdr
 check 'so does one with the shared library' tables_may_be_missing -Wl,--no-eh-frame-hdr
+check 'without /proc lines are named' proc_may_be_missing
 check 'without libdw functions are named, static ones too' without_libdw_functions_are_named
 check 'a stripped program shows module, offset and build id' stripped_shows_places
 check 'its text resolves elsewhere with eu-addr2line' stripped_resolves eu-addr2line
@@ -420,5 +484,6 @@ check 'a folder of debug files, when asked for, names lines' debug_folder_names_
 check 'files there are used by their build id only' debug_folder_is_used_by_build_id_only
 check 'a debug link is not followed' debug_link_is_not_followed
 check 'a program that was replaced or removed keeps its names' replaced_program_keeps_its_names
+check 'names that a terminal would act on are escaped' names_are_no_commands
 check 'text of long names is cut at 64 KiB and keeps both ends' long_names_are_cut
 echo "1..$number"

@@ -100,6 +100,10 @@ EG_PUBLIC const struct eg_site *eg_error_site(const eg_error *error);
  * which can take milliseconds; nothing is looked up when it is created. errgroup/frame.h gives a backtrace to
  * programs.
  *
+ * What a terminal would act on rather than show appears as octal escapes of its bytes, as in \033: control
+ * characters of both kinds, what reorders text, and bytes that are not UTF-8. Newlines and tabs of a message stay;
+ * those of names are escaped.
+ *
  * eg_error_print writes to a stream. eg_error_format writes to a buffer as snprintf does: at most `size`
  * bytes with the final NUL, and returns the length of the whole text, which is below 64 KiB: what is too long
  * is cut.

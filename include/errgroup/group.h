@@ -38,7 +38,10 @@ typedef struct eg_group {
 #define EG_GROUP_INIT {NULL, {0, 0, 0}}
 /* clang-format on */
 
-/* A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. */
+/*
+ * A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. A C++ exception that
+ * leaves it ends the process by std::terminate, on every thread.
+ */
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
 #define EG_LIMIT_NONE (-1)    /* any negative limit but EG_LIMIT_CPUS: every accepted task gets to run */

@@ -8,7 +8,8 @@
  * A panic captures the stack, runs the task's deferred calls on top of it, and unwinds to the worker with
  * longjmp; the worker goes on with the next task. Locks held and memory owned by the functions in between are
  * the task's to give back, through eg_defer. A panic must not cross C++ frames with destructors or the frames
- * of a library that called back, and must not come from a signal handler.
+ * of a library that called back, and must not come from a signal handler. A C++ exception must not leave a task, a
+ * deferred call or the hook: it ends the process by std::terminate, whoever would catch it.
  */
 
 #include <errgroup/base.h>
