@@ -369,7 +369,7 @@ static void block_in_tasks(void *arg)
 	eg_group_go(&group, task_fault, KIND("division"));
 	eg_group_go(&group, task_block_and_wait, NULL);
 	EXPECT(eg_group_wait(&group) == EG_EFAULTED);
-	EXPECT(eg_group_errors(&group, 0, NULL) == 2);
+	EXPECT(eg_group_error_count(&group) == 2);
 	eg_group_destroy(&group);
 }
 

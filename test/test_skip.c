@@ -67,7 +67,7 @@ static void a_task_that_the_first_error_wakes_is_followed_by_none(void **state)
 		eg_group_go(&group, task_late, &round);
 		assert_int_equal(eg_group_wait(&group), -EIO);
 		assert_int_equal(atomic_load(&round.late), 0);
-		assert_int_equal(eg_group_errors(&group, 0, NULL), 2);
+		assert_int_equal(eg_group_error_count(&group), 2);
 		eg_group_destroy(&group);
 	}
 }
@@ -88,7 +88,7 @@ static void expect_skipped(eg_group *group, struct round *round)
 	assert_int_equal(eg_group_wait(group), -ECANCELED);
 	assert_int_equal(atomic_load(&round->late), 0);
 	assert_int_equal(eg_error_kind(eg_group_error(group)), EG_ERROR_SKIPPED);
-	assert_int_equal(eg_group_errors(group, 0, NULL), LATER);
+	assert_int_equal(eg_group_error_count(group), LATER);
 	assert_non_null(eg_error_cause(eg_group_error(group)));
 	eg_group_destroy(group);
 }
