@@ -201,10 +201,31 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 	return 0;
 }
 
+/*
+ * No task ever has a slot beyond what eg_group_slots says: that rises before the limit does, and falls after it has, if no
+ * task has been submitted by then.
+ */
+static void slots_raise(struct eg_group_state *state, uint32_t limit)
+{
+	uint32_t slots_max = egi_load_relaxed_u32(&state->slots_max);
+
+	while (limit > slots_max && !egi_cas_u32(&state->slots_max, &slots_max, limit))
+		;
+}
+
+static void slots_lower(struct eg_group_state *state, uint32_t limit)
+{
+	uint32_t slots_max = egi_load_relaxed_u32(&state->slots_max);
+
+	while (limit < slots_max && !egi_state_has_been_used(state) &&
+	       !egi_cas_u32(&state->slots_max, &slots_max, limit))
+		;
+}
+
 int eg_group_set_limit(eg_group *group, int limit)
 {
 	struct eg_group_state *state;
-	uint64_t gate, next;
+	uint64_t gate, next, places;
 	int err;
 
 	if (limit == 0)
@@ -217,11 +238,14 @@ int eg_group_set_limit(eg_group *group, int limit)
 	limit = resolve_limit(limit);
 	if (!egi_bias_is_mine(state))
 		egi_state_share(state);
+	places = egi_gate_limit_of(limit);
+	slots_raise(state, (uint32_t)places);
 	gate = egi_load_relaxed_u64(&state->gate);
 	do {
 		next = gate & ~(EGI_GATE_MAX * EGI_GATE_LIMIT_ONE);
-		next |= egi_gate_limit_of(limit) * EGI_GATE_LIMIT_ONE;
+		next |= places * EGI_GATE_LIMIT_ONE;
 	} while (!egi_cas_u64(&state->gate, &gate, next));
+	slots_lower(state, (uint32_t)places);
 	if ((next & EGI_GATE_BIASED) != 0)
 		return 0; /* nobody else has ever seen it */
 	if (egi_gate_running(next) > egi_gate_limit(next))
@@ -415,6 +439,18 @@ eg_ctx *eg_group_ctx(const eg_group *group)
 	struct eg_group_state *state = group ? group_state(group) : NULL;
 
 	return state ? state->ctx : NULL;
+}
+
+int eg_group_slots(const eg_group *group)
+{
+	struct eg_group_state *state;
+	int err = group_find(group, &state);
+	uint32_t slots_max;
+
+	if (err)
+		return err;
+	slots_max = state ? egi_load_relaxed_u32(&state->slots_max) : EGI_GATE_MAX;
+	return slots_max == EGI_GATE_MAX ? EG_LIMIT_NONE : (int)slots_max;
 }
 
 int eg_group_cancel(eg_group *group, int code)

@@ -82,7 +82,8 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	state->halted = state->over = state->closed = 0;
 	egi_failures_init(&state->failures, options->collect);
 	egi_overflow_allow(&state->first_queue.overflow, 0);
-	state->first_queue.index_base = egi_queue_submitted(&state->first_queue);
+	state->first_queue.index_base = state->used_before = egi_queue_submitted(&state->first_queue);
+	state->slots_max = (uint32_t)limit;
 	if (options->backlog == 0) {
 		state->owner = state->first_queue.owner = id;
 		egi_store_release_u64(&state->gate, egi_gate_biased(limit, life));
@@ -237,6 +238,14 @@ uint64_t egi_state_pending(struct eg_group_state *state)
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
 		pending += egi_queue_pending(queue);
 	return pending;
+}
+
+bool egi_state_has_been_used(const struct eg_group_state *state)
+{
+	const struct egi_queue *newest = egi_load_acquire_ptr(&state->queues);
+
+	return newest != &state->first_queue ||
+	       egi_queue_submitted(&state->first_queue) != state->used_before;
 }
 
 static bool queues_have_tasks(struct eg_group_state *state)

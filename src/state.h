@@ -85,8 +85,9 @@ struct egi_slots {
 struct eg_group_state {
 	/* set at creation, or rarely */
 	EGI_ALIGNED uint64_t
-	    owner;     /* the thread that made it, which has the first queue; or EGI_OWNER_NONE */
-	uint64_t life; /* no other state ever has the same, nor this one in another life */
+	    owner;            /* the thread that made it, which has the first queue; or EGI_OWNER_NONE */
+	uint64_t life;        /* no other state ever has the same, nor this one in another life */
+	uint64_t used_before; /* tasks submitted to the first queue in other lives */
 	uint32_t fork_count;
 	unsigned flags;
 	unsigned faults; /* of enum eg_fault_mode; 0: as the process */
@@ -99,6 +100,7 @@ struct eg_group_state {
 	uint32_t halted;    /* cancelled, other than by a wait's end */
 	uint32_t over;      /* a wait has ended the group's context */
 	uint32_t closed;    /* being destroyed */
+	uint32_t slots_max; /* the highest limit since there were tasks: their slots are below it */
 
 	/* changes when threads come and go */
 	EGI_ALIGNED uint64_t gate;
@@ -212,6 +214,9 @@ uint64_t egi_state_unfinished(struct eg_group_state *state);
 
 /* Tasks submitted that no worker has claimed. */
 uint64_t egi_state_pending(struct eg_group_state *state);
+
+/* Whether any task has ever been submitted to this group, reset or not. */
+bool egi_state_has_been_used(const struct eg_group_state *state);
 
 /* Whether a task waits that a newcomer could take, in a queue or in a claim. */
 bool egi_state_has_tasks(struct eg_group_state *state);

@@ -20,6 +20,24 @@ static int task(eg_ctx *ctx, void *arg)
 	return eg_ctx_err(ctx) ? eg_fail(-5, "late: %d", 1) : 0;
 }
 
+struct pair {
+	int first, second;
+};
+
+/* Arguments with commas that no parentheses enclose. */
+#ifdef __cplusplus
+template <class Left, class Right> struct maker {
+	static eg_task_fn *choose(eg_task_fn *left, eg_task_fn *) { return left; }
+	static eg_group *group(Left, Right) { return nullptr; }
+	static const pair *pair_of(int first, int second)
+	{
+		static pair made;
+		made = pair{first, second};
+		return &made;
+	}
+};
+#endif
+
 int main(void)
 {
 	static eg_group zero;
@@ -38,8 +56,31 @@ int main(void)
 		result = eg_group_try_go(&group, task, NULL);
 	if (result == 0)
 		result = eg_group_go_copy(&group, task, &value, sizeof(value));
+#ifdef __cplusplus
+	if (result == 0)
+		result = eg_group_go_copy(&group, task, maker<int, int>::pair_of(1, 2), sizeof(pair));
+	if (result == 0)
+		result = eg_group_try_go(&group, maker<int, int>::choose(task, task), nullptr);
+	if (result == 0)
+		result = eg_group_go(value ? &group : maker<int, int>::group(1, 2), task, nullptr);
+#else
+	if (result == 0)
+		result = eg_group_go_copy(&group, task, &(struct pair){1, 2}, sizeof(struct pair));
+	if (result == 0)
+		result = eg_group_try_go(&group, (eg_task_fn *[2]){task, task}[0], NULL);
+	if (result == 0)
+		result = eg_group_go((eg_group *[2]){&group, NULL}[0], task, &(struct pair){1, 2});
+#endif
 	if (result == 0)
 		result = (eg_group_go)(&group, task, NULL);
+#ifndef __cplusplus
+	eg_group_destroy(&zero);
+	if (result == 0)
+		result = eg_group_init(&zero, NULL, EG_GROUP_OPTIONS());
+	eg_group_destroy(&zero);
+	if (result == 0)
+		result = eg_group_init(&zero, NULL, EG_GROUP_OPTIONS(.limit = 2, .flags = EG_GROUP_NO_HELP));
+#endif
 	if (result == 0)
 		result = eg_group_wait(&group);
 	while (eg_error_frame(eg_group_error(&group), (size_t)result, &frame) == 0 && frame.inlined)

@@ -71,6 +71,7 @@ static const struct {
 	int (*group_reset)(eg_group *);
 	int (*group_destroy)(eg_group *);
 	void (*group_destroyp)(eg_group *);
+	int (*group_slots)(const eg_group *);
 	int (*task_slot)(void);
 	void (*panic)(const char *, ...);
 	void (*panic_with)(eg_error *);
@@ -143,6 +144,7 @@ static const struct {
     .group_reset = eg_group_reset,
     .group_destroy = eg_group_destroy,
     .group_destroyp = eg_group_destroyp,
+    .group_slots = eg_group_slots,
     .task_slot = eg_task_slot,
     .panic = eg_panic,
     .panic_with = eg_panic_with,
@@ -270,6 +272,7 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.group_destroy(&group), 0);
 	api.group_destroyp(&group);
 	assert_int_equal(api.task_slot(), -1);
+	assert_int_equal(api.group_slots(NULL), -EINVAL);
 }
 
 static void do_nothing_hook(eg_error *error, void *arg)

@@ -56,6 +56,8 @@ static void expect_dead(eg_group *group)
 	EXPECT(eg_group_wait_until(group, INT64_MAX) == EG_EFORKED);
 	EXPECT(eg_group_cancel(group, -EINTR) == EG_EFORKED);
 	EXPECT(eg_group_reset(group) == EG_EFORKED);
+	EXPECT(eg_group_slots(group) == EG_EFORKED);
+	EXPECT(eg_group_pass(group) == EG_EFORKED);
 }
 
 static void child_of_live_group(void *arg)

@@ -210,6 +210,46 @@ static void slots_stay_below_the_highest_limit_while_the_limit_changes(void **st
 	eg_group_destroy(&group);
 }
 
+static void an_array_of_the_number_of_slots_holds_all_tasks(void **state)
+{
+	struct shelf shelf = {.limit = 5};
+	eg_group group = EG_GROUP_INIT, bounded;
+	int cpus;
+
+	(void)state;
+	assert_int_equal(eg_group_slots(NULL), -EINVAL);
+	assert_int_equal(eg_group_slots(&group), EG_LIMIT_NONE);
+	assert_int_equal(eg_group_set_limit(&group, 7), 0);
+	assert_int_equal(eg_group_slots(&group), 7);
+	/* As long as there are no tasks it is the limit. */
+	assert_int_equal(eg_group_set_limit(&group, 3), 0);
+	assert_int_equal(eg_group_slots(&group), 3);
+	assert_int_equal(eg_group_set_limit(&group, 5), 0);
+	for (int i = 0; i < 1000; i++)
+		eg_group_go(&group, task_use_slot, &shelf);
+	assert_int_equal(eg_group_set_limit(&group, 2), 0);
+	assert_int_equal(eg_group_slots(&group), 5);
+	assert_int_equal(eg_group_wait(&group), 0);
+	assert_int_equal(eg_group_slots(&group), 5);
+	assert_int_equal(eg_group_set_limit(&group, 6), 0);
+	assert_int_equal(eg_group_slots(&group), 6);
+	assert_int_equal(eg_group_set_limit(&group, EG_LIMIT_NONE), 0);
+	assert_int_equal(eg_group_slots(&group), EG_LIMIT_NONE);
+	eg_group_destroy(&group);
+
+	/* The next group knows nothing of the last one's. */
+	assert_int_equal(eg_group_init(&bounded, NULL, EG_GROUP_OPTIONS(.limit = 2)), 0);
+	assert_int_equal(eg_group_slots(&bounded), 2);
+	assert_int_equal(eg_group_set_limit(&bounded, EG_LIMIT_CPUS), 0);
+	cpus = eg_group_slots(&bounded);
+	assert_true(cpus >= 1 && cpus <= 1048575);
+	shelf.limit = cpus;
+	for (int i = 0; i < 1000; i++)
+		eg_group_go(&bounded, task_use_slot, &shelf);
+	assert_int_equal(eg_group_wait(&bounded), 0);
+	eg_group_destroy(&bounded);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -219,6 +259,7 @@ int main(void)
 	    TEST(in_nested_groups_the_slot_is_the_innermost_ones),
 	    TEST(deferred_calls_and_the_error_have_the_tasks_slot),
 	    TEST(slots_stay_below_the_highest_limit_while_the_limit_changes),
+	    TEST(an_array_of_the_number_of_slots_holds_all_tasks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,13 +154,26 @@ EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *b
  *     struct scratch *scratch = &scratches[eg_task_slot()];
  *
  * A task keeps its slot to its end, deferred calls included. Which slot it gets says nothing: one worker may run all tasks.
- * After the limit was lowered, slots below the former one may be in use until all tasks are done; without a limit, slots
- * are as many as there ever were workers at once.
+ * After the limit was lowered, slots below the former one may still be in use; without a limit, slots are as many as there
+ * ever were workers at once.
  *
  * Threads: any. Ordering: what a task wrote is visible to later tasks of the same slot.
  * Return: the slot; inside nested groups that of the innermost group's task; -1 outside tasks.
  */
 EG_PUBLIC int eg_task_slot(void);
+
+/*
+ * How many slots the group's tasks use at most: the size of an array that eg_task_slot indexes.
+ *
+ *     scratches = calloc((size_t)eg_group_slots(&group), sizeof(*scratches));
+ *
+ * That is the limit, with EG_LIMIT_CPUS the number that it stands for; or, once tasks have been submitted, the highest
+ * limit that the group has had since. It holds until the limit is raised beyond it.
+ *
+ * Threads: any. Return: the number, 1 or more; EG_LIMIT_NONE if the group has no limit, or had none when tasks were
+ * submitted: then no number is certain; -EINVAL for NULL; EG_EFORKED in a forked child.
+ */
+EG_PUBLIC int eg_group_slots(const eg_group *group) EG_MUST_CHECK;
 
 /*
  * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
@@ -252,10 +265,10 @@ EG_PUBLIC void eg_group_destroyp(eg_group *group);
 		static struct eg_site eg_site_here = {__FILE__, __func__, __LINE__, 0}; \
 		&eg_site_here;                                                          \
 	}))
-#define eg_group_go(group, fn, arg) eg_group_go_at((group), (fn), (arg), EG_SITE())
-#define eg_group_try_go(group, fn, arg) eg_group_try_go_at((group), (fn), (arg), EG_SITE())
-#define eg_group_go_copy(group, fn, bytes, size) \
-	eg_group_go_copy_at((group), (fn), (bytes), (size), EG_SITE())
+/* Whatever the arguments are, commas in them included: of compound literals, of templates. */
+#define eg_group_go(...) eg_group_go_at(__VA_ARGS__, EG_SITE())
+#define eg_group_try_go(...) eg_group_try_go_at(__VA_ARGS__, EG_SITE())
+#define eg_group_go_copy(...) eg_group_go_copy_at(__VA_ARGS__, EG_SITE())
 #endif
 
 EG_END_DECLS
