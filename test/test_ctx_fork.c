@@ -200,6 +200,267 @@ static void a_function_may_fork(void **state)
 	eg_ctx_unref(forking.ctx);
 }
 
+/*
+ * What was registered before a fork does nothing in the child: not the forking thread's, nor another's, not at a deadline
+ * nor at a cancellation. What the child registers works, with contexts of before too.
+ */
+
+struct before {
+	eg_ctx *above, *plain, *timed;
+	eg_ctx_callback plain_callback, timed_callback;
+	atomic_int calls;
+	struct tally registered, go_on;
+};
+
+static void count_call(void *arg)
+{
+	atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static void register_both(struct before *before, eg_ctx_callback *plain, eg_ctx_callback *timed)
+{
+	CHECK(eg_ctx_on_cancel(before->plain, count_call, &before->calls, plain) == 0);
+	CHECK(eg_ctx_on_cancel(before->timed, count_call, &before->calls, timed) == 0);
+}
+
+/* Another thread's callbacks lie on its stack, which the child is going to give to a thread of its own. */
+static void *register_main(void *arg)
+{
+	struct before *before = arg;
+	eg_ctx_callback plain, timed;
+
+	register_both(before, &plain, &timed);
+	tally_add(&before->registered, 1);
+	tally_await(&before->go_on, 1);
+	CHECK(eg_ctx_off_cancel(&plain) == -EALREADY);
+	CHECK(eg_ctx_off_cancel(&timed) == -EALREADY);
+	return NULL;
+}
+
+static void *write_on_stack(void *arg)
+{
+	volatile char bytes[65536];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)0xaa;
+	return arg;
+}
+
+static int task_await_end(eg_ctx *ctx, void *arg)
+{
+	(void)arg;
+	return eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE);
+}
+
+/* In a child: contexts, functions, deadlines and groups of its own, below a context of before or not. */
+static void begin_anew(eg_ctx *above)
+{
+	eg_ctx_callback callback;
+	atomic_int called = 0;
+	pthread_t threads[3];
+	eg_group group;
+	eg_ctx *own;
+
+	for (int i = 0; i < 3; i++)
+		EXPECT(pthread_create(&threads[i], NULL, write_on_stack, NULL) == 0);
+	for (int i = 0; i < 3; i++)
+		EXPECT(pthread_join(threads[i], NULL) == 0);
+	EXPECT(eg_ctx_with_timeout(above, MILLISECOND, &own) == 0);
+	EXPECT(eg_ctx_on_cancel(own, count_call, &called, &callback) == 0);
+	while (atomic_load(&called) == 0)
+		sched_yield();
+	EXPECT(eg_ctx_off_cancel(&callback) == -EALREADY);
+	EXPECT(eg_ctx_err(own) == -ETIMEDOUT);
+	eg_ctx_unref(own);
+	EXPECT(eg_group_init(&group, above, NULL) == 0);
+	for (int i = 0; i < 3; i++)
+		EXPECT(eg_group_go(&group, task_await_end, NULL) == 0);
+	EXPECT(eg_group_cancel(&group, 0) == 0);
+	EXPECT(eg_group_wait(&group) == 0);
+	eg_group_destroy(&group);
+}
+
+static void child_of_registered(void *arg)
+{
+	eg_ctx_callback plain, timed;
+	struct before *before = arg;
+	/* On a busy machine the deadline may have come before the fork. */
+	bool was_over = eg_ctx_err(before->timed) != 0;
+	int calls = atomic_load(&before->calls);
+	atomic_int own = 0;
+
+	if (!child_may_start_threads())
+		return;
+	EXPECT(eg_ctx_on_cancel(before->plain, count_call, &own, &plain) == 0);
+	EXPECT(eg_ctx_on_cancel(before->timed, count_call, &own, &timed) == 0);
+	begin_anew(before->above);
+	begin_anew(NULL);
+	EXPECT(eg_ctx_cancel(before->plain, NULL) == 0 || eg_ctx_err(before->plain) != 0);
+	EXPECT(eg_ctx_wait_until(before->timed, EG_CTX_NO_DEADLINE) == 0);
+	while (atomic_load(&own) < 2)
+		sched_yield();
+	EXPECT(eg_ctx_off_cancel(&plain) == -EALREADY && eg_ctx_off_cancel(&timed) == -EALREADY);
+	/* It was not called, nor is it going to be. */
+	EXPECT(eg_ctx_off_cancel(&before->plain_callback) == 0);
+	EXPECT(eg_ctx_off_cancel(&before->timed_callback) == 0 || was_over);
+	eg_ctx_cancel(before->above, NULL);
+	eg_ctx_unref(before->plain);
+	eg_ctx_unref(before->timed);
+	eg_ctx_unref(before->above);
+	EXPECT(atomic_load(&before->calls) == calls);
+}
+
+static void nothing_that_was_registered_before_a_fork_acts_in_the_child(void **state)
+{
+	(void)state;
+	for (long i = 0; i < scaled(20); i++) {
+		struct before before = {.registered = TALLY_INIT, .go_on = TALLY_INIT};
+		struct child child;
+		pthread_t other;
+
+		before.above = ctx_under(NULL);
+		before.plain = ctx_under(before.above);
+		assert_int_equal(eg_ctx_with_timeout(before.above, 10 * MILLISECOND, &before.timed), 0);
+		assert_false(is_readable(eg_ctx_fd(before.plain)));
+		assert_true(eg_ctx_fd(before.timed) >= 0);
+		register_both(&before, &before.plain_callback, &before.timed_callback);
+		assert_int_equal(pthread_create(&other, NULL, register_main, &before), 0);
+		tally_await(&before.registered, 1);
+		child_run(child_of_registered, &before, &child);
+		assert_string_equal(child.text, "");
+		assert_true(child_exited(&child, 0));
+
+		/* The child's end of its copies is none of this process's. */
+		assert_int_equal(eg_ctx_err(before.plain), 0);
+		assert_false(is_readable(eg_ctx_fd(before.plain)));
+		eg_ctx_cancel(before.plain, NULL);
+		assert_int_equal(eg_ctx_wait_until(before.timed, EG_CTX_NO_DEADLINE), 0);
+		assert_true(is_readable(eg_ctx_fd(before.plain)));
+		while (atomic_load(&before.calls) < 4)
+			sched_yield();
+		tally_add(&before.go_on, 1);
+		pthread_join(other, NULL);
+		assert_int_equal(eg_ctx_off_cancel(&before.plain_callback), -EALREADY);
+		assert_int_equal(eg_ctx_off_cancel(&before.timed_callback), -EALREADY);
+		eg_ctx_unref(before.plain);
+		eg_ctx_unref(before.timed);
+		eg_ctx_unref(before.above);
+	}
+}
+
+/*
+ * A function forks, at a deadline or a cancellation, and others of the same context are still to be called: by the parent.
+ */
+#define BEHIND 3
+
+struct forking_among {
+	eg_ctx *ctx;
+	eg_ctx_callback callback, others[2 * BEHIND];
+	pid_t parent;
+	_Atomic pid_t child;
+	atomic_int others_called;
+};
+
+static void call_in_parent(void *arg)
+{
+	struct forking_among *forking = arg;
+
+	if (getpid() != forking->parent)
+		_exit(9);
+	atomic_fetch_add(&forking->others_called, 1);
+}
+
+static void fork_among(void *arg)
+{
+	struct forking_among *forking = arg;
+	pid_t child = fork();
+
+	if (child != 0) {
+		atomic_store(&forking->child, child);
+		return;
+	}
+	alarm(20);
+	EXPECT(eg_ctx_off_cancel(&forking->callback) == -EALREADY);
+	for (int i = 0; i < 2 * BEHIND; i++) {
+		int err = eg_ctx_off_cancel(&forking->others[i]);
+
+		EXPECT(err == 0 || err == -EALREADY);
+	}
+}
+
+static void check_fork_among(bool at_deadline)
+{
+	struct forking_among forking = {.parent = getpid()};
+	int status = 0;
+
+	assert_int_equal(
+	    eg_ctx_with_timeout(NULL, at_deadline ? MILLISECOND : EG_CTX_NO_DEADLINE, &forking.ctx), 0);
+	for (int i = 0; i < 2 * BEHIND; i++) {
+		if (i == BEHIND)
+			assert_int_equal(
+			    eg_ctx_on_cancel(forking.ctx, fork_among, &forking, &forking.callback), 0);
+		assert_int_equal(eg_ctx_on_cancel(forking.ctx, call_in_parent, &forking, &forking.others[i]),
+				 0);
+	}
+	if (!at_deadline) {
+		eg_ctx_cancel(forking.ctx, NULL);
+		/* The child comes back through the copy of the cancellation. */
+		if (getpid() != forking.parent) {
+			if (child_may_start_threads())
+				begin_anew(NULL);
+			_exit(0);
+		}
+	}
+	while (atomic_load(&forking.others_called) < 2 * BEHIND || atomic_load(&forking.child) == 0)
+		sched_yield();
+	/* At a deadline, the child's only thread is a copy of the library's, which ends: and the child with it. */
+	assert_int_equal(waitpid(atomic_load(&forking.child), &status, 0), atomic_load(&forking.child));
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(eg_ctx_off_cancel(&forking.callback), -EALREADY);
+	for (int i = 0; i < 2 * BEHIND; i++)
+		assert_int_equal(eg_ctx_off_cancel(&forking.others[i]), -EALREADY);
+	eg_ctx_unref(forking.ctx);
+}
+
+static void a_child_that_a_function_forks_calls_no_other(void **state)
+{
+	(void)state;
+	for (long i = 0; i < scaled(20); i++) {
+		check_fork_among(false);
+		check_fork_among(true);
+	}
+}
+
+/* A task forks, under a context whose end the parent sees to. */
+static int task_fork(eg_ctx *ctx, void *arg)
+{
+	struct child *child = arg;
+
+	child_run(child_cancels, eg_ctx_ref(ctx), child);
+	CHECK(eg_ctx_err(ctx) == 0);
+	eg_ctx_unref(ctx);
+	return 0;
+}
+
+static void a_task_may_fork_a_child_that_cancels(void **state)
+{
+	struct before before = {.above = ctx_under(NULL)};
+	struct child child;
+	eg_group group;
+
+	(void)state;
+	assert_int_equal(eg_group_init(&group, before.above, NULL), 0);
+	assert_int_equal(
+	    eg_ctx_on_cancel(eg_group_ctx(&group), count_call, &before.calls, &before.plain_callback), 0);
+	eg_group_go(&group, task_fork, &child);
+	assert_int_equal(eg_group_wait(&group), 0);
+	assert_true(child_exited(&child, 0));
+	assert_int_equal(atomic_load(&before.calls), 1);
+	assert_int_equal(eg_ctx_off_cancel(&before.plain_callback), -EALREADY);
+	eg_group_destroy(&group);
+	eg_ctx_unref(before.above);
+}
+
 /* At any moment: another thread has deadlines set and cancelled, and the keeper has them fire. */
 static void *churn_main(void *arg)
 {
@@ -253,6 +514,9 @@ int main(void)
 	    TEST(deadlines_come_in_a_forked_child_too),
 	    TEST(in_a_forked_child_nobody_waits_for_the_parents_calls),
 	    TEST(a_function_may_fork),
+	    TEST(nothing_that_was_registered_before_a_fork_acts_in_the_child),
+	    TEST(a_child_that_a_function_forks_calls_no_other),
+	    TEST(a_task_may_fork_a_child_that_cancels),
 	    TEST(a_fork_at_any_moment_leaves_no_lock_held),
 	};
 
