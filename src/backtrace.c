@@ -294,11 +294,6 @@ struct egi_backtrace *egi_backtrace_create(const struct egi_backtrace_record *re
 	return backtrace;
 }
 
-void egi_backtrace_prime(void)
-{
-	egi_backtrace_free(egi_backtrace_capture(0, NULL));
-}
-
 EGI_NOINLINE struct egi_backtrace *egi_backtrace_capture(unsigned skip, const void *stop_frame)
 {
 	const void *inner = __builtin_frame_address(0);

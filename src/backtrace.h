@@ -33,12 +33,6 @@ struct egi_backtrace_frame {
 #define EGI_BACKTRACE_NO_MODULE (~0u) /* the address belongs to no module; its offset is 0 */
 
 /*
- * Does the first call's share of the work: libgcc's unwinder and the program's path are made ready, which
- * allocates. Call it once when the library starts; a capture without it does it by itself. Threads: any.
- */
-void egi_backtrace_prime(void);
-
-/*
  * Captures the calling thread's stack, innermost frame first, beginning with the caller of this function.
  *
  * @skip        leaves out so many of the innermost frames. Calls that the compiler inlined have no frame of

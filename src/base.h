@@ -14,6 +14,8 @@
 #define EGI_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define EGI_NOINLINE __attribute__((noinline))
 #define EGI_COLD __attribute__((noinline, cold))
+/* A variable of the library's: without it a compiler looks its address up, as if it could be another module's. */
+#define EGI_HIDDEN __attribute__((visibility("hidden")))
 
 /*
  * What different threads write lies this far apart: two lines, because the hardware prefetches in pairs.

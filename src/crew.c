@@ -38,19 +38,36 @@ static struct {
 	int64_t looked_at,
 	    used_then;   /* the time, and the CPU time of the process, at the last look at the board */
 	int64_t grew_at; /* when a thread beyond the CPUs was last allowed */
-	int cpus;
+	int cpus;        /* 0 until something is posted */
 	int threads;
 	int serving;
 	int waking;   /* woken or started, and not yet awake */
 	bool missing; /* a thread was wanted and could not be had, and none has come free since */
+	bool
+	    watching; /* somebody is going to look at what is shown; egi_crew_watching says who may rely on it */
 	bool stopping;
 } crew = {
     .lock = EGI_MUTEX_INIT,
     .idle = LIST_HEAD_INITIALIZER(crew.idle),
-    .cpus = 1,
+    .tick = TICK_MIN,
 };
 
 uint32_t egi_crew_watching;
+
+/* How many CPUs the process may use, counted when something is first posted; 0 before. */
+static uint32_t counted_cpus;
+
+/* Without the lock, because it reads files. Two that count at once count the same. */
+static int count_cpus(void)
+{
+	uint32_t cpus = egi_load_relaxed_u32(&counted_cpus);
+
+	if (cpus == 0) {
+		cpus = (uint32_t)egi_thread_cpus();
+		egi_store_relaxed_u32(&counted_cpus, cpus);
+	}
+	return (int)cpus;
+}
 
 static void *member_main(void *arg);
 
@@ -84,6 +101,36 @@ static int member_start(void)
 }
 
 /*
+ * Under lock: somebody is going to look at what is shown. Who shows a group relies on it behind a fence that costs
+ * nothing, only where membarrier(2) is.
+ */
+static void watch(void)
+{
+	bool asymmetric = egi_load_relaxed_u32(&egi_fence_is_asymmetric) != 0;
+
+	crew.watching |= asymmetric;
+	egi_store_release_u32(&egi_crew_watching, asymmetric);
+}
+
+/* Under lock: nobody is, whoever shows a group from now on has to call, and what was shown before can be looked at. */
+static void unwatch(void)
+{
+	bool relied = egi_crew_is_watching();
+
+	crew.watching = false;
+	egi_store_relaxed_u32(&egi_crew_watching, 0);
+	if (relied)
+		egi_fence_heaviest(); /* [N2] before the look at all notices; pairs with [N1] */
+}
+
+/* Under lock, after that: something is shown, and is to be looked at although it was in vain this time. */
+static void watch_on(void)
+{
+	watch();
+	crew.watching = true;
+}
+
+/*
  * Brings one thread to the board. False if there is none to bring and none could be started. It counts as watching from
  * now on: before it serves or sleeps it looks at the notices.
  */
@@ -102,8 +149,7 @@ static bool bring_thread(void)
 		egi_flag_raise(&member->wake);
 	}
 	crew.waking++;
-	/* Who shows a group looks at this behind a fence that costs nothing only where membarrier(2) is. */
-	egi_store_release_u32(&egi_crew_watching, egi_fence_is_asymmetric);
+	watch();
 	return true;
 }
 
@@ -159,8 +205,10 @@ void egi_crew_sleeps(void)
 void egi_crew_call(struct egi_post *post, bool urgent)
 {
 	int64_t now = eg_clock_now_ns();
+	int cpus = count_cpus();
 
 	egi_mutex_lock(&crew.lock);
+	crew.cpus = cpus;
 	if (!post->on_board)
 		egi_board_add(post);
 	if (urgent)
@@ -198,8 +246,7 @@ bool egi_crew_is_missing(void)
 
 bool egi_crew_has_cpus(void)
 {
-	/* Written once, at load. */
-	return crew.cpus > 1;
+	return egi_load_relaxed_u32(&counted_cpus) > 1;
 }
 
 /* A thread that ends its life inside a task does not come back here: its place is given up for it. */
@@ -235,13 +282,12 @@ static bool member_sleep(struct member *member, int64_t deadline)
  */
 static bool may_unwatch(void)
 {
-	if (crew.sentinel || !egi_crew_is_watching())
+	if (crew.sentinel || !crew.watching)
 		return true;
-	egi_store_relaxed_u32(&egi_crew_watching, 0);
-	egi_fence_heavy(); /* [N2] before the look at all notices; pairs with [N1] */
+	unwatch();
 	if (!egi_board_is_shown_waiting())
 		return true;
-	egi_store_release_u32(&egi_crew_watching, 1);
+	watch_on();
 	return false;
 }
 
@@ -258,12 +304,11 @@ static void member_hand_over(struct member *member)
 		crew.last_post = eg_clock_now_ns();
 		if (crew.waking > 0 || bring_thread())
 			return;
-		egi_store_relaxed_u32(&egi_crew_watching, 0);
-		egi_fence_heavy(); /* [N2] */
+		unwatch();
 		if (egi_board_adopt_all())
 			return;
 		/* A group is busy for an instant, unless its thread has lost its CPU. */
-		egi_store_release_u32(&egi_crew_watching, 1);
+		watch_on();
 		member_sleep(member, egi_clock_after(TICK_MIN));
 	}
 }
@@ -315,7 +360,7 @@ static struct egi_post *member_watch(struct member *member)
 
 	crew.tick_due = egi_clock_after(crew.tick);
 	crew.sentinel = member;
-	egi_store_release_u32(&egi_crew_watching, egi_fence_is_asymmetric);
+	watch();
 	called = member_sleep(member, crew.tick_due);
 	if (!called)
 		crew.sentinel = NULL;
@@ -420,12 +465,6 @@ static void *member_main(void *arg)
 	return NULL;
 }
 
-void egi_crew_start(void)
-{
-	crew.cpus = egi_thread_cpus();
-	crew.tick = TICK_MIN;
-}
-
 void egi_crew_stop(void)
 {
 	struct member *member;
@@ -433,6 +472,7 @@ void egi_crew_stop(void)
 
 	egi_mutex_lock(&crew.lock);
 	crew.stopping = true;
+	crew.watching = false;
 	egi_store_relaxed_u32(&egi_crew_watching, 0);
 	while (crew.sentinel || (member = LIST_FIRST(&crew.idle)) != NULL) {
 		if (crew.sentinel) {
@@ -468,6 +508,6 @@ void egi_crew_start_child(void)
 	LIST_INIT(&crew.idle);
 	crew.sentinel = NULL;
 	crew.threads = crew.serving = crew.waking = 0;
-	crew.missing = false;
+	crew.missing = crew.watching = false;
 	egi_store_relaxed_u32(&egi_crew_watching, 0);
 }

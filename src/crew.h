@@ -27,7 +27,7 @@
 void egi_crew_call(struct egi_post *post, bool urgent);
 
 /* Not zero while a thread of the crew is going to look at all notices once more before it sleeps for good. */
-extern uint32_t egi_crew_watching;
+extern EGI_HIDDEN uint32_t egi_crew_watching;
 
 static inline bool egi_crew_is_watching(void)
 {
@@ -49,8 +49,7 @@ bool egi_crew_is_missing(void);
 /* Whether there is more than one CPU, so that it can be worth while to watch another thread work. */
 bool egi_crew_has_cpus(void);
 
-/* At load: counts CPUs. At exit: ends the threads that are idle. Around fork. */
-void egi_crew_start(void);
+/* At exit: ends the threads that are idle. Around fork. */
 void egi_crew_stop(void);
 void egi_crew_lock(void);
 void egi_crew_unlock(void);

@@ -156,7 +156,8 @@ int eg_ctx_fd(eg_ctx *ctx)
 	/* Without a thread nobody would raise it when the deadline comes. */
 	if (egi_ctx_attend(ctx) != 0)
 		return -EAGAIN;
-	if (!ctx)
+	/* The one context that nobody has made, so that the library may begin here. */
+	if (!ctx && egi_thread_id())
 		ctx = &background;
 	egi_ctx_lock(ctx->lock);
 	egi_ctx_enter(ctx);

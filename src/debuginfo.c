@@ -2,7 +2,8 @@
 
 /*
  * Debug information through libdw, loaded at run time. libdw's headers give the types; each function used is a
- * pointer of the same name in `dw`, filled by dlsym, which also finds libelf's since libdw depends on it.
+ * pointer of the same name in `dw`, filled by dlsym, which also finds libelf's since libdw depends on it. Whoever comes
+ * first loads it, without a lock: if two do, they find the same functions.
  *
  * The plain Dwarf interface is used and not Dwfl, its upper layer: a file and an address in it are all there is to
  * look up, and Dwfl would search for separate debug files, on the network too where that is configured.
@@ -26,6 +27,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "atomic.h"
+
 #define LIBDW_NAME "libdw.so.1"
 
 /*
@@ -48,9 +51,11 @@
 
 #define DW_FUNCTIONS(X)          \
 	X(elf_version)           \
+	X(elf_errno)             \
 	X(elf_begin)             \
 	X(elf_end)               \
 	X(dwarf_begin_elf)       \
+	X(dwarf_errno)           \
 	X(dwarf_new_oom_handler) \
 	X(dwarf_end)             \
 	X(dwarf_addrdie)         \
@@ -72,10 +77,11 @@
 
 #define DW_MEMBER(name) __typeof__(name) *name;
 
-static struct {
-	bool loaded;
+struct dw {
 	DW_FUNCTIONS(DW_MEMBER)
-} dw;
+};
+
+static const struct dw *dw; /* NULL until it is loaded, constant from then on */
 
 /*
  * Without memory libdw calls a handler that must not return; its own ends the process. Ours leaves the look-up, and
@@ -105,31 +111,21 @@ static bool dw_find(void *library, const char *name, void *ret_function)
 	return true;
 }
 
-/*
- * Loads libdw for good. A failure is not remembered: it may have been for want of memory, and to try again costs
- * little beside printing a backtrace.
- */
-static bool dw_load(void)
+static bool dw_find_all(void *library, struct dw *ret_found)
 {
-	void *library;
-
-	if (dw.loaded)
-		return true;
-	library = dlopen(LIBDW_NAME, RTLD_NOW | RTLD_LOCAL);
-	if (library == NULL)
-		return false;
-#define DW_FIND(name) &&dw_find(library, #name, &dw.name)
-	dw.loaded = true DW_FUNCTIONS(DW_FIND);
-	if (dw.loaded)
-		dw.loaded = dw.elf_version(EV_CURRENT) != EV_NONE;
-	if (!dw.loaded)
-		dlclose(library);
-	return dw.loaded;
+#define DW_FIND(name) &&dw_find(library, #name, &ret_found->name)
+	return true DW_FUNCTIONS(DW_FIND);
 }
 
-bool egi_debuginfo_is_available(void)
+/*
+ * libelf and libdw have a variable for each thread, the code of the last failure. The first access to such a variable
+ * takes the loader's lock in older C libraries, so that it is made here.
+ */
+static bool dw_begin(const struct dw *found)
 {
-	return dw_load();
+	(void)found->elf_errno();
+	(void)found->dwarf_errno();
+	return found->elf_version(EV_CURRENT) != EV_NONE;
 }
 
 /*
@@ -176,26 +172,51 @@ static bool stack_is_available(void)
 	return (uintptr_t)__builtin_frame_address(0) - stack_low() >= STACK_BYTES;
 }
 
+/*
+ * For good. A failure is not remembered: it may have been for want of memory, and to try again costs little beside
+ * printing a backtrace.
+ */
+bool egi_debuginfo_load(void)
+{
+	struct dw *found;
+	void *library;
+
+	if (egi_load_acquire_ptr(&dw) != NULL) /* [V2] acquire: pairs with [V1] */
+		return true;
+	if (!stack_is_available() || !memory_is_available(RESERVE_BYTES))
+		return false;
+	library = dlopen(LIBDW_NAME, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL)
+		return false;
+	found = malloc(sizeof(*found));
+	/* [V1] full: the functions before the pointer to them; pairs with [V2]. */
+	if (found == NULL || !dw_find_all(library, found) || !dw_begin(found) || !egi_cas_ptr(&dw, NULL, found)) {
+		free(found);
+		dlclose(library);
+	}
+	return egi_load_acquire_ptr(&dw) != NULL;
+}
+
 struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)
 {
 	bool is_read = file_size <= READ_BYTES_MAX;
 	struct egi_debuginfo *debuginfo;
 
 	if (!stack_is_available() || !memory_is_available(RESERVE_BYTES + (is_read ? 2 * file_size : 0)) ||
-	    !dw_load())
+	    egi_load_acquire_ptr(&dw) == NULL) /* [V2] acquire: pairs with [V1] */
 		return NULL;
 	debuginfo = malloc(sizeof(*debuginfo));
 	if (debuginfo == NULL)
 		return NULL;
 	debuginfo->is_broken = false;
-	debuginfo->elf = dw.elf_begin(fd, is_read ? ELF_C_READ : ELF_C_READ_MMAP, NULL);
+	debuginfo->elf = dw->elf_begin(fd, is_read ? ELF_C_READ : ELF_C_READ_MMAP, NULL);
 	if (debuginfo->elf != NULL) {
-		debuginfo->dwarf = dw.dwarf_begin_elf(debuginfo->elf, DWARF_C_READ, NULL);
+		debuginfo->dwarf = dw->dwarf_begin_elf(debuginfo->elf, DWARF_C_READ, NULL);
 		if (debuginfo->dwarf != NULL) {
-			dw.dwarf_new_oom_handler(debuginfo->dwarf, debuginfo_leave);
+			dw->dwarf_new_oom_handler(debuginfo->dwarf, debuginfo_leave);
 			return debuginfo;
 		}
-		dw.elf_end(debuginfo->elf);
+		dw->elf_end(debuginfo->elf);
 	}
 	free(debuginfo);
 	return NULL;
@@ -205,8 +226,8 @@ void egi_debuginfo_close(struct egi_debuginfo *debuginfo)
 {
 	if (debuginfo == NULL)
 		return;
-	dw.dwarf_end(debuginfo->dwarf);
-	dw.elf_end(debuginfo->elf);
+	dw->dwarf_end(debuginfo->dwarf);
+	dw->elf_end(debuginfo->elf);
 	free(debuginfo);
 }
 
@@ -219,11 +240,11 @@ static bool debuginfo_find_unit(struct egi_debuginfo *debuginfo, uint64_t addres
 	Dwarf_Off offset = 0, next;
 	size_t header_size;
 
-	if (dw.dwarf_addrdie(debuginfo->dwarf, address, ret_unit) != NULL)
+	if (dw->dwarf_addrdie(debuginfo->dwarf, address, ret_unit) != NULL)
 		return true;
-	while (dw.dwarf_nextcu(debuginfo->dwarf, offset, &next, &header_size, NULL, NULL, NULL) == 0) {
-		if (dw.dwarf_offdie(debuginfo->dwarf, offset + header_size, ret_unit) != NULL &&
-		    dw.dwarf_haspc(ret_unit, address) > 0)
+	while (dw->dwarf_nextcu(debuginfo->dwarf, offset, &next, &header_size, NULL, NULL, NULL) == 0) {
+		if (dw->dwarf_offdie(debuginfo->dwarf, offset + header_size, ret_unit) != NULL &&
+		    dw->dwarf_haspc(ret_unit, address) > 0)
 			return true;
 		if (next <= offset)
 			break;
@@ -244,8 +265,8 @@ static const char *unit_shorten_path(Dwarf_Die *unit, const char *path)
 
 	if (path == NULL)
 		return NULL;
-	if (dw.dwarf_attr(unit, DW_AT_comp_dir, &attribute) != NULL)
-		directory = dw.dwarf_formstring(&attribute);
+	if (dw->dwarf_attr(unit, DW_AT_comp_dir, &attribute) != NULL)
+		directory = dw->dwarf_formstring(&attribute);
 	if (directory == NULL)
 		return path;
 	length = strlen(directory);
@@ -263,13 +284,13 @@ static const char *unit_shorten_path(Dwarf_Die *unit, const char *path)
 
 static void unit_find_line(Dwarf_Die *unit, uint64_t address, struct egi_source_frame *ret_place)
 {
-	Dwarf_Line *line = dw.dwarf_getsrc_die(unit, address);
+	Dwarf_Line *line = dw->dwarf_getsrc_die(unit, address);
 	const char *file;
 	int number;
 
-	if (line == NULL || dw.dwarf_lineno(line, &number) != 0 || number <= 0)
+	if (line == NULL || dw->dwarf_lineno(line, &number) != 0 || number <= 0)
 		return;
-	file = unit_shorten_path(unit, dw.dwarf_linesrc(line, NULL, NULL));
+	file = unit_shorten_path(unit, dw->dwarf_linesrc(line, NULL, NULL));
 	if (file != NULL) {
 		ret_place->file = file;
 		ret_place->line = number;
@@ -286,14 +307,14 @@ static void unit_find_call(Dwarf_Die *unit, Dwarf_Die *inlined, struct egi_sourc
 	const char *path;
 
 	*ret_place = (struct egi_source_frame){0};
-	if (dw.dwarf_attr(inlined, DW_AT_call_file, &attribute) == NULL ||
-	    dw.dwarf_formudata(&attribute, &file) != 0 ||
-	    dw.dwarf_attr(inlined, DW_AT_call_line, &attribute) == NULL ||
-	    dw.dwarf_formudata(&attribute, &line) != 0 || line == 0 || line > INT32_MAX)
+	if (dw->dwarf_attr(inlined, DW_AT_call_file, &attribute) == NULL ||
+	    dw->dwarf_formudata(&attribute, &file) != 0 ||
+	    dw->dwarf_attr(inlined, DW_AT_call_line, &attribute) == NULL ||
+	    dw->dwarf_formudata(&attribute, &line) != 0 || line == 0 || line > INT32_MAX)
 		return;
-	if (dw.dwarf_getsrcfiles(unit, &files, &count) != 0 || file >= count)
+	if (dw->dwarf_getsrcfiles(unit, &files, &count) != 0 || file >= count)
 		return;
-	path = unit_shorten_path(unit, dw.dwarf_filesrc(files, file, NULL, NULL));
+	path = unit_shorten_path(unit, dw->dwarf_filesrc(files, file, NULL, NULL));
 	if (path != NULL) {
 		ret_place->file = path;
 		ret_place->line = (int)line;
@@ -309,14 +330,14 @@ static bool scope_find_inner(Dwarf_Die *outer, uint64_t address, unsigned namesp
 	Dwarf_Die die;
 	unsigned siblings = 0;
 
-	if (dw.dwarf_child(outer, &die) != 0)
+	if (dw->dwarf_child(outer, &die) != 0)
 		return false;
 	do {
-		switch (dw.dwarf_tag(&die)) {
+		switch (dw->dwarf_tag(&die)) {
 		case DW_TAG_subprogram:
 		case DW_TAG_inlined_subroutine:
 		case DW_TAG_lexical_block:
-			if (dw.dwarf_haspc(&die, address) > 0) {
+			if (dw->dwarf_haspc(&die, address) > 0) {
 				*ret_inner = die;
 				return true;
 			}
@@ -329,7 +350,7 @@ static bool scope_find_inner(Dwarf_Die *outer, uint64_t address, unsigned namesp
 		default:
 			break;
 		}
-	} while (++siblings < SIBLINGS_MAX && dw.dwarf_siblingof(&die, &die) == 0);
+	} while (++siblings < SIBLINGS_MAX && dw->dwarf_siblingof(&die, &die) == 0);
 	return false;
 }
 
@@ -343,7 +364,7 @@ static unsigned unit_find_functions(Dwarf_Die *unit, uint64_t address, Dwarf_Die
 		if (!scope_find_inner(&scope, address, 0, &inner))
 			break;
 		scope = inner;
-		if (dw.dwarf_tag(&scope) != DW_TAG_lexical_block)
+		if (dw->dwarf_tag(&scope) != DW_TAG_lexical_block)
 			ret_functions[count++] = scope;
 	}
 	return count;
@@ -373,7 +394,7 @@ static unsigned debuginfo_find_frames(struct egi_debuginfo *debuginfo, uint64_t 
 		    max) /* too many to keep: an outer function replaces one that was inlined into it */
 			count--;
 		ret_frames[count] = place;
-		ret_frames[count].function = dw.dwarf_diename(&functions[i]);
+		ret_frames[count].function = dw->dwarf_diename(&functions[i]);
 		ret_frames[count].inlined = i > 0;
 		count++;
 		if (i > 0)
@@ -396,7 +417,7 @@ unsigned egi_debuginfo_find(struct egi_debuginfo *debuginfo, uint64_t address,
 
 #else
 
-bool egi_debuginfo_is_available(void)
+bool egi_debuginfo_load(void)
 {
 	return false;
 }

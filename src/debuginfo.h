@@ -9,7 +9,8 @@
  * prints no backtrace never pays for it; where it is missing, or was at build time, no module has debug
  * information. Only the module's own file is read: nothing is searched for, nothing is fetched.
  *
- * Threads: the caller holds symbolize.c's mutex.
+ * Threads: libdw is loaded by any thread, which holds no lock of the library's, because the loader has locks of its own.
+ * All else is for one thread at a time, by symbolize.c's mutex.
  */
 
 #include <stdbool.h>
@@ -17,8 +18,8 @@
 
 struct egi_debuginfo;
 
-/* Whether libdw was there at build time and can be loaded now. */
-bool egi_debuginfo_is_available(void);
+/* Loads libdw, the first time. Return: false if it was not there at build time, or cannot be loaded now. */
+bool egi_debuginfo_load(void);
 
 struct egi_source_frame {
 	const char *function; /* NULL when not known */
@@ -29,7 +30,7 @@ struct egi_source_frame {
 
 /*
  * Opens the debug information of a module's file. Ownership: `fd` is borrowed, and stays open until the close.
- * Return: NULL when there is none, libdw is missing or memory ran out.
+ * Return: NULL when there is none, libdw is not loaded or memory ran out.
  */
 struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size);
 

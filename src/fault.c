@@ -12,7 +12,7 @@
 uint32_t egi_fault_process_mode;
 
 static struct egi_mutex lock = EGI_MUTEX_INIT; /* preparing */
-static bool is_learned;
+static bool is_started;
 
 bool egi_fault_is_mode(unsigned mode)
 {
@@ -63,11 +63,9 @@ static int prepare(void)
 {
 	if (egi_machine_has_shadow_stack() || !has_tables())
 		return -ENOTSUP;
-	if (!is_learned) {
-		if (!egi_libc_learn())
-			return -ENOTSUP;
+	if (!is_started) {
 		egi_fault_start_process();
-		is_learned = true;
+		is_started = true;
 	}
 	/* The calling thread is likely to help; what others lack is known only when they come to it. */
 	if (!egi_fault_pad_prepare())
@@ -145,7 +143,7 @@ void egi_fault_start_child(void)
 
 static int prepare(void)
 {
-	(void)is_learned;
+	(void)is_started;
 	return -ENOTSUP;
 }
 
@@ -176,6 +174,11 @@ int egi_fault_prepare(unsigned mode)
 
 	if (mode <= EG_FAULT_OFF)
 		return 0;
+	(void)egi_thread_id(); /* the library may begin here */
+	/* Without the lock: it calls the loader. */
+	err = egi_libc_learn();
+	if (err)
+		return err;
 	egi_mutex_lock(&lock);
 	err = prepare();
 	egi_mutex_unlock(&lock);

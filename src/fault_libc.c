@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
+#include "atomic.h"
 #include "unwind_step.h"
 
 static const char *const leaf_names[] = {
@@ -49,20 +49,27 @@ static const char *const assert_names[] = {"__assert", "__assert_fail", "__asser
 #define FUNCTIONS_MAX 512
 #define JUMPS_MAX 4 /* from one function to the next */
 
-/* Ordered by where they begin. Complete before the first handler is there, and constant from then on. */
-static struct {
-	uintptr_t start;
-	enum egi_libc_function function;
-} functions[FUNCTIONS_MAX];
-static unsigned functions_count;
-
-static uintptr_t libc_start, loader_start, heap_start, own_start;
-
 struct abort_message {
 	unsigned size;
 	char text[];
 };
-static struct abort_message **abort_message; /* glibc's, kept for core files */
+
+/*
+ * What was learned. It takes the loader's lock again and again, under which no lock of the library's may be waited for:
+ * so whoever comes first learns by itself, and if two do, what one has learned is thrown away.
+ */
+struct knowledge {
+	uintptr_t libc_start, loader_start, heap_start, own_start;
+	struct abort_message **abort_message; /* glibc's, kept for core files */
+	unsigned count;
+	struct {
+		uintptr_t start;
+		enum egi_libc_function function;
+	} functions[FUNCTIONS_MAX]; /* ordered by where they begin */
+};
+
+/* There before the first handler is, and constant from then on. */
+static struct knowledge *known;
 
 static uintptr_t module_start(const void *address)
 {
@@ -71,24 +78,30 @@ static uintptr_t module_start(const void *address)
 	return address && egi_module_find((uintptr_t)address, &view) && !view.shown.program ? view.start : 0;
 }
 
+static bool is_libc(const struct knowledge *knowledge, const struct egi_module_view *view)
+{
+	return view->start == knowledge->libc_start || view->start == knowledge->loader_start ||
+	       view->start == knowledge->heap_start;
+}
+
 enum egi_code egi_libc_code(const struct egi_module_view *view)
 {
-	if (view->start == own_start)
+	const struct knowledge *knowledge = egi_load_acquire_ptr(&known); /* [Y4] acquire: pairs with [Y3] */
+
+	if (view->start == knowledge->own_start)
 		return EGI_CODE_OWN;
-	if (view->start == libc_start || view->start == loader_start || view->start == heap_start)
-		return EGI_CODE_LIBC;
-	return EGI_CODE_USER;
+	return is_libc(knowledge, view) ? EGI_CODE_LIBC : EGI_CODE_USER;
 }
 
 /* The first that begins there or later. */
-static unsigned functions_find(uintptr_t start)
+static unsigned functions_find(const struct knowledge *knowledge, uintptr_t start)
 {
-	unsigned first = 0, after = functions_count;
+	unsigned first = 0, after = knowledge->count;
 
 	while (first < after) {
 		unsigned middle = first + (after - first) / 2;
 
-		if (functions[middle].start < start)
+		if (knowledge->functions[middle].start < start)
 			first = middle + 1;
 		else
 			after = middle;
@@ -96,39 +109,47 @@ static unsigned functions_find(uintptr_t start)
 	return first;
 }
 
+static bool functions_have(const struct knowledge *knowledge, unsigned index, uintptr_t start)
+{
+	return index < knowledge->count && knowledge->functions[index].start == start;
+}
+
 enum egi_libc_function egi_libc_function(const struct egi_module_view *view, uintptr_t address)
 {
+	const struct knowledge *knowledge = egi_load_acquire_ptr(&known); /* [Y4] acquire: pairs with [Y3] */
 	uintptr_t start, end;
 	unsigned index;
 
 	if (!egi_unwind_find_function(view, address, &start, &end))
 		return EGI_LIBC_OTHER;
-	index = functions_find(start);
-	return index < functions_count && functions[index].start == start ? functions[index].function
-									  : EGI_LIBC_OTHER;
+	index = functions_find(knowledge, start);
+	return functions_have(knowledge, index, start) ? knowledge->functions[index].function : EGI_LIBC_OTHER;
 }
 
 /* Return: false when it is there already, or there is no room. */
-static bool functions_add(uintptr_t start, enum egi_libc_function function)
+static bool functions_add(struct knowledge *knowledge, uintptr_t start, enum egi_libc_function function)
 {
-	unsigned index = functions_find(start);
+	unsigned index = functions_find(knowledge, start);
 
-	if (functions_count == FUNCTIONS_MAX || (index < functions_count && functions[index].start == start))
+	if (knowledge->count == FUNCTIONS_MAX || functions_have(knowledge, index, start))
 		return false;
-	memmove(&functions[index + 1], &functions[index], (functions_count - index) * sizeof(functions[0]));
-	functions[index].start = start;
-	functions[index].function = function;
-	functions_count++;
+	memmove(&knowledge->functions[index + 1], &knowledge->functions[index],
+		(knowledge->count - index) * sizeof(knowledge->functions[0]));
+	knowledge->functions[index].start = start;
+	knowledge->functions[index].function = function;
+	knowledge->count++;
 	return true;
 }
 
-static void function_learn(uintptr_t address, enum egi_libc_function function, int jumps);
+static void function_learn(struct knowledge *knowledge, uintptr_t address, enum egi_libc_function function,
+			   int jumps);
 
 /*
  * Learns the functions that one jumps to. No instruction is taken apart: bytes that only look like a jump do not lead
  * to where a function begins. Short jumps, of which that is less certain, count where they are the last instruction.
  */
-static void jumps_learn(uintptr_t start, uintptr_t end, enum egi_libc_function function, int jumps)
+static void jumps_learn(struct knowledge *knowledge, uintptr_t start, uintptr_t end,
+			enum egi_libc_function function, int jumps)
 {
 #if defined(__x86_64__)
 	const unsigned char *code = (const unsigned char *)start;
@@ -139,11 +160,13 @@ static void jumps_learn(uintptr_t start, uintptr_t end, enum egi_libc_function f
 		if (code[i] != 0xe9)
 			continue;
 		memcpy(&distance, code + i + 1, sizeof(distance));
-		function_learn(start + i + 5 + (uintptr_t)(intptr_t)distance, function, jumps);
+		function_learn(knowledge, start + i + 5 + (uintptr_t)(intptr_t)distance, function, jumps);
 	}
 	if (size >= 2 && code[size - 2] == 0xeb)
-		function_learn(end + (uintptr_t)(intptr_t)(signed char)code[size - 1], function, jumps);
+		function_learn(knowledge, end + (uintptr_t)(intptr_t)(signed char)code[size - 1], function,
+			       jumps);
 #else
+	(void)knowledge;
 	(void)start;
 	(void)end;
 	(void)function;
@@ -152,51 +175,73 @@ static void jumps_learn(uintptr_t start, uintptr_t end, enum egi_libc_function f
 }
 
 /* Learns what the function that begins there is, if one does, and those that it goes on in. */
-static void function_learn(uintptr_t address, enum egi_libc_function function, int jumps)
+static void function_learn(struct knowledge *knowledge, uintptr_t address, enum egi_libc_function function,
+			   int jumps)
 {
 	struct egi_module_view view;
 	uintptr_t start, end;
 
-	if (egi_module_find(address, &view) && egi_libc_code(&view) == EGI_CODE_LIBC &&
+	if (egi_module_find(address, &view) && view.start != knowledge->own_start && is_libc(knowledge, &view) &&
 	    egi_unwind_find_function(&view, address, &start, &end) && start == address &&
-	    functions_add(start, function) && jumps > 0)
-		jumps_learn(start, end, function, jumps - 1);
+	    functions_add(knowledge, start, function) && jumps > 0)
+		jumps_learn(knowledge, start, end, function, jumps - 1);
 }
 
-static void functions_learn(void *libc, const char *const *names, size_t count,
+static void functions_learn(struct knowledge *knowledge, void *libc, const char *const *names, size_t count,
 			    enum egi_libc_function function)
 {
 	for (size_t i = 0; i < count; i++) {
-		function_learn((uintptr_t)dlsym(libc, names[i]), function, JUMPS_MAX);
+		function_learn(knowledge, (uintptr_t)dlsym(libc, names[i]), function, JUMPS_MAX);
 		/* A sanitizer's, or another library's in its place. */
-		function_learn((uintptr_t)dlsym(RTLD_DEFAULT, names[i]), function, JUMPS_MAX);
+		function_learn(knowledge, (uintptr_t)dlsym(RTLD_DEFAULT, names[i]), function, JUMPS_MAX);
 	}
 }
 
-#define LEARN(names, function) functions_learn(libc, (names), sizeof(names) / sizeof((names)[0]), (function))
+#define LEARN(names, function) \
+	functions_learn(knowledge, libc, (names), sizeof(names) / sizeof((names)[0]), (function))
 
-bool egi_libc_learn(void)
+static void knowledge_fill(struct knowledge *knowledge, void *libc)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-
-	if (!libc)
-		return false;
-	libc_start = module_start(dlsym(libc, "gnu_get_libc_version"));
-	loader_start = module_start(dlsym(RTLD_DEFAULT, "_dl_find_object"));
-	heap_start = module_start(dlsym(RTLD_DEFAULT, "malloc"));
-	own_start = module_start((const void *)(uintptr_t)egi_libc_learn);
-	abort_message = dlsym(libc, "__abort_msg");
+	knowledge->libc_start = module_start(dlsym(libc, "gnu_get_libc_version"));
+	knowledge->loader_start = module_start(dlsym(RTLD_DEFAULT, "_dl_find_object"));
+	knowledge->heap_start = module_start(dlsym(RTLD_DEFAULT, "malloc"));
+	knowledge->own_start = module_start((const void *)(uintptr_t)egi_libc_learn);
+	knowledge->abort_message = dlsym(libc, "__abort_msg");
 	/* The most dangerous first: what is known as one thing stays that. */
 	LEARN(heap_names, EGI_LIBC_HEAP);
 	LEARN(abort_names, EGI_LIBC_ABORT);
 	LEARN(assert_names, EGI_LIBC_ASSERT);
 	LEARN(leaf_names, EGI_LIBC_LEAF);
+}
+
+int egi_libc_learn(void)
+{
+	struct knowledge *knowledge;
+	void *libc;
+
+	if (egi_load_acquire_ptr(&known)) /* [Y4] acquire: pairs with [Y3] */
+		return 0;
+	libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	if (!libc)
+		return -ENOTSUP;
+	knowledge = calloc(1, sizeof(*knowledge));
+	if (knowledge) {
+		egi_module_prime();
+		knowledge_fill(knowledge, libc);
+	}
 	/* libc.so is never closed; the reference is not needed. */
 	dlclose(libc);
-	return libc_start != 0;
+	if (!knowledge)
+		return -ENOMEM;
+	/* [Y3] full: what was learned before the pointer to it; pairs with [Y4]. */
+	if (knowledge->libc_start == 0 || !egi_cas_ptr(&known, NULL, knowledge))
+		free(knowledge);
+	return egi_load_acquire_ptr(&known) ? 0 : -ENOTSUP;
 }
 
 const char *egi_libc_abort_message(void)
 {
-	return abort_message && *abort_message ? (*abort_message)->text : NULL;
+	const struct knowledge *knowledge = egi_load_acquire_ptr(&known); /* [Y4] acquire: pairs with [Y3] */
+
+	return knowledge->abort_message && *knowledge->abort_message ? (*knowledge->abort_message)->text : NULL;
 }

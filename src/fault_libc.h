@@ -31,10 +31,10 @@ enum egi_libc_function {
 };
 
 /*
- * Learns where things are in this process: before anything else here, under a lock of the caller's.
- * Return: false where there is no C library of its own.
+ * Learns where things are in this process: before anything else here. Calls the loader, so no lock may be held.
+ * Return: 0; -ENOTSUP where there is no C library of its own; -ENOMEM.
  */
-bool egi_libc_learn(void);
+int egi_libc_learn(void);
 
 /* Async-signal-safe. */
 enum egi_code egi_libc_code(const struct egi_module_view *view);

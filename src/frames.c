@@ -17,6 +17,7 @@
 #include "elf_file.h"
 #include "error.h"
 #include "symbolize.h"
+#include "thread.h"
 
 #define NO_TEXT SIZE_MAX
 
@@ -154,6 +155,19 @@ static struct egi_names *names_create(const struct egi_backtrace *backtrace)
  * Finding
  */
 
+/* What is kept with backtraces; nothing is called under it. */
+static struct egi_mutex lock = EGI_MUTEX_INIT;
+
+void egi_frames_lock(void)
+{
+	egi_mutex_lock(&lock);
+}
+
+void egi_frames_unlock(void)
+{
+	egi_mutex_unlock(&lock);
+}
+
 struct egi_frames egi_frames_find(const struct egi_backtrace *backtrace, bool for_good)
 {
 	struct egi_frames frames = {backtrace, NULL};
@@ -164,22 +178,22 @@ struct egi_frames egi_frames_find(const struct egi_backtrace *backtrace, bool fo
 	if (egi_backtrace_count(backtrace) == 0)
 		return frames;
 	kept = egi_backtrace_names(backtrace);
-	egi_symbolize_lock();
+	egi_mutex_lock(&lock);
 	decided = kept->decided;
 	frames.named = kept->block;
-	egi_symbolize_unlock();
+	egi_mutex_unlock(&lock);
 	if (decided)
 		return frames;
 
 	names = names_create(backtrace);
-	egi_symbolize_lock();
+	egi_mutex_lock(&lock);
 	if (!kept->decided) {
 		kept->decided = names != NULL || for_good;
 		kept->block = names;
 		names = NULL;
 	}
 	frames.named = kept->block;
-	egi_symbolize_unlock();
+	egi_mutex_unlock(&lock);
 	free(names);
 	return frames;
 }

@@ -33,9 +33,13 @@ struct egi_frames {
  * @for_good  when there is no memory for names, remember that: what is read by index must not change its
  *            indexes while it is read. Otherwise the next call tries again.
  *
- * Threads: any. Must not be cancelled meanwhile.
+ * Threads: any. Must not be cancelled meanwhile. The caller may hold no lock of the library's.
  */
 struct egi_frames egi_frames_find(const struct egi_backtrace *backtrace, bool for_good);
+
+/* For the fork handlers. */
+void egi_frames_lock(void);
+void egi_frames_unlock(void);
 
 size_t egi_frames_count(struct egi_frames frames);
 

@@ -267,7 +267,7 @@ static EGI_COLD int submit_boxed(eg_group *group, eg_task_fn *fn, void *arg, con
 static EGI_NOINLINE int go_slow(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
 {
 	struct eg_group_state *state;
-	uint32_t number = 0;
+	uint32_t number = EGI_SITE_NONE;
 
 	if (!egi_task_fits(fn))
 		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_GO);
@@ -278,22 +278,32 @@ static EGI_NOINLINE int go_slow(eg_group *group, eg_task_fn *fn, void *arg, stru
 	return submit(group, fn, arg, site, EGI_SUBMIT_GO);
 }
 
-/* Nobody is watching. */
-static EGI_NOINLINE int go_tell(struct eg_group_state *state)
+/* Nobody is watching. It has the group, which is where it was, rather than the state, which would have to be moved. */
+static EGI_NOINLINE int go_tell(eg_group *group)
 {
+	struct eg_group_state *state = group_state(group);
+
 	egi_submit_tell(state, &state->first_queue);
 	return 0;
 }
 
-/* The code of a task, when there is nothing to look up. False if there is. */
-static inline bool make_code(struct egi_queue *queue, eg_task_fn *fn, const struct eg_site *site)
+/*
+ * A task's code, unchecked. It is made anew from what the site says each time, because a module that is loaded where
+ * another was has other sites, and functions, at the same addresses. What it makes of a site without a number, or of a
+ * function that does not fit, is no queue's code; but for functions 2^48 bytes apart, which nobody has.
+ */
+static inline uint64_t make_code(eg_task_fn *fn, const struct eg_site *site)
 {
-	uint32_t number = 0;
+	return egi_task_make(fn, NULL, egi_load_relaxed_u32(&site->id)).code;
+}
 
-	if (!egi_task_is_plain(fn) || (site && !egi_site_is_known(site, &number)))
+/* The code of the queue's tasks from now on, when there is nothing to look up. False if there is. */
+static inline bool queue_learn_code(struct egi_queue *queue, eg_task_fn *fn, const struct eg_site *site)
+{
+	uint32_t number;
+
+	if (!egi_task_is_plain(fn) || !egi_site_is_known(site, &number))
 		return false;
-	queue->site = site;
-	queue->fn = fn;
 	queue->code = egi_task_make(fn, NULL, number).code;
 	return true;
 }
@@ -303,21 +313,23 @@ int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *s
 	struct eg_group_state *state = group ? group_state(group) : NULL;
 	struct egi_queue *queue;
 
-	if (EGI_UNLIKELY(!state || !egi_state_is_owner(state)))
+	if (EGI_UNLIKELY(!state || !site || !egi_state_is_owner(state)))
 		return go_slow(group, fn, arg, site);
 	queue = &state->first_queue;
-	if (EGI_UNLIKELY(site != queue->site || fn != queue->fn) && !make_code(queue, fn, site))
+	if (EGI_UNLIKELY(make_code(fn, site) != queue->code) && !queue_learn_code(queue, fn, site))
 		return go_slow(group, fn, arg, site);
 	if (EGI_UNLIKELY(!egi_queue_spill(queue, (struct egi_task){queue->code, arg})))
 		return go_slow(group, fn, arg, site);
 	/* [N1] light: a compiler's barrier will do, since nobody is seen to watch where it would not. */
 	egi_fence_compiler();
-	return EGI_LIKELY(egi_crew_is_watching()) ? 0 : go_tell(state);
+	return EGI_LIKELY(egi_crew_is_watching()) ? 0 : go_tell(group);
 }
 
 int(eg_group_go)(eg_group *group, eg_task_fn *fn, void *arg)
 {
-	return eg_group_go_at(group, fn, arg, NULL);
+	static struct eg_site no_site = {NULL, NULL, 0, EGI_SITE_NONE};
+
+	return eg_group_go_at(group, fn, arg, &no_site);
 }
 
 int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)

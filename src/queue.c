@@ -3,17 +3,13 @@
 
 #include "verify.h"
 
-static const struct eg_site no_site; /* is nobody's */
-
 void egi_queue_init(struct egi_queue *queue, uint64_t owner)
 {
 	egi_ring_init(&queue->ring);
 	egi_overflow_init(&queue->overflow);
 	queue->ring_in = 0;
 	queue->spilling = false;
-	queue->site = &no_site;
-	queue->fn = NULL;
-	queue->code = 0;
+	queue->code = UINT64_MAX; /* no task's */
 	queue->owner = owner;
 	queue->index_base = 0;
 	queue->next = NULL;

@@ -34,10 +34,7 @@ struct egi_queue {
 	/* the submitter's */
 	EGI_ALIGNED uint64_t ring_in; /* tasks ever put into the ring; raised before the task can be taken */
 	bool spilling;
-	/* what its last task was made of, so that the next, which mostly is made of the same, need not be checked */
-	const struct eg_site *site;
-	eg_task_fn *fn;
-	uint64_t code;
+	uint64_t code; /* the last task's, so that the next, which mostly has the same, need not be checked */
 
 	/* rarely written */
 	uint64_t owner; /* the submitting thread, 0 while nobody has the queue, or EGI_QUEUE_SHARED */

@@ -12,7 +12,7 @@
  */
 #define BLOCK_SITES 256
 #define BLOCKS 256
-#define SITES_MAX (BLOCK_SITES * BLOCKS - 1)
+#define SITES_MAX (BLOCK_SITES * BLOCKS - 2) /* numbers of 16 bits, but for 0 and that of none */
 
 static struct egi_mutex lock = EGI_MUTEX_INIT;
 static struct eg_site *blocks[BLOCKS];
@@ -75,15 +75,17 @@ uint32_t egi_site_enter(struct eg_site *site)
 		number = site_search(site);
 	if (number == 0)
 		number = site_add(site);
+	if (number == 0 && count == SITES_MAX)
+		number = EGI_SITE_NONE;
 	/* [S1] release: the entry before its number; pairs with [S2] in egi_site_number. */
-	egi_store_release_u32(&site->id, number == 0 && count == SITES_MAX ? EGI_SITE_NONE : number);
+	egi_store_release_u32(&site->id, number);
 	egi_mutex_unlock(&lock);
 	return number;
 }
 
 const struct eg_site *egi_site_find(uint32_t number)
 {
-	return number ? site_at(number) : NULL;
+	return number > 0 && number <= SITES_MAX ? site_at(number) : NULL;
 }
 
 void egi_site_lock(void)

@@ -66,7 +66,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 {
 	struct egi_thread *self = &egi_thread_self;
 	struct eg_group_state *state = state_get(self, customer);
-	uint64_t limit = egi_gate_limit_of(options->limit), life;
+	uint64_t limit = egi_gate_limit_of(options->limit), id = egi_thread_id(), life;
 
 	if (!state)
 		return NULL;
@@ -84,7 +84,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	egi_overflow_allow(&state->first_queue.overflow, 0);
 	state->first_queue.index_base = egi_queue_submitted(&state->first_queue);
 	if (options->backlog == 0) {
-		state->owner = state->first_queue.owner = egi_thread_id();
+		state->owner = state->first_queue.owner = id;
 		egi_store_release_u64(&state->gate, egi_gate_biased(limit, life));
 	} else {
 		/* Room is asked for under a lock, so there is nothing to be gained. */

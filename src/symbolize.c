@@ -8,29 +8,34 @@
  * on, because the callback may write to a stream, whose lock another thread may hold while it waits for the
  * mutex.
  *
- *   symbolize_mutex protects   all calls into libdw and libelf, which are not safe in several threads at once,
- *                              `dw` in debuginfo.c, and use_debuginfo
- *   lock order                 innermost: nothing but the loader's and malloc's locks is taken under it
+ *   mutex protects   all calls into libdw and libelf, which are not safe in several threads at once, and
+ *                    use_debuginfo
+ *   lock order       innermost: nothing but malloc's locks is taken under it
+ *   loader           loads libdw before the mutex is taken: who holds the loader's lock may be a constructor that
+ *                    looks names up itself, or waits for a thread that does
+ *   fork             does not wait for it. A look-up may take long, and reads files that may be anywhere. In the
+ *                    child the mutex is a new one, and what a vanished thread had open is lost: nothing that libdw
+ *                    keeps is shared by two look-ups.
  */
 
 #include "symbolize.h"
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "debuginfo.h"
 #include "elf_file.h"
+#include "thread.h"
 
 #define INLINED_MAX 16 /* source frames shown for one address; deeper inlining loses its outermost calls */
 #define FUNCTION_BYTES_MAX 512
 
-static pthread_mutex_t symbolize_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct egi_mutex mutex = EGI_MUTEX_INIT;
 static bool use_debuginfo = true;
 
-/* Where separate debug files are, see symbolize.h; "": nowhere. Written once, when the library loads. */
+/* Where separate debug files are, see symbolize.h; "": nowhere. Written once, when the library begins. */
 static char debug_folder[PATH_MAX];
 
 struct lookup_module {
@@ -55,21 +60,16 @@ void egi_symbolize_start(void)
 		strcpy(debug_folder, folder);
 }
 
-void egi_symbolize_lock(void)
+void egi_symbolize_start_child(void)
 {
-	pthread_mutex_lock(&symbolize_mutex);
-}
-
-void egi_symbolize_unlock(void)
-{
-	pthread_mutex_unlock(&symbolize_mutex);
+	egi_mutex_init(&mutex);
 }
 
 void egi_symbolize_use_debuginfo(bool use)
 {
-	egi_symbolize_lock();
+	egi_mutex_lock(&mutex);
 	use_debuginfo = use;
-	egi_symbolize_unlock();
+	egi_mutex_unlock(&mutex);
 }
 
 /*
@@ -114,7 +114,7 @@ static void module_open_debug_file(const struct egi_backtrace_module *module, st
 
 static struct egi_debuginfo *file_open_debuginfo(const struct egi_elf_file *file)
 {
-	if (file->fd < 0 || !use_debuginfo || !egi_module_can_load())
+	if (file->fd < 0 || !use_debuginfo)
 		return NULL;
 	return egi_debuginfo_open(file->fd, file->size);
 }
@@ -143,7 +143,7 @@ static void lookup_finish(struct lookup *lookup)
 {
 	if (lookup->modules == NULL)
 		return;
-	egi_symbolize_lock();
+	egi_mutex_lock(&mutex);
 	for (unsigned i = 0; i < egi_backtrace_module_count(lookup->backtrace); i++) {
 		if (lookup->modules[i].tried) {
 			egi_debuginfo_close(lookup->modules[i].debuginfo);
@@ -151,7 +151,7 @@ static void lookup_finish(struct lookup *lookup)
 			egi_elf_file_close(&lookup->modules[i].debug);
 		}
 	}
-	egi_symbolize_unlock();
+	egi_mutex_unlock(&mutex);
 	free(lookup->modules);
 }
 
@@ -171,7 +171,7 @@ static unsigned lookup_find(struct lookup *lookup, const struct egi_backtrace_fr
 	struct lookup_module *module = NULL;
 	unsigned count = 0;
 
-	egi_symbolize_lock();
+	egi_mutex_lock(&mutex);
 	if (lookup->modules != NULL && frame->module != EGI_BACKTRACE_NO_MODULE)
 		module = lookup_open_module(lookup, frame->module);
 	if (module != NULL && module->debuginfo != NULL)
@@ -183,7 +183,7 @@ static unsigned lookup_find(struct lookup *lookup, const struct egi_backtrace_fr
 	if (module != NULL && ret_frames[count - 1].function == NULL &&
 	    lookup_find_function(lookup, module, frame->offset))
 		ret_frames[count - 1].function = lookup->function;
-	egi_symbolize_unlock();
+	egi_mutex_unlock(&mutex);
 	return count;
 }
 
@@ -218,6 +218,8 @@ void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, voi
 
 	if (count == 0)
 		return;
+	if (egi_module_can_load())
+		(void)egi_debuginfo_load();
 	if (egi_backtrace_module_count(backtrace) > 0)
 		lookup.modules = calloc(egi_backtrace_module_count(backtrace), sizeof(lookup.modules[0]));
 

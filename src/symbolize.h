@@ -41,18 +41,17 @@ typedef void egi_symbol_fn(void *arg, const struct egi_symbol *symbol);
  * the frames left out, if any. A NULL backtrace has no frames.
  *
  * Ownership: the strings are valid during the call. Threads: any; look-ups take a process-wide mutex, which
- * is not held while `fn` runs.
+ * is not held while `fn` runs, nor while the loader is called. The caller may hold no lock of the library's.
  */
 void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, void *arg);
 
-/* Reads the environment, once, when the library is loaded: later, other threads might change it. */
+/* Reads the environment, once, when the library is first used: later, other threads might change it. */
 void egi_symbolize_start(void);
 
 #define EGI_SYMBOLIZE_DEBUG_VARIABLE "ERRGROUP_DEBUG_DIR"
 
-/* For the fork handlers: hold the mutex across fork, so that the child does not inherit it held by another thread. */
-void egi_symbolize_lock(void);
-void egi_symbolize_unlock(void);
+/* In a forked child, which has lost the thread that looked names up. */
+void egi_symbolize_start_child(void);
 
 /* For tests: whether debug information is used at all; without it names come from the symbol tables. */
 void egi_symbolize_use_debuginfo(bool use);

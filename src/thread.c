@@ -15,7 +15,9 @@ __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exe
 
 uint32_t egi_thread_fork_count;
 
+/* Written once, before the first thread has an id. */
 static pthread_key_t exit_key;
+static bool has_exit_key;
 static void (*exit_hook)(void);
 
 /*
@@ -34,7 +36,12 @@ static void thread_exits(void *self)
 void egi_thread_start(void (*exits)(void))
 {
 	exit_hook = exits;
-	EGI_VERIFY(pthread_key_create(&exit_key, thread_exits) == 0, "no thread-specific key left");
+	/*
+	 * A program may have used up its keys, of which there are 1,024. Then nobody notices that a thread ends: what it
+	 * keeps stays, and a task that it ends never does. Not again in a child whose parent forked in here.
+	 */
+	if (!has_exit_key)
+		has_exit_key = pthread_key_create(&exit_key, thread_exits) == 0;
 }
 
 void egi_thread_start_child(void)
@@ -47,12 +54,11 @@ uint64_t egi_thread_register(void)
 {
 	static uint64_t last;
 
+	egi_library_begin();
 	egi_thread_self.id = egi_add_u64(&last, 1) + 1;
-	/*
-	 * Out of memory here costs only the notice of pthread_exit inside a task. The first 32 keys of a process
-	 * need no memory, and this one is made when the library is loaded.
-	 */
-	(void)pthread_setspecific(exit_key, &egi_thread_self);
+	/* Only keys beyond the first 32 of a process need memory; without, it is as if there were no key. */
+	if (has_exit_key)
+		(void)pthread_setspecific(exit_key, &egi_thread_self);
 	return egi_thread_self.id;
 }
 

@@ -37,13 +37,19 @@ struct egi_thread {
 
 extern __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
 
-/* Called at load time: the key whose destructor notices that a thread ends, and has `exits` called there. */
+/*
+ * What the library needs once in a process, made when the first thread registers: library.c's, which is above all other
+ * files. Returns when it is there.
+ */
+void egi_library_begin(void);
+
+/* Once in a process: the key whose destructor notices that a thread ends, and has `exits` called there. */
 void egi_thread_start(void (*exits)(void));
 
 /* In a forked child: the calling thread is another than the one it is a copy of. */
 void egi_thread_start_child(void);
 
-/* Gives the calling thread its id and its exit hook. */
+/* Gives the calling thread its id and its exit hook. With the first thread the library begins. */
 uint64_t egi_thread_register(void);
 
 static inline uint64_t egi_thread_id(void)

@@ -6,9 +6,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Volatile, so that the name stays in the object file. */
-const char *const volatile egi_library_anchor = &egi_library_is_linked;
-
 volatile bool egi_is_dying;
 
 void egi_die(const char *text)

@@ -27,11 +27,4 @@ void egi_die(const char *text) __attribute__((noreturn, cold));
 /* It has been called: this is no fault to recover from. */
 extern volatile bool egi_is_dying;
 
-/*
- * Of a static library the linker takes what is called, and nobody calls library.c, whose constructor the rest relies
- * on. Everything else uses verify.c, which therefore names it.
- */
-extern const char egi_library_is_linked;
-extern const char *const volatile egi_library_anchor;
-
 #endif

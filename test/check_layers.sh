@@ -13,9 +13,9 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic debuginfo exception fpenv quota task text unwind_reader verify wheel
+atomic exception fpenv quota task text unwind_reader verify wheel
 clock
-elf_file fault_machine fence gate notice park thread unwind_program
+debuginfo elf_file fault_machine fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
 guard module pool post ring site timer

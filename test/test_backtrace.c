@@ -118,7 +118,7 @@ static bool lines_are_available(void)
 		found = matched == sizeof(section) - 1;
 	}
 	fclose(program);
-	return found && egi_debuginfo_is_available();
+	return found && egi_debuginfo_load();
 }
 
 /*
@@ -685,6 +685,6 @@ int main(void)
 		cmocka_unit_test(small_stack_is_no_obstacle),
 	};
 
-	egi_backtrace_prime();
+	egi_module_prime();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -527,6 +527,6 @@ int main(void)
 		cmocka_unit_test(modules_may_come_and_go_meanwhile),
 	};
 
-	egi_backtrace_prime();
+	egi_module_prime();
 	return cmocka_run_group_tests(tests, build, remove_folder);
 }

@@ -201,7 +201,7 @@ static void module_is_named_with_its_lines(void **state)
 
 	(void)state;
 	need_module();
-	if (!egi_debuginfo_is_available())
+	if (!egi_debuginfo_load())
 		skip();
 	backtrace = capture_through("module.so", &handle);
 	seen = symbolize(backtrace);
@@ -664,6 +664,6 @@ int main(void)
 	    cmocka_unit_test(build_id_notes_with_impossible_sizes_are_refused),
 	};
 
-	egi_backtrace_prime();
+	egi_module_prime();
 	return cmocka_run_group_tests(tests, build, remove_folder);
 }

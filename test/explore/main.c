@@ -18,6 +18,8 @@
 #define RANDOM_SEED 1
 #define WATCH_SECONDS 5
 
+void egi_library_begin(void);
+
 static int usage(FILE *to)
 {
 	fputs("Usage: explore --list\n"
@@ -224,6 +226,8 @@ static int run_command(char **arguments)
 	choose_init();
 	trace_init();
 	catch_faults();
+	/* What the first use makes is there before every run. */
+	egi_library_begin();
 	image_save();
 	if (strcmp(*arguments, "--tap") == 0)
 		return arguments[1] ? test_all(strcmp(arguments[1], "full") == 0) : usage(stderr);

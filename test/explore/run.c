@@ -7,7 +7,6 @@
 
 static const struct explore_scenario *scenario_now KEPT;
 
-void egi_crew_start(void);
 void egi_ctx_caller_dismiss(void);
 void egi_timer_dismiss(void);
 
@@ -24,7 +23,6 @@ static void library_end(void)
 static void *scenario_main(void *arg)
 {
 	(void)arg;
-	egi_crew_start();
 	scenario_now->run();
 	explore_end();
 	/*
