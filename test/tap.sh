@@ -95,3 +95,13 @@ unprivileged() {
         "$@"
     fi
 }
+
+# Text that a terminal acts on: an escape sequence; the controls of 8-bit terminals, as UTF-8 and as a byte; a mark that
+# turns the direction of what follows.
+controls=$(printf '\033[2J\302\2331m\233\342\200\256\177')
+
+# is_harmless FILE TEXT: some line has the text, with the controls above as escapes, and all of it a terminal shows.
+is_harmless() {
+    has "$1" "$2" && has "$1" '\033[2J\302\2331m\233\342\200\256\177'
+    [ -z "$(tr -d '\n\t -~' <"$1")" ] || { echo "controls in $1:"; cat -v "$1"; return 1; }
+}

@@ -207,6 +207,13 @@ httpd_refuses_a_wrong_command_line() {
     is_empty err
 }
 
+httpd_shows_no_control_characters() {
+    for arguments in "$controls" "--grace=$controls" "--no$controls"; do
+        exits 2 "$httpd" "$arguments" 2>err
+        is_harmless err 'httpd: '
+    done
+}
+
 #
 # fetchall
 #
@@ -339,6 +346,30 @@ fetchall_refuses_a_wrong_command_line() {
     is_empty err
 }
 
+# What a server says is as foreign as a name.
+fetchall_shows_no_control_characters() {
+    mkdir to-controls
+    for arguments in "$controls" "--jobs=$controls" "--no$controls"; do
+        exits 2 "$fetchall" "$arguments" 2>err
+        is_harmless err 'fetchall: '
+    done
+    exits 1 "$fetchall" -d "to$controls" file:///nowhere/1 2>err
+    is_harmless err '\177/1: No such file or directory'
+    exits 2 "$fetchall" -d to-controls "http://localhost/$controls" >out 2>err
+    is_harmless err 'fetchall: http://'
+    serve
+    mkdir "to-controls/$controls"
+    exits 0 "$fetchall" -d "to-controls/$controls" "$url/bytes/1" >out
+    echo "to-controls/$controls/1" | cmp - out
+    if script --version >/dev/null 2>&1; then
+        TERM=dumb script -qec "'$fetchall' -d 'to-controls/$controls' '$url/bytes/1'" screen >/dev/null </dev/null
+        grep -v '^Script' screen | grep -F 'to-controls/' | tr -d '\r' >line
+        is_harmless line '/1'
+    fi
+    get "$url/shutdown" >body
+    ends 0 '/shutdown was requested'
+}
+
 memcheck_finds_nothing() {
     command -v valgrind >/dev/null || skip 'valgrind is not installed'
     ! grep -q '__[a-z]*san_init' "$httpd" || skip 'built with a sanitizer, which valgrind cannot run'
@@ -398,6 +429,7 @@ point 'httpd: answers without an end come to one' streams_end_in_order
 point 'httpd: requests in flight are finished, and no others accepted' requests_in_flight_are_finished
 point 'httpd: requests that take longer than the grace are cut off' requests_that_take_too_long_are_cut_off
 point 'httpd: a second signal kills it' a_second_signal_kills_it
+point 'httpd: control characters do not reach the terminal' httpd_shows_no_control_characters
 point 'httpd: a wrong command line ends with status 2' httpd_refuses_a_wrong_command_line
 
 if [ -x "$fetchall" ]; then
@@ -408,6 +440,7 @@ if [ -x "$fetchall" ]; then
     point 'fetchall: a deadline ends transfers in flight and leaves no part' a_deadline_ends_transfers
     point 'fetchall: an answer that breaks off leaves no part' a_broken_answer_leaves_nothing
     point 'fetchall: what cannot be written is reported' fetchall_reports_files
+    point 'fetchall: control characters do not reach the terminal' fetchall_shows_no_control_characters
     point 'fetchall: a wrong command line ends with status 2' fetchall_refuses_a_wrong_command_line
     point 'httpd and fetchall: memcheck finds no error and no leak' memcheck_finds_nothing
 fi

@@ -139,6 +139,19 @@ the_first_error_names_its_path() {
     [ "$(ls -A denied)" = closed ]
 }
 
+control_characters_are_not_shown() {
+    exits 1 "$zstdtree" "$controls" 2>err
+    is_harmless err '\177: No such file or directory'
+    mkfifo "tree/$controls$newline"
+    exits 1 "$zstdtree" "tree/$controls$newline" 2>err
+    is_harmless err '\177\012: Not a regular file'
+    rm "tree/$controls$newline"
+    for arguments in "--jobs=$controls" "--level=$controls" "--no$controls"; do
+        exits 2 "$zstdtree" "$arguments" 2>err
+        is_harmless err 'zstdtree: '
+    done
+}
+
 an_error_ends_what_runs() {
     truncate -s 4T endless || truncate -s 1T endless
     exits 1 "$zstdtree" -j 2 endless missing 2>err
@@ -254,6 +267,7 @@ check 'every file is compressed, with any number of jobs' every_file_is_compress
 check 'compressed files that are there are kept, or made anew with -f' what_is_there_is_kept
 check 'operands may be files and links' operands_may_be_files_and_links
 try 'the first error names its path and nothing is left' the_first_error_names_its_path
+check 'control characters in names do not reach the terminal' control_characters_are_not_shown
 check 'an error ends the files being compressed' an_error_ends_what_runs
 check 'a wrong command line ends with status 2' a_wrong_command_line_is_refused
 if env --default-signal=INT true 2>/dev/null; then

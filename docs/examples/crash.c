@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++) {
 		if (kind_find(argv[i]) == NULL) {
-			fprintf(stderr, "crash: no such kind: %s\nkinds:", argv[i]);
+			fprintf(stderr, "crash: no such kind: argument %d\nkinds:", i);
 			for (size_t k = 0; k < KINDS; k++)
 				fprintf(stderr, " %s", kinds[k].name);
 			fputc('\n', stderr);

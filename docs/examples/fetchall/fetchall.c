@@ -97,6 +97,7 @@ static void options_parse(int argc, char **argv, struct job *job)
 	int option;
 
 	*job = (struct job){.jobs = JOBS_DEFAULT, .directory = "."};
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "d:j:t:", known, NULL)) != -1) {
 		switch (option) {
 		case 'd':
@@ -112,7 +113,8 @@ static void options_parse(int argc, char **argv, struct job *job)
 			fputs(fetchall_help, stdout);
 			exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 		default:
-			fail_usage(); /* getopt_long has said why */
+			console_report_option(argv);
+			fail_usage();
 		}
 	}
 	if (optind == argc) {
@@ -140,8 +142,9 @@ static int fetch_task(eg_ctx *ctx, void *arg)
 	if (error != 0)
 		return eg_fail(error, "%s: %s", fetch->path, eg_strerror(error));
 	atomic_fetch_add(&job->done, 1);
-	if (printf("%s\n", fetch->path) < 0 || fflush(stdout) != 0)
-		return eg_fail(-EIO, "standard output: %s", strerror(errno));
+	error = console_print(fetch->path);
+	if (error != 0)
+		return eg_fail(error, "standard output: %s", eg_strerror(error));
 	return 0;
 }
 
@@ -222,6 +225,7 @@ int main(int argc, char **argv)
 	size_t count;
 	int result, status;
 
+	console_init();
 	options_parse(argc, argv, &job);
 	count = (size_t)(argc - optind);
 	signal(SIGPIPE, SIG_IGN);

@@ -34,7 +34,7 @@ static char *name_make(const char *directory, const char *url)
 		why = "out of memory";
 	}
 	if (why != NULL)
-		console_report_path(url, why);
+		console_report("%s: %s", url, why);
 	curl_free(path);
 	curl_url_cleanup(parts);
 	return result;
@@ -61,7 +61,7 @@ static int names_check(char *const *paths, size_t count)
 		if (strcmp(sorted[i - 1], sorted[i]) == 0)
 			same = i;
 	if (same != 0)
-		console_report_path(sorted[same], "two URLs would be fetched into this file");
+		console_report("%s: two URLs would be fetched into this file", sorted[same]);
 	free(sorted);
 	return same != 0 ? -1 : 0;
 }

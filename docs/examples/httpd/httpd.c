@@ -74,6 +74,7 @@ static void options_parse(int argc, char **argv, struct services *services, stru
 	int option;
 
 	services->grace_ns = (int64_t)(HTTPD_GRACE_SECONDS * 1e9);
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "g:", known, NULL)) != -1) {
 		if (option == 'g') {
 			services->grace_ns = grace_parse(optarg);
@@ -81,7 +82,8 @@ static void options_parse(int argc, char **argv, struct services *services, stru
 			fputs(httpd_help, stdout);
 			exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 		} else {
-			fail_usage(); /* getopt_long has said why */
+			console_report_option(argv);
+			fail_usage();
 		}
 	}
 	if (optind < argc)
@@ -100,10 +102,13 @@ static void options_parse(int argc, char **argv, struct services *services, stru
 
 static int say_listening(const struct server *server, void *arg)
 {
+	char line[sizeof(server->address) + 32];
+	int error;
+
 	(void)arg;
-	if (printf("listening on http://%s/\n", server->address) < 0 || fflush(stdout) != 0)
-		return eg_fail(-EIO, "standard output: %s", strerror(errno));
-	return 0;
+	snprintf(line, sizeof(line), "listening on http://%s/", server->address);
+	error = console_print(line);
+	return error != 0 ? eg_fail(error, "standard output: %s", eg_strerror(error)) : 0;
 }
 
 int main(int argc, char **argv)
@@ -113,6 +118,7 @@ int main(int argc, char **argv)
 	struct address address;
 	int code, error;
 
+	console_init();
 	options_parse(argc, argv, &services, &address);
 	/* Clients go away while they are being answered. */
 	signal(SIGPIPE, SIG_IGN);

@@ -100,7 +100,7 @@ static int job_fail(struct job *job, const char *path, int error)
 	const char *text = error == WALK_NOT_REGULAR ? "Not a regular file" : eg_strerror(error);
 
 	atomic_fetch_add(&job->failures, 1);
-	console_report_path(path, text);
+	console_report("%s: %s", path, text);
 	return eg_fail(TASK_FAILED, "%s: %s", path, text);
 }
 
@@ -333,6 +333,7 @@ int main(int argc, char **argv)
 	int status;
 
 	take_standard_descriptors();
+	console_init();
 	options_parse(&options, argc, argv);
 
 	/* A reader that has gone away is a write error like any other. */

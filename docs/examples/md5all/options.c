@@ -96,6 +96,7 @@ void options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	*options = (struct options){.halt = HALT_NEVER, .algorithm = "MD5"};
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "a:j:k", known, NULL)) != -1) {
 		switch (option) {
 		case 'a':
@@ -118,7 +119,8 @@ void options_parse(struct options *options, int argc, char **argv)
 			print_and_exit(version);
 			break;
 		default:
-			fail_usage(); /* getopt_long has said why */
+			console_report_option(argv);
+			fail_usage();
 		}
 	}
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Standard output. The form of a line is md5sum's: digest, two spaces, name. A name with a newline, a
- * carriage return or a backslash has those escaped, and the line then begins with a backslash.
+ * carriage return or a backslash has those escaped, and the line then begins with a backslash. On a terminal, where nobody
+ * checks them, other bytes that it would act on are escaped as well.
  */
 
 #include "output.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +106,22 @@ static char *line_create(const unsigned char *value, int value_length, const cha
 	return line;
 }
 
+/* The same for a terminal. */
+static char *line_create_shown(const unsigned char *value, int value_length, const char *path)
+{
+	char *line = line_create(value, value_length, path), *text = NULL, *shown = NULL;
+
+	if (line != NULL) {
+		line[strlen(line) - 1] = '\0';
+		text = console_text(line);
+	}
+	if (text != NULL && asprintf(&shown, "%s\n", text) < 0)
+		shown = NULL;
+	free(text);
+	free(line);
+	return shown;
+}
+
 /*
  * Takes the slot at the front of the window, whether its file is done or not, and appends its line.
  */
@@ -121,8 +139,12 @@ static void window_advance(struct output *output)
 int output_put(struct output *output, uint64_t index, const unsigned char *value, int value_length,
 	       const char *path, uint64_t *ret_retired)
 {
-	char *line = value != NULL ? line_create(value, value_length, path) : NULL;
+	char *line = NULL;
 	int result;
+
+	if (value != NULL)
+		line = output->is_terminal ? line_create_shown(value, value_length, path)
+					   : line_create(value, value_length, path);
 
 	*ret_retired = 0;
 	pthread_mutex_lock(&output->lock);

@@ -7,12 +7,17 @@
 #include "console.h"
 
 #include <errno.h>
+#include <getopt.h>
+#include <locale.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
 
 static pthread_mutex_t console_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool console_bar_shown; /* under console_lock */
@@ -30,42 +35,87 @@ void console_resume(void)
 	pthread_mutex_unlock(&console_lock);
 }
 
+void console_init(void)
+{
+	setlocale(LC_CTYPE, "");
+}
+
+/* Marks that make text run from right to left count as printable; they would show it in another order. */
+static bool is_shown(wint_t character)
+{
+	return iswprint(character) && character != 0x61c && character != 0x200e && character != 0x200f &&
+	       !(character >= 0x2028 && character <= 0x202e) && !(character >= 0x2066 && character <= 0x2069);
+}
+
+char *console_text(const char *text)
+{
+	size_t left = strlen(text);
+	char *shown = malloc(4 * left + 1), *end = shown;
+	mbstate_t state;
+
+	if (shown == NULL)
+		return NULL;
+	memset(&state, 0, sizeof(state));
+	while (left > 0) {
+		wchar_t character;
+		size_t length = mbrtowc(&character, text, left, &state);
+
+		if (length <= left && is_shown((wint_t)character)) {
+			memcpy(end, text, length);
+			end += length;
+		} else {
+			end += sprintf(end, "\\%03o", (unsigned char)*text);
+			memset(&state, 0, sizeof(state));
+			length = 1;
+		}
+		text += length;
+		left -= length;
+	}
+	*end = '\0';
+	return shown;
+}
+
 void console_report(const char *format, ...)
 {
-	char *text = NULL;
+	char *text = NULL, *line = NULL, *shown = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
 	va_end(arguments);
+	if (text != NULL && asprintf(&line, "%s: %s", program_invocation_short_name, text) < 0)
+		line = NULL;
+	if (line != NULL)
+		shown = console_text(line);
 
 	console_pause();
-	fprintf(stderr, "%s: %s\n", program_invocation_short_name, text != NULL ? text : format);
+	fprintf(stderr, "%s\n", shown != NULL ? shown : format);
 	console_resume();
+	free(shown);
+	free(line);
 	free(text);
 }
 
-void console_report_path(const char *path, const char *text)
+void console_report_option(char *const *argv)
 {
-	char *shown = malloc(4 * strlen(path) + 1);
-	char *end = shown;
+	/* It tells a letter, or the number of a long option, or nothing of what it does not know. */
+	if (optopt > ' ' && optopt < 127)
+		console_report("option -%c is not known, or lacks its argument", optopt);
+	else
+		console_report("option %s is not known, or lacks its argument, or takes none",
+			       argv[optind - 1]);
+}
 
-	if (shown == NULL) {
-		console_report("(a path): %s", text);
-		return;
-	}
-	for (; *path != '\0'; path++) {
-		unsigned char byte = (unsigned char)*path;
+int console_print(const char *text)
+{
+	char *shown = isatty(STDOUT_FILENO) == 1 ? console_text(text) : strdup(text);
+	int error = shown == NULL ? -ENOMEM : 0;
 
-		if (byte < ' ' || byte == 0x7f)
-			end += sprintf(end, "\\%03o", byte);
-		else
-			*end++ = *path;
-	}
-	*end = '\0';
-	console_report("%s: %s", shown, text);
+	if (shown != NULL && (printf("%s\n", shown) < 0 || fflush(stdout) != 0))
+		error = -errno;
 	free(shown);
+	return error;
 }
 
 void console_bar(const char *text)

@@ -3,19 +3,29 @@
 #define EXAMPLES_CONSOLE_H
 
 /*
- * Standard error: messages, and the bar on the last line of a terminal.
+ * Standard error: messages, and the bar on the last line of a terminal. Texts come from anywhere, so what a terminal would
+ * act on rather than show appears as octal escapes.
  *
  * The bar is a line without an end. Whatever else goes to the terminal takes it away first and the next
- * console_bar draws it again. Threads: any.
+ * console_bar draws it again. Threads: any, but for the first function.
  */
 
 #include <errgroup.h>
 
+/* At the program's begin: which characters can be shown is the environment's to say. */
+void console_init(void);
+
 /* Writes a message as one line, with the program's name before it. */
 void console_report(const char *format, ...) EG_PRINTF(1, 2);
 
-/* Writes "PATH: text"; bytes of the path that a terminal might act on appear as octal escapes. */
-void console_report_path(const char *path, const char *text);
+/* Says what getopt_long has refused, with its own messages turned off (opterr). */
+void console_report_option(char *const *argv);
+
+/* Writes a line to standard output: as it is, but to a terminal as it can be shown. Returns 0 or -errno. */
+int console_print(const char *text);
+
+/* A text as it can be shown, in one line. The caller frees it; NULL without memory. */
+char *console_text(const char *text);
 
 /* Draws the bar, or takes it away when text is NULL. */
 void console_bar(const char *text);

@@ -64,6 +64,7 @@ void options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	*options = (struct options){.level = ZSTD_CLEVEL_DEFAULT};
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "fj:l:", known, NULL)) != -1) {
 		switch (option) {
 		case 'f':
@@ -79,7 +80,8 @@ void options_parse(struct options *options, int argc, char **argv)
 			fputs(options_help, stdout);
 			exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 		default:
-			fail_usage(); /* getopt_long has said why */
+			console_report_option(argv);
+			fail_usage();
 		}
 	}
 	if (optind == argc) {

@@ -249,6 +249,7 @@ int main(int argc, char **argv)
 	eg_ctx *stop;
 	int result, status;
 
+	console_init();
 	options_parse(&options, argc, argv);
 	result = interrupt_derive(NULL, &stop);
 	if (result == 0)
