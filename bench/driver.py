@@ -30,7 +30,7 @@ import table
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Measures the runtimes.", prog="bench/run")
-    parser.add_argument("--quick", action="store_true", help="a few cases, rough figures, under a minute")
+    parser.add_argument("--quick", action="store_true", help="a few cases, rough figures, under 50 s")
     parser.add_argument("--only", metavar="CASE,...", help="these cases alone")
     parser.add_argument("--runtimes", metavar="NAME,...", help="these runtimes alone")
     parser.add_argument("--workers", type=int, default=plan.WORKERS, help="workers (default %(default)s)")
@@ -92,6 +92,9 @@ def choose_runtimes(arguments, results):
     for name, path in measure.find_programs([name for name in names if name not in reasons], folders).items():
         try:
             abilities[name] = measure.list_cases(path)
+            unknown = abilities[name] - {case.name for case in plan.CASES}
+            if unknown:
+                raise child.ChildError(f"cases that are not in the plan: {', '.join(sorted(unknown))}")
             programs[name] = path
         except child.ChildError as error:
             results.add({"runtime": name, "failed": f"list: {error}"})
@@ -120,19 +123,21 @@ def run_all(arguments, results):
     begin = time.monotonic()
     programs, abilities = choose_runtimes(arguments, results)
     failed = set()
-    for case, workers, size in choose_cases(arguments):
-        if time.monotonic() - begin > effort.total_s:
-            effort = effort._replace(most_s=0)
+    chosen = list(choose_cases(arguments))
+    for done, (case, workers, size) in enumerate(chosen):
+        now = time.monotonic()
+        end = now + (begin + effort.total_s - now) / (len(chosen) - done)
         # What fails once is not tried at the other sizes: a case that hangs takes a minute to find out.
         able = {name: path for name, path in programs.items()
                 if case.name in abilities[name] and (case.name, name) not in failed}
-        for sampler in measure.measure(case, workers, size, able, effort):
+        for sampler in measure.measure(case, workers, size, able, effort, end):
             if sampler.failure is not None:
                 failed.add((case.name, sampler.runtime))
             for line in measure.records(case, workers, sampler):
                 results.add(line)
         print(f"[{time.monotonic() - begin:4.0f} s] {case.name} {size}"
-              + (f", {workers} workers" if case.workers else ""), file=sys.stderr, flush=True)
+              + (f", {workers} workers" if case.workers else "") + f": {time.monotonic() - now:.1f} s",
+              file=sys.stderr, flush=True)
     if "md5all" in (arguments.cases or ([] if arguments.quick else ["md5all"])):
         for line in md5all.measure_all(os.path.join(arguments.build, "release/docs/examples/md5all"),
                                        os.path.join(arguments.build, "go-md5"), arguments.workers,

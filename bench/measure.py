@@ -8,6 +8,7 @@ that a slow spell of the machine hits all of them. Rounds go on until all have s
 
 import math
 import os
+import time
 
 import child
 import plan
@@ -100,8 +101,11 @@ def call(sampler, case, workers, effort):
     sampler.judge(case, effort)
 
 
-def measure(case, workers, size, programs, effort):
-    """Measures a case for `programs`, a dictionary of runtimes' names and paths. Returns the samplers."""
+def measure(case, workers, size, programs, effort, end):
+    """
+    Measures a case for `programs`, a dictionary of runtimes' names and paths. Returns the samplers. After `end`, a
+    time of time.monotonic, a runtime that has figures makes no more.
+    """
     samplers = [Sampler(name, path, plan.SMALLER.get((case.name, name), size))
                 for name, path in programs.items()]
     first = 0
@@ -112,7 +116,10 @@ def measure(case, workers, size, programs, effort):
         # Nobody is always first, or always after the same neighbour's heat.
         first = (first + 1) % len(waiting)
         for sampler in waiting[first:] + waiting[:first]:
-            call(sampler, case, workers, effort)
+            if sampler.rows and time.monotonic() > end:
+                sampler.is_done = True
+            else:
+                call(sampler, case, workers, effort)
 
 
 def summary(values):

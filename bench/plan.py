@@ -3,7 +3,8 @@
 What is measured: the runtimes, and the cases with their sizes.
 
 A runtime is a program that speaks the protocol of README.md; which cases it can do it says itself. A case
-here says at which sizes it is run, in which unit it answers, and whether more is better.
+here says at which sizes it is run, in which unit it answers, and whether more is better. There is no other list of
+them: as a program this one prints the library's benchmarks for meson.
 """
 
 import os
@@ -114,16 +115,17 @@ CASES = [
 SMALLER = {("pending_memory", "go-errgroup"): MILLION, ("pending_memory", "openmp-clang"): MILLION}
 
 # How long measuring goes on. A runtime has settled after `runs_min` runs in `calls_min` processes, when the middle
-# fifth of its runs lies within 2% of the median. If it does not, it stops after `share_s` or `runs_max`; and one so slow that
-# it cannot make `runs_min` runs in `most_s` stops at what it has. `call_s` is how long one process should
-# run, and `call_runs` the most runs it makes. After `total_s` the rest is measured with one process each, which keeps a slow machine from taking for
-# ever.
+# fifth of its runs lies within 2% of the median. If it does not, it stops after `share_s` or `runs_max`; and one so slow
+# that it cannot make `runs_min` runs in `most_s` stops at what it has. `call_s` is how long one process should run, and
+# `call_runs` the most runs it makes. `total_s` is for all: the cases that are left have equal shares of what is left of
+# it, and once a case's share is over a runtime that has figures makes no more. So no machine takes for ever, and no case
+# is left with less than the others because it comes last.
 Effort = namedtuple("Effort", "runs_min runs_max calls_min share_s most_s call_s call_runs total_s")
 
 FULL = Effort(runs_min=5, runs_max=60, calls_min=3, share_s=0.8, most_s=4.0, call_s=0.25, call_runs=20,
-              total_s=900)
+              total_s=1800)
 QUICK = Effort(runs_min=3, runs_max=9, calls_min=1, share_s=0.12, most_s=0.2, call_s=0.05, call_runs=9,
-               total_s=35)
+               total_s=40)
 
 SETTLED = 0.02
 TIMEOUT_S = 60
@@ -131,3 +133,15 @@ EXIT_CANNOT = 77
 WORKERS = 2
 
 MD5ALL_TREE = "/usr/include"
+
+
+def benchmarks():
+    """A line for each case and quick size, or size where it has no quick ones: case, workers, size, runs."""
+    for entry in CASES:
+        runs = 1 if entry.single or entry.output == CURVE else 3
+        for size in entry.quick or entry.sizes:
+            yield f"{entry.name} {(entry.workers or (WORKERS,))[-1]} {size} {runs}"
+
+
+if __name__ == "__main__":
+    print("\n".join(benchmarks()))

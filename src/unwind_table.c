@@ -28,6 +28,8 @@ static uint64_t offset_pack(int64_t offset)
 	return (uint64_t)(offset / 8 + EGI_UNWIND_OFFSET_BIAS) & OFFSET_MASK;
 }
 
+#ifdef EGI_UNWIND_SIGNAL_SP
+
 static bool place_is(struct egi_place place, enum egi_place_kind kind, int64_t offset)
 {
 	return place.kind == kind && place.offset == offset;
@@ -39,16 +41,21 @@ static bool place_is(struct egi_place place, enum egi_place_kind kind, int64_t o
  */
 static bool state_is_signal_frame(const struct egi_unwind_state *state)
 {
-#ifdef EGI_UNWIND_SIGNAL_SP
 	return state->cfa == EGI_CFA_WORD && state->cfa_register == EGI_REGISTER_SP &&
 	       state->cfa_offset == EGI_UNWIND_SIGNAL_SP &&
 	       place_is(state->ra, EGI_PLACE_SP, EGI_UNWIND_SIGNAL_PC) &&
 	       place_is(state->fp, EGI_PLACE_SP, EGI_UNWIND_SIGNAL_FP);
+}
+
 #else
+
+static bool state_is_signal_frame(const struct egi_unwind_state *state)
+{
 	(void)state;
 	return false;
-#endif
 }
+
+#endif
 
 /* Sets where the return address is. Return: false for a place that a rule cannot hold. */
 static bool rule_set_ra(struct egi_unwind_rule *rule, struct egi_place ra)

@@ -275,12 +275,36 @@ int task_hold(eg_ctx *ctx, void *arg)
  * Child processes
  */
 
+static bool is_child;
+
+/*
+ * qemu's emulation of one process has no threads in a child of one that had some: before version 9 a failed assertion
+ * of its own ends the child. What such a child was to show is skipped; in a child's child the words are handed on.
+ */
+static void skip_if_emulator_ended(const struct child *child)
+{
+	if (!is_child && strstr(child->text, "qemu_plugin_vcpu_init_hook"))
+		skip();
+}
+
+/* What the emulator says when a signal ends the process is not the process's own. */
+static void remove_emulators_line(char *text)
+{
+	char *line = strstr(text, "qemu: uncaught target signal");
+
+	if (line)
+		*line = '\0';
+}
+
 static void child_main(int write_end, void (*fn)(void *arg), void *arg)
 {
 	struct rlimit none = {0, 0};
 
 	alarm((unsigned)(TEST_SECONDS / 2 * slowdown()));
 	setrlimit(RLIMIT_CORE, &none);
+	is_child = true;
+	/* What an emulator or a sanitizer says on the standard output would be taken for TAP. */
+	dup2(write_end, STDOUT_FILENO);
 	dup2(write_end, STDERR_FILENO);
 	close(write_end);
 	fn(arg);
@@ -321,6 +345,7 @@ static void child_run_once(void (*fn)(void *arg), void *arg, struct child *ret_c
 	}
 	close(ends[0]);
 	ret_child->text[length] = '\0';
+	remove_emulators_line(ret_child->text);
 	while (waitpid(pid, &ret_child->status, 0) < 0)
 		if (errno != EINTR)
 			abort();
@@ -338,6 +363,7 @@ void child_run(void (*fn)(void *arg), void *arg, struct child *ret_child)
 
 bool child_exited(const struct child *child, int status)
 {
+	skip_if_emulator_ended(child);
 	if (WIFEXITED(child->status) && WEXITSTATUS(child->status) == status)
 		return true;
 	print_error("child: wait status %#x, expected exit %d; it wrote: %s\n", (unsigned)child->status,
@@ -347,6 +373,7 @@ bool child_exited(const struct child *child, int status)
 
 bool child_killed(const struct child *child, int signal)
 {
+	skip_if_emulator_ended(child);
 	if (WIFSIGNALED(child->status) && WTERMSIG(child->status) == signal)
 		return true;
 	print_error("child: wait status %#x, expected signal %d; it wrote: %s\n", (unsigned)child->status,

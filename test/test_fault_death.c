@@ -8,10 +8,12 @@
 #include "support.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -660,8 +662,9 @@ static bool watch_death(const struct run *run, struct death *ret_first, struct d
 
 		if (number == run->scenario->signal) {
 			struct death *death = is_first ? ret_first : ret_last;
+			struct iovec registers = {&death->registers, sizeof(death->registers)};
 
-			ptrace(PTRACE_GETREGS, pid, NULL, &death->registers);
+			ptrace(PTRACE_GETREGSET, pid, (void *)(uintptr_t)NT_PRSTATUS, &registers);
 			ptrace(PTRACE_GETSIGINFO, pid, NULL, &death->info);
 			if (is_first)
 				*ret_last = *ret_first;
