@@ -13,9 +13,10 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic exception fpenv quota task text unwind_reader verify wheel
+atomic exception fpenv task text text_file unwind_reader verify wheel
 clock
-debuginfo elf_file fault_machine fence gate notice park thread unwind_program
+debuginfo elf_file fault_machine fence gate notice park quota unwind_program
+thread
 unwind_table
 unwind_cache unwind_guard
 guard module pool post ring site timer

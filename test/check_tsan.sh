@@ -28,7 +28,7 @@ result() {
 run() {
     gcc -std=gnu11 -D_GNU_SOURCE -DEGI_BUILD -g -O1 -fsanitize=thread -pthread -I"$top/test/tsan" -I"$1" \
         -I"$top/include" "$top/test/tsan/queue_race.c" "$1/claim.c" "$1/clock.c" "$1/fence.c" "$1/overflow.c" "$1/pool.c" \
-        "$1/queue.c" "$1/quota.c" "$1/thread.c" "$1/verify.c" -o "$scratch/program" >"$scratch/output" 2>&1 || return 1
+        "$1/queue.c" "$1/quota.c" "$1/text_file.c" "$1/thread.c" "$1/verify.c" -o "$scratch/program" >"$scratch/output" 2>&1 || return 1
     "$scratch/program" >"$scratch/output" 2>&1
 }
 
