@@ -13,9 +13,11 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic exception fpenv task text text_file unwind_reader verify wheel
+affinity atomic exception fpenv task text text_file unwind_reader verify wheel
 clock
-debuginfo elf_file fault_machine fence gate notice park quota unwind_program
+debuginfo elf_file fault_machine fence gate notice park process quota status unwind_program
+identity
+likeness
 thread
 unwind_table
 unwind_cache unwind_guard
