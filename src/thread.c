@@ -87,6 +87,19 @@ static void close_signals(void)
 	set_signals(~open);
 }
 
+void egi_thread_begin_spawn(void)
+{
+	if (egi_thread_self.spawns++ == 0 && egi_thread_self.is_ours)
+		set_signals(egi_thread_self.blocked);
+}
+
+void egi_thread_end_spawns(unsigned count)
+{
+	egi_thread_self.spawns -= count;
+	if (count > 0 && egi_thread_self.spawns == 0 && egi_thread_self.is_ours)
+		close_signals();
+}
+
 static void set_slack(uint64_t slack_ns)
 {
 	/* Refused under some sandboxes: sleeps are then a little longer. */

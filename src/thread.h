@@ -40,6 +40,7 @@ struct egi_thread {
 	bool is_ours;
 	bool is_odd;      /* it kept something of the thread that had it started: better used for no others */
 	bool is_punctual; /* its sleeps end on time */
+	unsigned spawns;  /* sections that are open in which it starts programs */
 	uint64_t slack_ns;   /* how late its sleeps may end otherwise */
 	egi_signals blocked; /* what the process blocks, which this thread blocks and more */
 };
@@ -88,6 +89,13 @@ int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg
  */
 void egi_thread_be_punctual(void);
 void egi_thread_be_usual(void);
+
+/*
+ * Sections in which the calling thread starts programs (spawn.h). In the outermost one a thread of ours blocks what the
+ * process does; the threads of the program have their own masks anyway.
+ */
+void egi_thread_begin_spawn(void);
+void egi_thread_end_spawns(unsigned count);
 
 /* How many CPUs this process may use: its main thread's affinity and cgroup quota, rounded up, at least 1. */
 int egi_thread_cpus(void);

@@ -30,7 +30,7 @@ frames
 frames_text
 board ctx failures hook queue report
 panic
-box defer fault_chain fault_pad
+box defer spawn fault_chain fault_pad
 fault_judge
 fault_handler
 fault
