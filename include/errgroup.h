@@ -15,5 +15,6 @@
 #include <errgroup/frame.h>
 #include <errgroup/group.h>
 #include <errgroup/panic.h>
+#include <errgroup/spawn.h>
 
 #endif

@@ -323,6 +323,7 @@ static bool member_serve(struct member *member, struct egi_post *post)
 	member_hand_over(member);
 	attend_board(begin);
 	egi_mutex_unlock(&crew.lock);
+	egi_thread_be_usual();
 	pthread_cleanup_push(member_is_lost, member);
 	post->customer->serve(post);
 	pthread_cleanup_pop(0);
@@ -358,6 +359,7 @@ static struct egi_post *member_watch(struct member *member)
 	struct egi_post *post;
 	bool called, active, waiting;
 
+	egi_thread_be_punctual();
 	crew.tick_due = egi_clock_after(crew.tick);
 	crew.sentinel = member;
 	watch();
@@ -398,6 +400,8 @@ static bool member_rest(struct member *member)
 	}
 	if ((egi_board.posts > 0 && !crew.sentinel) || crew.stopping)
 		return true;
+	if (egi_thread_self.is_odd)
+		return false;
 	LIST_INSERT_HEAD(&crew.idle, member, link);
 	called = member_sleep(member, egi_clock_after(IDLE_MAX));
 	if (!called)
@@ -438,8 +442,6 @@ static void *member_main(void *arg)
 	bool stays = true;
 
 	egi_thread_self.is_crew = true;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	egi_thread_be_punctual();
 	egi_mutex_lock(&crew.lock);
 	crew.waking--;
 	while (stays && !crew.stopping) {

@@ -89,6 +89,7 @@ static void fork_enters_child(void)
 	egi_fault_start_child();
 	egi_symbolize_start_child();
 	fork_unlocks();
+	egi_thread_open_child();
 }
 
 /* In this order: what its tasks leave behind may be put on the board, and states come back to it. */

@@ -127,6 +127,8 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 	EGI_VERIFY(!recovery->scope, "a task returned from inside a scope");
 	EGI_VERIFY(recovery->nopanic == 0, "a task returned from a section without panics");
 	egi_recovery_run_defers(recovery, 0);
+	egi_thread_end_spawns(recovery->spawns);
+	recovery->spawns = 0;
 	failure = recovery->failure;
 	eg_error_unref(recovery->message);
 	if (recovery->defers != recovery->defers_inline) {

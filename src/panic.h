@@ -35,6 +35,7 @@ struct egi_recovery {
 	struct eg_scope *scope;   /* innermost open scope, on the task's stack */
 	size_t scopes_begin;      /* the deferred calls from here on belong to open scopes */
 	unsigned nopanic;         /* sections without panics that are open */
+	unsigned spawns;          /* sections that are open in which it starts programs */
 	unsigned formatting;      /* panics of which the message is being formatted */
 	struct egi_defer defers_inline[EGI_DEFERS_INLINE];
 

@@ -2,14 +2,18 @@
 #include "thread.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+#include "affinity.h"
 #include "atomic.h"
+#include "fpenv.h"
+#include "likeness.h"
 #include "quota.h"
 #include "verify.h"
+
+#define PUNCTUAL 1000 /* ns */
 
 __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
 
@@ -44,17 +48,12 @@ void egi_thread_start(void (*exits)(void))
 		has_exit_key = pthread_key_create(&exit_key, thread_exits) == 0;
 }
 
-void egi_thread_start_child(void)
-{
-	egi_thread_self.id = 0;
-	egi_thread_self.queue_life = 0;
-}
-
 uint64_t egi_thread_register(void)
 {
 	static uint64_t last;
 
 	egi_library_begin();
+	egi_process_note();
 	egi_thread_self.id = egi_add_u64(&last, 1) + 1;
 	/* Only keys beyond the first 32 of a process need memory; without, it is as if there were no key. */
 	if (has_exit_key)
@@ -62,15 +61,110 @@ uint64_t egi_thread_register(void)
 	return egi_thread_self.id;
 }
 
-static sigset_t crew_mask(void)
-{
-	static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-	sigset_t blocked;
+/*
+ * What an instruction of the thread raises. They are open everywhere: if they are blocked, the kernel ends the process
+ * without asking its handler.
+ */
+#define RAISED_BY_INSTRUCTIONS                                                                \
+	(EGI_SIGNAL(SIGSEGV) | EGI_SIGNAL(SIGBUS) | EGI_SIGNAL(SIGFPE) | EGI_SIGNAL(SIGILL) | \
+	 EGI_SIGNAL(SIGTRAP) | EGI_SIGNAL(SIGSYS))
 
-	sigfillset(&blocked);
-	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
-		sigdelset(&blocked, synchronous[i]);
-	return blocked;
+/* What a call of the thread raises, or its computing: as the main thread has them, and so a task's end is the same. */
+#define RAISED_BY_CALLS \
+	(EGI_SIGNAL(SIGABRT) | EGI_SIGNAL(SIGPIPE) | EGI_SIGNAL(SIGXFSZ) | EGI_SIGNAL(SIGPROF))
+
+static void set_signals(egi_signals blocked)
+{
+	sigset_t set = egi_signals_set(blocked);
+
+	EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &set, NULL) == 0, "cannot block signals");
+}
+
+static void close_signals(void)
+{
+	egi_signals open = RAISED_BY_INSTRUCTIONS | (RAISED_BY_CALLS & ~egi_thread_self.blocked);
+
+	set_signals(~open);
+}
+
+void egi_thread_begin_spawn(void)
+{
+	if (egi_thread_self.spawns++ == 0 && egi_thread_self.is_ours)
+		set_signals(egi_thread_self.blocked);
+}
+
+void egi_thread_end_spawns(unsigned count)
+{
+	egi_thread_self.spawns -= count;
+	if (count > 0 && egi_thread_self.spawns == 0 && egi_thread_self.is_ours)
+		close_signals();
+}
+
+static void set_slack(uint64_t slack_ns)
+{
+	/* Refused under some sandboxes: sleeps are then a little longer. */
+	(void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack_ns, 0UL, 0UL, 0UL);
+}
+
+void egi_thread_be_punctual(void)
+{
+	if (egi_thread_self.is_punctual)
+		return;
+	egi_thread_self.is_punctual = true;
+	set_slack(PUNCTUAL);
+}
+
+void egi_thread_be_usual(void)
+{
+	if (!egi_thread_self.is_punctual)
+		return;
+	egi_thread_self.is_punctual = false;
+	set_slack(egi_thread_self.slack_ns);
+}
+
+/* What a new thread needs to know of the one that starts it. */
+struct start {
+	void *(*main)(void *arg);
+	void *arg;
+	bool by_main;
+	egi_signals blocked; /* by that thread; by the process, if it is one of ours */
+};
+
+static void thread_find_slack(bool by_main)
+{
+	int inherited = prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);
+	uint64_t slack_ns = inherited > 0 ? (uint64_t)inherited : 0;
+	struct egi_process process;
+
+	egi_thread_self.slack_ns = slack_ns;
+	if (by_main)
+		return;
+	if (egi_process_noted(&process))
+		egi_thread_self.slack_ns = process.slack_ns;
+	else if (egi_likeness_slack_ns() != 0)
+		egi_thread_self.slack_ns = egi_likeness_slack_ns();
+	if (egi_thread_self.slack_ns != slack_ns)
+		set_slack(egi_thread_self.slack_ns);
+}
+
+static void *thread_begins(void *arg)
+{
+	struct start start = *(struct start *)arg;
+	struct egi_process process = {.blocked = start.blocked};
+
+	free(arg);
+	egi_thread_self.is_ours = true;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	(void)egi_process_noted(&process);
+	egi_thread_self.blocked = process.blocked;
+	if (start.by_main)
+		egi_thread_self.blocked = start.blocked;
+	else
+		egi_thread_self.is_odd = !egi_likeness_take(&egi_thread_self.blocked);
+	thread_find_slack(start.by_main);
+	egi_fpenv_begin(process.flush);
+	close_signals();
+	return start.main(start.arg);
 }
 
 /* Gives a stack the least size, if what it would be by default is smaller. */
@@ -82,52 +176,64 @@ static void stack_be_large_enough(pthread_attr_t *attr)
 		(void)pthread_attr_setstacksize(attr, EGI_THREAD_STACK_LEAST);
 }
 
-int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg)
+static int thread_start(pthread_t *ret_thread, struct start *start)
 {
-	sigset_t mask = crew_mask();
 	pthread_attr_t attr;
+	sigset_t every;
 	int err;
 
-	if (pthread_attr_init(&attr))
-		return -EAGAIN;
+	err = pthread_attr_init(&attr);
+	if (err)
+		return err;
 	stack_be_large_enough(&attr);
 	/* There is no moment at which the new thread could take a signal, and the caller's mask stays what it is. */
-	err = pthread_attr_setsigmask_np(&attr, &mask);
+	sigfillset(&every);
+	err = pthread_attr_setsigmask_np(&attr, &every);
 	if (!err)
-		err = pthread_create(ret_thread, &attr, main, arg);
+		err = pthread_create(ret_thread, &attr, thread_begins, start);
 	pthread_attr_destroy(&attr);
-	return err ? -EAGAIN : 0;
+	return err;
 }
 
-void egi_thread_be_punctual(void)
+int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg)
 {
-	/* Refused under some sandboxes: sleeps are then a little longer. */
-	(void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+	struct start *start = malloc(sizeof(*start));
+	egi_signals blocked = egi_thread_self.blocked;
+
+	if (!start)
+		return -EAGAIN;
+	egi_process_note();
+	/* The new thread would inherit it. */
+	egi_thread_be_usual();
+	if (!egi_thread_self.is_ours)
+		blocked = egi_signals_blocked();
+	*start = (struct start){main, arg, egi_process_is_main(), blocked};
+	if (thread_start(ret_thread, start) == 0)
+		return 0;
+	free(start);
+	return -EAGAIN;
 }
 
-static int affinity_cpus(void)
+void egi_thread_start_child(void)
 {
-	/* The kernel refuses a set smaller than its own; grow until it fits. */
-	for (int cpus = 1024; cpus <= 1 << 20; cpus *= 2) {
-		cpu_set_t *set = CPU_ALLOC((size_t)cpus);
-		size_t size = CPU_ALLOC_SIZE((size_t)cpus);
-		int count = 0;
+	egi_thread_self.id = 0;
+	egi_thread_self.queue_life = 0;
+	egi_process_start_child();
+}
 
-		if (!set)
-			return 1;
-		if (sched_getaffinity(0, size, set) == 0)
-			count = CPU_COUNT_S(size, set);
-		CPU_FREE(set);
-		if (count > 0)
-			return count;
-	}
-	return 1;
+void egi_thread_open_child(void)
+{
+	if (!egi_thread_self.is_ours)
+		return;
+	egi_thread_be_usual();
+	egi_thread_self.is_ours = false;
+	set_signals(egi_thread_self.blocked);
 }
 
 int egi_thread_cpus(void)
 {
 	int saved = errno;
-	int cpus = affinity_cpus();
+	int cpus = egi_affinity_cpus();
 	int quota = egi_quota_cpus();
 
 	errno = saved;

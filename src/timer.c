@@ -202,6 +202,7 @@ static bool keeper_looks(int64_t *ret_again)
 	uint32_t fork_count = egi_thread_fork_count;
 
 	egi_mutex_unlock(&timers.lock);
+	egi_thread_be_usual();
 	*ret_again = timers.owner->look();
 	if (fork_count != egi_thread_fork_count)
 		return false;
@@ -235,6 +236,7 @@ static void keeper_sleeps(int64_t until)
 	 */
 	egi_fence_full();
 	egi_mutex_unlock(&timers.lock);
+	egi_thread_be_punctual();
 	if (egi_load_acquire_u32(&timers.kicked) == 0)
 		egi_flag_wait(&timers.wake, until);
 	egi_mutex_lock(&timers.lock);
@@ -286,8 +288,6 @@ static bool keeper_keeps(void)
 static void *keeper_main(void *arg)
 {
 	(void)arg;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	egi_thread_be_punctual();
 	egi_mutex_lock(&timers.lock);
 	if (!keeper_keeps())
 		return NULL;

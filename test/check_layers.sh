@@ -13,9 +13,12 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-atomic exception fpenv quota task text unwind_reader verify wheel
+affinity atomic exception fpenv task text text_file unwind_reader verify wheel
 clock
-debuginfo elf_file fault_machine fence gate notice park thread unwind_program
+debuginfo elf_file fault_machine fence gate notice park process quota status unwind_program
+identity
+likeness
+thread
 unwind_table
 unwind_cache unwind_guard
 guard module pool post ring site timer
@@ -27,7 +30,7 @@ frames
 frames_text
 board ctx failures hook queue report
 panic
-box defer fault_chain fault_pad
+box defer spawn fault_chain fault_pad
 fault_judge
 fault_handler
 fault

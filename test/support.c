@@ -169,6 +169,23 @@ bool thread_blocks(const _Atomic pid_t *thread, const atomic_bool *returned)
 	}
 }
 
+void await_end_of_main(void)
+{
+	char line[256];
+	bool has_ended = false;
+
+	while (!has_ended) {
+		FILE *status = fopen("/proc/self/status", "r");
+
+		if (!status)
+			abort();
+		while (fgets(line, sizeof(line), status))
+			has_ended = has_ended || strncmp(line, "State:\tZ", 8) == 0;
+		fclose(status);
+		sched_yield();
+	}
+}
+
 long threads_now(void)
 {
 	char line[256];

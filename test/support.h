@@ -93,6 +93,9 @@ pid_t thread_id(void);
 bool thread_blocks(const _Atomic pid_t *thread, const atomic_bool *returned);
 long threads_now(void);
 
+/* Returns once the main thread, which calls pthread_exit, has ended. */
+void await_end_of_main(void);
+
 /* Bytes in use on the heap, or 0 where the allocator does not say. */
 size_t heap_in_use(void);
 

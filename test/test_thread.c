@@ -191,6 +191,42 @@ static void a_task_that_lets_its_thread_be_cancelled_is_an_error(void **state)
 	eg_group_destroy(&group);
 }
 
+/*
+ * A thread of the program that is cancelled while it waits: a wait is no cancellation point.
+ */
+static void *waiter_that_is_cancelled(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	waiter_main(waiter);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void a_waiter_that_is_cancelled_goes_on_until_its_wait_is_over(void **state)
+{
+	struct hold hold = HOLD_INIT;
+	void *result = NULL;
+	pthread_t thread;
+	eg_group group;
+
+	(void)state;
+	group_init_workers_only(&group, 1);
+	struct waiter waiter = WAITER_INIT(&group);
+
+	eg_group_go(&group, task_hold, &hold);
+	tally_await(&hold.started, 1);
+	assert_int_equal(pthread_create(&thread, NULL, waiter_that_is_cancelled, &waiter), 0);
+	assert_true(thread_blocks(&waiter.thread, &waiter.returned));
+	assert_int_equal(pthread_cancel(thread), 0);
+	tally_add(&hold.release, 1);
+	pthread_join(thread, &result);
+	assert_ptr_equal(result, PTHREAD_CANCELED);
+	assert_true(atomic_load(&waiter.returned));
+	assert_int_equal(waiter.code, 0);
+	eg_group_destroy(&group);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -199,6 +235,7 @@ int main(void)
 	    TEST(pthread_exit_on_a_helping_thread_is_recorded_too),
 	    TEST(a_worker_that_is_cancelled_goes_on),
 	    TEST(a_task_that_lets_its_thread_be_cancelled_is_an_error),
+	    TEST(a_waiter_that_is_cancelled_goes_on_until_its_wait_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

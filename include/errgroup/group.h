@@ -45,7 +45,7 @@ typedef struct eg_group {
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
 #define EG_LIMIT_NONE (-1)    /* any negative limit but EG_LIMIT_CPUS: every accepted task gets to run */
-#define EG_LIMIT_CPUS INT_MIN /* as many as CPUs: affinity and cgroup quota, read when the limit is set */
+#define EG_LIMIT_CPUS INT_MIN /* as many as CPUs: the process's affinity and cgroup quota, when it is set */
 #define EG_BACKLOG_NONE (-1)  /* eg_group_go blocks until the task can start */
 
 enum eg_group_flags {

@@ -185,6 +185,18 @@ WRAP(bool, egi_clock_is_kernels, void)
 	return true;
 }
 
+/* The explorer's threads are all of one process, and nothing of them can differ. */
+WRAP(bool, egi_likeness_take, uint64_t *ret_blocked)
+{
+	(void)ret_blocked;
+	return true;
+}
+
+WRAP(uint64_t, egi_likeness_slack_ns, void)
+{
+	return 0;
+}
+
 WRAP(int, egi_thread_cpus, void)
 {
 	return explore_cpus();

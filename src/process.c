@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "fpenv.h"
+
+/* Written by the main thread alone. Each is right by itself, so no order between them matters. */
+static struct egi_process noted;
+static uint32_t is_noted;
+
+static egi_signals signals_of(const sigset_t *set)
+{
+	egi_signals signals = 0;
+
+	for (int number = 1; number <= 64; number++)
+		if (sigismember(set, number) == 1)
+			signals |= EGI_SIGNAL(number);
+	return signals;
+}
+
+sigset_t egi_signals_set(egi_signals signals)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	/* Those that the C library keeps for itself are refused. */
+	for (int number = 1; number <= 64; number++)
+		if ((signals & EGI_SIGNAL(number)) != 0)
+			(void)sigaddset(&set, number);
+	return set;
+}
+
+egi_signals egi_signals_blocked(void)
+{
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	return signals_of(&blocked);
+}
+
+bool egi_process_is_main(void)
+{
+	return syscall(SYS_gettid) == getpid();
+}
+
+void egi_process_note(void)
+{
+	int slack;
+
+	if (!egi_process_is_main())
+		return;
+	slack = prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);
+	egi_store_relaxed_u64(&noted.blocked, egi_signals_blocked());
+	egi_store_relaxed_u64(&noted.slack_ns, slack > 0 ? (uint64_t)slack : 0);
+	egi_store_relaxed_u64(&noted.flush, egi_fpenv_flush());
+	/* [M1] release: what is noted before the word that it is; pairs with [M2]. */
+	egi_store_release_u32(&is_noted, 1);
+}
+
+bool egi_process_noted(struct egi_process *ret_process)
+{
+	/* [M2] acquire: the word before what is noted; pairs with [M1]. */
+	if (egi_load_acquire_u32(&is_noted) == 0)
+		return false;
+	ret_process->blocked = egi_load_relaxed_u64(&noted.blocked);
+	ret_process->slack_ns = egi_load_relaxed_u64(&noted.slack_ns);
+	ret_process->flush = egi_load_relaxed_u64(&noted.flush);
+	return true;
+}
+
+void egi_process_start_child(void)
+{
+	egi_store_relaxed_u32(&is_noted, 0);
+}
