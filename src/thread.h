@@ -33,6 +33,8 @@ struct egi_thread {
 	struct egi_fault_pad *pad;      /* where its faults are handled (fault_pad.h) */
 	unsigned nopanic;               /* sections without panics that are open outside tasks */
 	bool is_crew;                   /* the library's own */
+	bool is_leaving;                /* it ends, and may be joined (leave.h) */
+	struct egi_member *member;      /* of the crew, if it is one (roster.h) */
 };
 
 extern __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
