@@ -8,62 +8,126 @@
 #include "crew.h"
 #include "thread.h"
 
-/* Gives the calling thread its notices. */
-static EGI_COLD void notices_open(void)
+/* Puts a page into the calling thread's ring, first. */
+static void ring_insert(struct egi_notices *page)
 {
-	struct egi_notices *notices = aligned_alloc(EGI_CACHE_PAIR, sizeof(*notices));
+	struct egi_notices *first = egi_thread_self.notices;
 
-	/* The exit hook of a registered thread frees them. */
-	if (!notices || !egi_thread_id()) {
-		free(notices);
-		return;
+	page->next = first ? first : page;
+	page->before = first ? first->before : page;
+	page->before->next = page;
+	page->next->before = page;
+	egi_thread_self.notices = page;
+}
+
+static void ring_remove(struct egi_notices *page)
+{
+	page->before->next = page->next;
+	page->next->before = page->before;
+}
+
+/* One more page for the calling thread. */
+static EGI_COLD struct egi_notices *page_open(void)
+{
+	struct egi_notices *page = aligned_alloc(EGI_CACHE_PAIR, sizeof(*page));
+
+	/* The exit hook of a registered thread frees it. */
+	if (!page || !egi_thread_id()) {
+		free(page);
+		return NULL;
 	}
-	memset(notices, 0, sizeof(*notices));
+	memset(page, 0, sizeof(*page));
+	ring_insert(page);
 	egi_crew_lock();
-	TAILQ_INSERT_TAIL(&egi_board.notices, notices, link);
+	egi_board_add_notices(page);
 	egi_crew_unlock();
-	egi_thread_self.notices = notices;
+	return page;
+}
+
+/* What others have taken away from the page leaves room. */
+static void page_sweep(struct egi_notices *page)
+{
+	uint64_t taken = page->taken;
+
+	for (int at = 0; at < EGI_NOTICES_PER_PAGE; at++) {
+		const struct egi_post *post = egi_load_acquire_ptr(&page->shown[at]);
+
+		if (!post)
+			taken &= ~(UINT64_C(1) << at);
+	}
+	egi_store_relaxed_u64(&page->taken, taken);
+}
+
+/* A page with room, when none seems to have any. The one that has been full for longest is swept before there is one more. */
+static EGI_COLD struct egi_notices *page_find(void)
+{
+	struct egi_notices *first = egi_thread_self.notices;
+
+	if (!first)
+		return page_open();
+	page_sweep(first);
+	return egi_notices_is_full(first) ? page_open() : first;
 }
 
 bool egi_announce_show(struct egi_post *post)
 {
-	int at;
+	struct egi_notices *page = egi_thread_self.notices;
 
-	if (EGI_UNLIKELY(!egi_thread_self.notices))
-		notices_open();
-	at = egi_thread_self.notices ? egi_notices_show(egi_thread_self.notices, post) : -1;
-	if (at < 0)
+	if (EGI_UNLIKELY(!page || egi_notices_is_full(page)))
+		page = page_find();
+	if (!page)
 		return false;
-	post->shown_at = at;
-	egi_store_release_ptr(&post->shown_in, egi_thread_self.notices);
+	post->shown_at = egi_notices_show(page, post);
+	post->shown_by = egi_thread_self.id;
+	egi_store_release_ptr(&post->shown_in, page);
+	/* Unless all are full, the first has room. */
+	if (EGI_UNLIKELY(egi_notices_is_full(page)))
+		egi_thread_self.notices = page->next;
 	return true;
+}
+
+/* A page that was full has room now, and comes first. */
+static EGI_COLD void page_reopen(struct egi_notices *page)
+{
+	if (page == egi_thread_self.notices)
+		return;
+	ring_remove(page);
+	ring_insert(page);
+}
+
+static EGI_COLD void hide_foreign(struct egi_post *post)
+{
+	struct egi_notices *page;
+
+	egi_crew_lock();
+	/* Its thread may be ending, and have put the post on the board. */
+	page = egi_load_relaxed_ptr(&post->shown_in);
+	if (page)
+		egi_store_release_ptr(&page->shown[post->shown_at], NULL);
+	egi_crew_unlock();
 }
 
 void egi_announce_hide(struct egi_post *post)
 {
-	struct egi_notices *notices = egi_load_relaxed_ptr(&post->shown_in);
+	struct egi_notices *page = egi_load_relaxed_ptr(&post->shown_in);
 
-	if (!notices)
+	if (!page)
 		return;
-	if (notices == egi_thread_self.notices) {
-		egi_notices_hide(notices, post->shown_at);
-	} else {
-		egi_crew_lock();
-		/* Its thread may be ending, and have put the post on the board. */
-		if (post->shown_in)
-			egi_store_release_ptr(&post->shown_in->shown[post->shown_at], NULL);
-		egi_crew_unlock();
-	}
+	if (EGI_UNLIKELY(post->shown_by != egi_thread_self.id))
+		hide_foreign(post);
+	else if (EGI_UNLIKELY(egi_notices_hide(page, post->shown_at)))
+		page_reopen(page);
 	egi_store_release_ptr(&post->shown_in, NULL);
 }
 
 void egi_announce_exit_thread(void)
 {
-	struct egi_notices *notices = egi_thread_self.notices;
+	struct egi_notices *page;
 
-	if (!notices)
-		return;
-	egi_crew_take_over(notices);
-	egi_thread_self.notices = NULL;
-	free(notices);
+	while ((page = egi_thread_self.notices) != NULL) {
+		egi_crew_take_over(page);
+		ring_remove(page);
+		egi_thread_self.notices = page->next != page ? page->next : NULL;
+		free(page);
+	}
 }

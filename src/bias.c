@@ -2,8 +2,7 @@
 /*
  * The end of a group's bias: state.h says what it is.
  */
-#include <sched.h>
-
+#include "pause.h"
 #include "state.h"
 
 /* The gate as others may use it. Who comes late finds it done; nobody else changes a biased gate. */
@@ -40,16 +39,25 @@ static bool bias_contest(struct eg_group_state *state, uint64_t life)
 	return true;
 }
 
-bool egi_state_try_share(struct eg_group_state *state)
+/*
+ * Has the owner of the group that `life` and `gate` stand for know that somebody else is here. False if that group is no
+ * more.
+ */
+static bool bias_begin_end(struct eg_group_state *state, uint64_t *ret_gate)
 {
 	uint64_t life = egi_load_acquire_u64(&state->life);
-	uint64_t gate = egi_load_acquire_u64(&state->gate);
 
+	*ret_gate = egi_load_acquire_u64(&state->gate);
+	/* A gate and a life that do not belong together are those of a group that is no more. */
+	return (*ret_gate & EGI_GATE_BIASED) == 0 ||
+	       ((*ret_gate & EGI_GATE_LIFE) == (life & EGI_GATE_LIFE) && bias_contest(state, life));
+}
+
+/* Afterwards: ends the bias if the owner is out of its section. */
+static bool bias_try_end(struct eg_group_state *state, uint64_t gate)
+{
 	if ((gate & EGI_GATE_BIASED) == 0)
 		return true;
-	/* A gate and a life that do not belong together are those of a group that is no more. */
-	if ((gate & EGI_GATE_LIFE) != (life & EGI_GATE_LIFE) || !bias_contest(state, life))
-		return false;
 	/* [B4] acquire: pairs with [B3]. */
 	if (egi_load_acquire_u32(&state->busy) != 0)
 		return false;
@@ -57,9 +65,17 @@ bool egi_state_try_share(struct eg_group_state *state)
 	return (egi_load_acquire_u64(&state->gate) & EGI_GATE_BIASED) == 0;
 }
 
+bool egi_state_try_share(struct eg_group_state *state)
+{
+	uint64_t gate;
+
+	return bias_begin_end(state, &gate) && bias_try_end(state, gate);
+}
+
 void egi_state_share(struct eg_group_state *state)
 {
 	uint64_t gate = egi_load_acquire_u64(&state->gate);
+	unsigned turns = 0;
 
 	if ((gate & EGI_GATE_BIASED) == 0)
 		return;
@@ -67,6 +83,9 @@ void egi_state_share(struct eg_group_state *state)
 		bias_end(state, gate);
 		return;
 	}
-	while (!egi_state_try_share(state))
-		sched_yield();
+	/* Only a group that lives is shared, so its life stays, and it is contested once. */
+	while (!bias_begin_end(state, &gate))
+		egi_pause(&turns);
+	while (!bias_try_end(state, gate))
+		egi_pause(&turns);
 }

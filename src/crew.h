@@ -9,16 +9,20 @@
  * other, sleeps when the board is empty, and leaves after a while. Up to the number of CPUs less one, a post gets
  * a thread at once: the submitting or waiting thread keeps a CPU busy itself. Beyond that, posts stay on the
  * board under the eyes of one idle thread, the sentinel, which looks every so often whether the posted groups
- * move and takes part in one that does not. It also looks at the notices (notice.h), and puts on the board what has
- * been shown for longer than it sleeps. So a million small tasks need no more threads than CPUs, tasks that
- * block get more threads as long as tasks wait behind them, and a burst of posts costs no system call while the
- * sentinel is awake.
+ * move and takes part in one that does not, if the threads at work are blocked (growth.h). It also looks at the notices
+ * (notice.h), and puts on the board what has been shown for longer than it sleeps. So a million small tasks, or tasks that
+ * compute, need no more threads than CPUs, tasks that block get more threads as long as tasks wait behind them, and a
+ * burst of posts costs no system call while the sentinel is awake.
  *
  * The sentinel looks after 50 us at first and every millisecond at the latest while anything is posted, goes on
  * for about a millisecond after the last post, and then sleeps like any other: an idle process uses no CPU.
+ *
+ * When the process ends nobody is ended or joined: what is idle sleeps on, because a thread that ends calls the program's
+ * destructors of thread-specific values.
  */
 
 #include "atomic.h"
+#include "hire.h"
 #include "post.h"
 
 /*
@@ -26,30 +30,37 @@
  */
 void egi_crew_call(struct egi_post *post, bool urgent);
 
-/* Not zero while a thread of the crew is going to look at all notices once more before it sleeps for good. */
-extern EGI_HIDDEN uint32_t egi_crew_watching;
-
-static inline bool egi_crew_is_watching(void)
-{
-	return egi_load_relaxed_u32(&egi_crew_watching) != 0;
-}
-
 /* A thread ends: what it showed goes to the board. Its notices are not looked at any more. */
 void egi_crew_take_over(struct egi_notices *notices);
 
-/* The calling thread is about to sleep, and its CPU could be of use to another. */
-void egi_crew_sleeps(void);
+/*
+ * The calling thread is about to sleep, and its CPU could be of use to another. Returns until when: earlier than the deadline
+ * while a thread is missing, so that somebody tries again to get one.
+ */
+int64_t egi_crew_sleeps(int64_t deadline_ns);
 
 /* Takes a post down. Afterwards the crew does not know it. Threads: any, not from a customer's function. */
 void egi_crew_forget(struct egi_post *post);
 
-/* Whether no thread can be had: one was wanted, could not be started, and none has come free since. */
+/* Whether no thread can be had: one is wanted, none could be started for a good while, and none has come free since. */
 bool egi_crew_is_missing(void);
+
+/*
+ * The calling thread is about to start a task, which may need another: if a thread is wanted that could not be started,
+ * waits for one, for that while at most.
+ */
+void egi_crew_await_thread_slow(void);
+
+static inline void egi_crew_await_thread(void)
+{
+	if (EGI_UNLIKELY(egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF))
+		egi_crew_await_thread_slow();
+}
 
 /* Whether there is more than one CPU, so that it can be worth while to watch another thread work. */
 bool egi_crew_has_cpus(void);
 
-/* At exit: ends the threads that are idle. Around fork. */
+/* At exit: no thread is started or ended any more. Around fork. */
 void egi_crew_stop(void);
 void egi_crew_lock(void);
 void egi_crew_unlock(void);

@@ -113,6 +113,7 @@ struct egi_ctx_calling {
 	struct egi_ctx_call *call;
 	eg_ctx *ctx; /* the call's reference, or NULL */
 	bool gone;   /* it has removed itself */
+	uint32_t *under_way; /* lowered when the function has returned; or NULL */
 };
 
 /* Under lock: takes one of the calls that wait in a queue. False if there is none. */
@@ -173,6 +174,8 @@ void egi_ctx_caller_start(void);
 void egi_ctx_caller_stop(void);
 void egi_ctx_caller_lock(void);
 void egi_ctx_caller_unlock(void);
-void egi_ctx_caller_dismiss(void);
+
+/* Has those end that have nothing to do. Returns whether some are about to; *ret_left: how many there are. */
+bool egi_ctx_caller_dismiss(int *ret_left);
 
 #endif

@@ -26,7 +26,7 @@ enum { CALL_IDLE, CALL_LISTED, CALL_RUNNING, CALL_AWAITED, CALL_DONE };
 /* Under the tree's lock: the calling thread is going to call it. */
 static void call_begin(struct egi_ctx_call *call, eg_ctx *ctx, struct egi_ctx_calling *ret_calling)
 {
-	*ret_calling = (struct egi_ctx_calling){call, ctx, false};
+	*ret_calling = (struct egi_ctx_calling){call, ctx, false, NULL};
 	call->gone = &ret_calling->gone;
 	call->caller = egi_thread_id();
 	/* [X4] release: whose it is, before it is running; pairs with [X5]. */
@@ -46,6 +46,8 @@ bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 	/* In a child it could not say that it has removed itself: the thread is another there. */
 	if (fork_count != egi_thread_fork_count)
 		return false;
+	if (calling->under_way)
+		egi_add_u32(calling->under_way, UINT32_MAX);
 	eg_ctx_unref(calling->ctx);
 	if (calling->gone)
 		return true;

@@ -23,6 +23,7 @@
  */
 #include "clock.h"
 #include "ctx.h"
+#include "leave.h"
 #include "park.h"
 
 #define IDLE_MAX (5 * EGI_SECOND)    /* a thread goes after it has had nothing to do for so long */
@@ -31,8 +32,7 @@
 
 struct caller {
 	uint32_t wake; /* raised for an idle one */
-	bool awaited;  /* egi_ctx_caller_dismiss joins it */
-	pthread_t thread;
+	bool dismissed;
 	LIST_ENTRY(caller) link;
 };
 
@@ -43,6 +43,7 @@ static struct {
 	uint32_t waiting;
 	unsigned last; /* the queue that was last taken from: the others come first */
 	unsigned threads;
+	uint32_t calling; /* how many threads are in a function that they call; lowered without the lock */
 	uint64_t taken;  /* how often somebody came for a call */
 	uint64_t seen;   /* the same when the keeper last saw it change, */
 	int64_t seen_at; /* and when that was; 0: the first call is waiting */
@@ -99,6 +100,8 @@ static bool callers_serve(void)
 	callers.taken++;
 	if (!found)
 		return true;
+	calling.under_way = &callers.calling;
+	egi_add_u32(&callers.calling, 1);
 	egi_mutex_unlock(&callers.lock);
 	if (!egi_ctx_call_make(&calling))
 		return false;
@@ -119,16 +122,15 @@ static bool caller_rest(struct caller *caller)
 		return false;
 	}
 	egi_store_relaxed_u32(&caller->wake, 0);
-	return !caller->awaited;
+	return !caller->dismissed;
 }
 
 static void *caller_main(void *arg)
 {
-	struct caller caller = {.thread = pthread_self()};
+	struct caller caller = {0};
 	bool stays = true;
 
 	(void)arg;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	egi_mutex_lock(&callers.lock);
 	while (stays) {
 		if (callers.stopping) {
@@ -141,8 +143,7 @@ static void *caller_main(void *arg)
 			return NULL;
 	}
 	callers.threads--;
-	if (!caller.awaited)
-		pthread_detach(pthread_self());
+	egi_leave();
 	egi_mutex_unlock(&callers.lock);
 	return NULL;
 }
@@ -211,6 +212,7 @@ void egi_ctx_caller_start(void)
 	LIST_INIT(&callers.idle);
 	callers.waiting = 0;
 	callers.threads = 0;
+	callers.calling = 0;
 	for (unsigned i = 0; i < EGI_CTX_LOCKS; i++)
 		TAILQ_INIT(&callers.queues[i]);
 }
@@ -222,21 +224,21 @@ void egi_ctx_caller_stop(void)
 	egi_mutex_unlock(&callers.lock);
 }
 
-void egi_ctx_caller_dismiss(void)
+bool egi_ctx_caller_dismiss(int *ret_left)
 {
 	struct caller *caller;
+	bool ending;
 
 	egi_mutex_lock(&callers.lock);
 	while ((caller = LIST_FIRST(&callers.idle)) != NULL) {
-		pthread_t thread = caller->thread;
-
-		caller->awaited = true;
+		caller->dismissed = true;
 		callers_wake();
-		egi_mutex_unlock(&callers.lock);
-		pthread_join(thread, NULL);
-		egi_mutex_lock(&callers.lock);
 	}
+	/* Whoever is not calling a function is on its way to being idle, or to its end. */
+	ending = callers.threads > egi_load_acquire_u32(&callers.calling);
+	*ret_left = (int)callers.threads;
 	egi_mutex_unlock(&callers.lock);
+	return ending;
 }
 
 void egi_ctx_caller_lock(void)

@@ -43,8 +43,10 @@ static enum egi_post_look customer_look(struct egi_post *post, bool spare_cpu)
 	fed = submitted != state->seen_submitted;
 	state->seen_moves = moves;
 	state->seen_submitted = submitted;
-	/* Nothing starts; or the submitter has gone quiet and its CPU may be free. */
-	return !moved || (!fed && spare_cpu) ? EGI_POST_SERVE : EGI_POST_MOVING;
+	if (!moved)
+		return EGI_POST_STUCK;
+	/* The submitter has gone quiet, and its CPU may be free. */
+	return !fed && spare_cpu ? EGI_POST_SLOW : EGI_POST_MOVING;
 }
 
 static bool customer_retire(struct egi_post *post)
@@ -81,7 +83,16 @@ static void customer_serve(struct egi_post *post)
 		/* The post was taken down for this thread, and submitters relied on it. */
 	} while (egi_state_has_left_over(state) && egi_state_take_place(state));
 	egi_state_notify_if_done(state);
-	egi_state_release(state);
+}
+
+static void customer_leave(struct egi_post *post)
+{
+	egi_state_release(state_of(post));
+}
+
+static bool customer_is_over(struct egi_post *post)
+{
+	return egi_state_unfinished(state_of(post)) == 0;
 }
 
 /* May meet a state that is no group's, or another's than was shown: it reads nothing but what is always there. */
@@ -118,6 +129,8 @@ const struct egi_post_customer egi_customer = {
     .retire = customer_retire,
     .abandon = customer_abandon,
     .serve = customer_serve,
+    .leave = customer_leave,
+    .is_over = customer_is_over,
     .glance = customer_glance,
     .adopt = customer_adopt,
 };

@@ -2,6 +2,7 @@
 #include "find.h"
 
 #include "clock.h"
+#include "pause.h"
 
 /* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
 #define CLAIM_SHORT (8 * EGI_MICROSECOND)
@@ -104,29 +105,47 @@ static bool worker_claim(struct egi_worker *worker, int64_t now)
 	return false;
 }
 
+/* Waits until a claim is done, or late. */
+static void worker_watch(const struct egi_worker *holder, int64_t due)
+{
+	do
+		for (int i = 0; i < 32; i++)
+			egi_stall();
+	while (egi_claim_has_tasks(&holder->claim) && eg_clock_now_ns() < due);
+}
+
 /*
- * The queues are empty. Waits for the claims of others that are not late yet to become so, or to be done. Looks at them
- * rarely, since their holders write there for every task. False if nothing is left to start.
+ * The queues are empty. Waits for the claims of others that are not late yet to become so, or to be done. Looks at all of
+ * them rarely, and at one of them, which is late first, every microsecond, since their holders write there for every task.
+ * False if nothing is left to start.
  */
 static bool worker_steal_any(struct egi_worker *worker, int64_t now)
 {
 	struct eg_group_state *state = worker->state;
 
+	unsigned turns = 0;
+
 	for (;;) {
 		struct egi_slots_walk walk = {&state->slots, 0};
-		struct egi_worker *victim;
-		int64_t due = EGI_FOREVER;
+		struct egi_worker *victim, *first = NULL;
+		int64_t due = EGI_FOREVER, first_due = EGI_FOREVER;
 
-		while ((victim = egi_slots_next(&walk)) != NULL)
+		while ((victim = egi_slots_next(&walk)) != NULL) {
 			if (worker_steal(worker, victim, now, &due))
 				return true;
-		if (due == EGI_FOREVER)
+			if (due < first_due) {
+				first_due = due;
+				first = victim;
+			}
+		}
+		if (!first)
 			return false;
-		do {
-			for (int i = 0; i < 32; i++)
-				egi_stall();
-			now = eg_clock_now_ns();
-		} while (now < due && egi_state_unfinished(state) != 0);
+		/* It is late, and its holder in the middle of something. */
+		if (first_due <= now)
+			egi_pause(&turns);
+		else
+			worker_watch(first, first_due);
+		now = eg_clock_now_ns();
 		if (worker_claim(worker, now))
 			return true;
 	}
@@ -210,5 +229,8 @@ bool egi_find_more(struct egi_worker *worker)
 	if (egi_gate_has_room(gate) && (!egi_gate_is_quiet(gate) || (limited && worker->tasks_are_long)) &&
 	    worker_sees_more(worker))
 		egi_state_call(state, limited && worker->tasks_are_long);
+	if (EGI_UNLIKELY(egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF) && egi_gate_has_room(gate) &&
+	    worker_sees_more(worker))
+		egi_crew_await_thread();
 	return true;
 }

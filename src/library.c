@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "fence.h"
 #include "frames.h"
+#include "leave.h"
 #include "panic.h"
 #include "pool.h"
 #include "signals.h"
@@ -61,10 +62,12 @@ static void fork_prepares(void)
 	egi_site_lock();
 	egi_frames_lock();
 	egi_pool_lock();
+	egi_leave_lock();
 }
 
 static void fork_unlocks(void)
 {
+	egi_leave_unlock();
 	egi_pool_unlock();
 	egi_frames_unlock();
 	egi_site_unlock();
@@ -82,6 +85,7 @@ static void fork_enters_child(void)
 	egi_thread_start_child();
 	egi_recovery_mark_all();
 	egi_crew_start_child();
+	egi_leave_start_child();
 	egi_signals_start_child();
 	egi_ctx_start_child();
 	egi_timer_start_child();
@@ -164,4 +168,5 @@ static void __attribute__((destructor)) library_ends(void)
 	egi_ctx_stop();
 	egi_state_exit_thread();
 	egi_pool_drain();
+	egi_leave_stop();
 }

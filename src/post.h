@@ -13,7 +13,8 @@
 enum egi_post_look {
 	EGI_POST_DONE,   /* nothing to do: take the post down */
 	EGI_POST_MOVING, /* tasks wait, and are being started */
-	EGI_POST_SERVE   /* tasks wait and a thread is wanted */
+	EGI_POST_SLOW,   /* the same, and a CPU is idle and may as well be used */
+	EGI_POST_STUCK   /* tasks wait, and none was started or ended since the last look */
 };
 
 enum egi_post_glance {
@@ -34,16 +35,18 @@ struct egi_post {
 	/* under the crew's lock */
 	bool on_board;
 	bool is_urgent;
+	int64_t moved_at; /* when it was last seen to move, or was posted */
 	TAILQ_ENTRY(egi_post) link;
 
 	/* where it is shown: written by the thread whose notices they are, or under the crew's lock */
 	struct egi_notices *shown_in;
+	uint64_t shown_by; /* the thread, by its id */
 	int shown_at;
 };
 
 /*
- * What a group does for the crew. All but `serve` are called with the crew's lock held: they must be short and
- * may take no lock.
+ * What a group does for the crew. All but `serve` and `leave` are called with the crew's lock held: they must be short
+ * and may take no lock.
  */
 struct egi_post_customer {
 	/* The post comes off the board; takes a place for the calling thread to serve. False: no place is free. */
@@ -56,6 +59,10 @@ struct egi_post_customer {
 	void (*abandon)(struct egi_post *post);
 	/* Works for the group until there is nothing to do, and leaves the place. */
 	void (*serve)(struct egi_post *post);
+	/* Afterwards: the group may be gone when this returns. */
+	void (*leave)(struct egi_post *post);
+	/* Whether nothing is left to do in the group, so that those who serve it will leave soon. Not after `leave`. */
+	bool (*is_over)(struct egi_post *post);
 	/* How a group fares that is shown and not posted. It may have been destroyed, and another made in its place. */
 	enum egi_post_glance (*glance)(struct egi_post *post);
 	/* Has such a group marked as posted. */

@@ -7,7 +7,7 @@
 #include "verify.h"
 
 #define LIVES_AT_ONCE 65536
-#define KEPT_MAX 32    /* states kept by a thread: groups within groups, or batches of them */
+#define KEPT_MAX 1024  /* states kept by a thread: groups within groups, or batches of them; 5 MiB */
 #define KEPT_WORKERS 4 /* the most workers of a state that is kept */
 
 /* A number that no other group has had, in this process. */

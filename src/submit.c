@@ -99,9 +99,17 @@ static bool must_help(struct eg_group_state *state)
 	       egi_state_has_tasks(state);
 }
 
+/* False when the time has come until which to wait. */
+static bool sleep_for_room(struct eg_group_state *state, uint32_t key)
+{
+	int64_t deadline_ns = waits_until(state);
+	int64_t until_ns = egi_crew_sleeps(deadline_ns);
+
+	return egi_event_wait(&state->room, key, until_ns) || until_ns < deadline_ns;
+}
+
 int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
-	bool in_time = true;
 	int err;
 
 	if (egi_load_acquire_u32(&state->closed) != 0)
@@ -113,6 +121,7 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 		return egi_submit_put(state, task);
 	while ((err = try_submit(state, task, mode)) == -EAGAIN && mode == EGI_SUBMIT_GO) {
 		uint32_t key;
+		bool in_time = true;
 
 		if (is_over(state))
 			return -ECANCELED;
@@ -120,7 +129,7 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 		if (must_help(state))
 			egi_worker_help(state);
 		else if (!has_room(state, mode) && !is_over(state))
-			in_time = egi_event_wait(&state->room, key, waits_until(state));
+			in_time = sleep_for_room(state, key);
 		egi_event_finish(&state->room);
 		if (!in_time)
 			egi_state_halt(state);

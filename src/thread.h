@@ -35,6 +35,8 @@ struct egi_thread {
 	struct egi_fault_pad *pad;      /* where its faults are handled (fault_pad.h) */
 	unsigned nopanic;               /* sections without panics that are open outside tasks */
 	bool is_crew;                   /* the library's own */
+	bool is_leaving;                /* it ends, and may be joined (leave.h) */
+	struct egi_member *member;      /* of the crew, if it is one (roster.h) */
 
 	/* of a thread that the library has started, be it crew or not */
 	bool is_ours;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "clock.h"
+#include "leave.h"
 #include "park.h"
 #include "thread.h"
 
@@ -18,7 +19,7 @@ static struct {
 	bool running; /* there is a keeper, */
 	bool away;    /* but it is calling a function of the program */
 	bool stopping;
-	bool dismissed;   /* the keeper is to go; egi_timer_dismiss joins it */
+	bool dismissed;   /* the keeper is to go if nothing is armed or held */
 	int64_t wakes_at; /* the keeper turns the wheel then at the latest */
 	uint64_t uses;    /* raised by whoever arms or holds */
 	uint64_t holds;
@@ -254,6 +255,12 @@ static bool keeper_works(void)
 	return true;
 }
 
+/* Under lock. */
+static bool is_needed(void)
+{
+	return timers.wheel.armed != 0 || timers.holds != 0;
+}
+
 /* Under lock. False in a forked child, in which it is not held. */
 static bool keeper_keeps(void)
 {
@@ -261,7 +268,9 @@ static bool keeper_keeps(void)
 	uint64_t uses = 0;
 	bool idle = false;
 
-	while (!timers.dismissed) {
+	/* Somebody may have relied on it since it was dismissed. */
+	while (!timers.dismissed || is_needed()) {
+		timers.dismissed = false;
 		if (timers.stopping) {
 			egi_mutex_unlock(&timers.lock);
 			egi_sleep_for_good();
@@ -291,9 +300,8 @@ static void *keeper_main(void *arg)
 	egi_mutex_lock(&timers.lock);
 	if (!keeper_keeps())
 		return NULL;
-	timers.running = false;
-	if (!timers.dismissed)
-		pthread_detach(pthread_self());
+	timers.running = timers.dismissed = false;
+	egi_leave();
 	egi_mutex_unlock(&timers.lock);
 	return NULL;
 }
@@ -305,34 +313,18 @@ void egi_timer_stop(void)
 	egi_mutex_unlock(&timers.lock);
 }
 
-/* Under lock. */
-static bool is_needed(void)
+bool egi_timer_dismiss(int *ret_left)
 {
-	return timers.wheel.armed != 0 || timers.holds != 0;
-}
-
-void egi_timer_dismiss(void)
-{
-	pthread_t thread;
 	bool ends;
 
 	egi_mutex_lock(&timers.lock);
-	ends = timers.running && !timers.away && !timers.dismissed && !is_needed();
-	if (ends) {
-		timers.dismissed = true;
-		thread = timers.thread;
-	}
+	ends = timers.running && !timers.away && !is_needed();
+	timers.dismissed = ends;
+	*ret_left = timers.running;
 	egi_mutex_unlock(&timers.lock);
-	if (!ends)
-		return;
-	egi_flag_raise(&timers.wake);
-	pthread_join(thread, NULL);
-	egi_mutex_lock(&timers.lock);
-	timers.dismissed = false;
-	/* Somebody may have relied on it meanwhile. */
-	if (is_needed() && ensure() != 0)
-		egi_store_relaxed_u32(&egi_timer_by_clock, 1);
-	egi_mutex_unlock(&timers.lock);
+	if (ends)
+		egi_flag_raise(&timers.wake);
+	return ends;
 }
 
 void egi_timer_lock(void)

@@ -82,8 +82,8 @@ static inline int64_t egi_timer_fires_ns(int64_t due_ns)
 /* At exit: nothing fires any more. */
 void egi_timer_stop(void);
 
-/* Ends the keeper if nothing needs it, and returns when it is gone. */
-void egi_timer_dismiss(void);
+/* Has the keeper end if nothing needs it. Returns whether it is about to; *ret_left: how many keepers there are. */
+bool egi_timer_dismiss(int *ret_left);
 
 /* Around fork. */
 void egi_timer_lock(void);

@@ -33,6 +33,17 @@ static bool watch_until_done(struct eg_group_state *state)
 }
 
 /*
+ * The waiter is about to run one of several tasks itself. They may need one another, and threads that cannot be had just
+ * now.
+ */
+static void await_thread(struct eg_group_state *state)
+{
+	if (egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF &&
+	    egi_gate_has_room(egi_load_relaxed_u64(&state->gate)) && egi_state_unfinished(state) > 1)
+		egi_crew_await_thread();
+}
+
+/*
  * Waits as a holder until everything is done. `placed` says whether the caller starts with a place; without
  * `helps` it takes one only when no thread can be had. Returns 0, EG_EUNFINISHED or EG_EFORKED; the caller is still a
  * holder, and has no place.
@@ -44,8 +55,10 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 		bool in_time = true;
 
 		if (placed) {
-			enum egi_worker_end end = egi_worker_run(state);
+			enum egi_worker_end end;
 
+			await_thread(state);
+			end = egi_worker_run(state);
 			if (end == EGI_WORKER_FORKED)
 				return EG_EFORKED;
 			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) &&
@@ -59,8 +72,9 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
 			 egi_state_take_place(state);
 		if (!placed && egi_state_unfinished(state) != 0) {
-			egi_crew_sleeps();
-			in_time = egi_event_wait(&state->finished, key, deadline_ns);
+			int64_t until_ns = egi_crew_sleeps(deadline_ns);
+
+			in_time = egi_event_wait(&state->finished, key, until_ns) || until_ns < deadline_ns;
 		}
 		egi_event_finish(&state->finished);
 		if (!in_time && egi_state_unfinished(state) != 0)

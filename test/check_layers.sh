@@ -18,28 +18,27 @@ clock
 debuginfo elf_file fault_machine fence gate notice park process quota status unwind_program
 identity
 likeness
-thread
-unwind_table
-unwind_cache unwind_guard
+pause thread unwind_table
+leave unwind_cache unwind_guard
 guard module pool post ring site timer
-overflow
+overflow pulse
 unwind_step
 backtrace fault_libc live
 error symbolize
 frames
 frames_text
 board ctx failures hook queue report
-panic
-box defer spawn fault_chain fault_pad
-fault_judge
-fault_handler
+panic roster
+box defer spawn fault_chain fault_pad growth hire
+fault_judge watch
+fault_handler member
 fault
 claim crew
 announce
 ctx_call ctx_caller ctx_derive ctx_wait signals state
 bias find slots
 worker
-customer submit wait
+customer dismiss submit wait
 group
 library
 END

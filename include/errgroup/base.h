@@ -74,6 +74,22 @@ EG_PUBLIC const char *eg_strerror(int code);
  */
 EG_PUBLIC int64_t eg_clock_now_ns(void);
 
+/*
+ * Ends the library's threads that are idle, and returns when they are gone: joined, and no more among the process's
+ * threads. For what Linux allows to a process of one thread only, such as unshare(CLONE_NEWUSER), and for whoever wants to
+ * know that nothing of the library's is left: before a plugin is closed whose thread-specific values they hold, before
+ * leaks are counted, before a sandbox is entered.
+ *
+ * Threads that are at work go on, and end when they have nothing more to do. Groups, contexts and deadlines that are
+ * used afterwards start threads anew.
+ *
+ * Threads: any, also several at once, in a task too, whose own thread is then at work. Not in a signal handler.
+ * Blocking: until the idle threads are gone, and with them the destructors of their thread-specific values.
+ * Return: how many threads of the library are left, because they are at work or were started meanwhile: 0 if none is;
+ * EG_EINSIDE, with nothing done, in such a destructor, on a thread that ends.
+ */
+EG_PUBLIC int eg_threads_end_idle(void);
+
 EG_END_DECLS
 
 #endif

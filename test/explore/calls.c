@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "engine.h"
+#include "pulse.h"
 #include "wrap.h"
 
 /*
@@ -151,6 +152,12 @@ static long membarrier(va_list args, const void *caller)
 	return 0;
 }
 
+static long gone(void)
+{
+	errno = ESRCH;
+	return -1;
+}
+
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
 {
@@ -162,6 +169,10 @@ long __wrap_syscall(long number, ...)
 		result = membarrier(args, CALLER());
 	else if (number == SYS_futex && machine.running)
 		result = futex(args, CALLER());
+	else if (number == SYS_tgkill && machine.running)
+		result = gone(); /* asked of threads only that have been joined */
+	else if (number == SYS_gettid && machine.running)
+		result = machine.current + 1;
 	else
 		result = 0; /* a futex outside a run: nobody sleeps */
 	va_end(args);
@@ -173,6 +184,11 @@ WRAP(int, clock_gettime, clockid_t clock, struct timespec *ret_time)
 	if (!machine.running)
 		return __real_clock_gettime(clock, ret_time);
 	threads_count_point(); /* who only looks at the clock would never end */
+	/* Nobody computes for as long as it takes to be seen. */
+	if (clock == CLOCK_PROCESS_CPUTIME_ID) {
+		*ret_time = (struct timespec){0, 0};
+		return 0;
+	}
 	ret_time->tv_sec = machine.now / 1000000000;
 	ret_time->tv_nsec = machine.now % 1000000000;
 	if (machine.deciding)
@@ -200,6 +216,17 @@ WRAP(uint64_t, egi_likeness_slack_ns, void)
 WRAP(int, egi_thread_cpus, void)
 {
 	return explore_cpus();
+}
+
+/* By number, as the library knows it from gettid. */
+WRAP(void, egi_pulse_take, struct egi_pulse *pulse)
+{
+	const struct thread *thread = &machine.threads[pulse->tid - 1];
+
+	threads_point(false);
+	pulse->is_blocked = thread->state == THREAD_ASLEEP || thread->state == THREAD_BLOCKED;
+	if (machine.deciding)
+		thread_print(thread_now(), pulse->is_blocked);
 }
 
 WRAP(int, sched_yield, void)

@@ -130,6 +130,23 @@ WRAP(int, pthread_join, pthread_t thread, void **ret_result)
 	return 0;
 }
 
+WRAP(int, pthread_tryjoin_np, pthread_t thread, void **ret_result)
+{
+	struct thread *other = &machine.threads[thread - 1];
+
+	if (!machine.running)
+		return __real_pthread_tryjoin_np(thread, ret_result);
+	if (machine.deciding)
+		thread_print(thread_now(), other->state == THREAD_ENDED);
+	return other->state == THREAD_ENDED ? 0 : EBUSY;
+}
+
+WRAP(int, pthread_getcpuclockid, pthread_t thread, clockid_t *ret_clock)
+{
+	*ret_clock = CLOCK_PROCESS_CPUTIME_ID;
+	return machine.running ? 0 : __real_pthread_getcpuclockid(thread, ret_clock);
+}
+
 WRAP(int, pthread_detach, pthread_t thread)
 {
 	return machine.running ? 0 : __real_pthread_detach(thread);

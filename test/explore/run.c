@@ -7,8 +7,7 @@
 
 static const struct explore_scenario *scenario_now KEPT;
 
-void egi_ctx_caller_dismiss(void);
-void egi_timer_dismiss(void);
+int eg_threads_end_idle(void);
 
 /* What the program does when it ends: the library's destructor is there. */
 extern void (*const fini_begin[])(void) __asm__("__fini_array_start");
@@ -30,9 +29,8 @@ static void *scenario_main(void *arg)
 	 * is given back.
 	 */
 	explore_settle();
-	egi_timer_dismiss();
-	egi_ctx_caller_dismiss();
 	calls_end_thread();
+	EXPLORE_REQUIRE(eg_threads_end_idle() == 0);
 	library_end();
 	machine.is_over = true;
 	return NULL;

@@ -65,6 +65,8 @@ void owner_against_newcomer(void);
 void owner_against_cancel(void);
 void owner_against_limit(void);
 void group_within_group(void);
+void end_idle_against_leaving(void);
+void end_idle_against_groups(void);
 void submitter_ends(void);
 void done_against_last_task(void);
 void done_against_submitting(void);

@@ -185,3 +185,40 @@ void submitter_ends(void)
 	wait_and_destroy();
 	thread_join(other);
 }
+
+/*
+ * All groups are gone, and with them, when the call returns, all threads: a worker may still be on its way out of one, whose
+ * memory it gives back, since two threads have used it.
+ */
+void end_idle_against_leaving(void)
+{
+	group_open(1, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
+	jobs_are_ordered = false;
+	thread_join(thread_start(submit_another, NULL));
+	explore_begin();
+	submit_range(0, 1);
+	wait_and_destroy();
+	EXPLORE_REQUIRE(eg_threads_end_idle() == 0);
+}
+
+static void *submit_and_wait_for_crew(void *arg)
+{
+	(void)arg;
+	group_open(0, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
+	submit_range(0, 1);
+	wait_and_destroy();
+	return NULL;
+}
+
+/* A group comes while the threads are told to go. */
+void end_idle_against_groups(void)
+{
+	pthread_t other;
+
+	call_crew();
+	explore_begin();
+	other = thread_start(submit_and_wait_for_crew, NULL);
+	EXPLORE_REQUIRE(eg_threads_end_idle() >= 0);
+	thread_join(other);
+	EXPLORE_REQUIRE(eg_threads_end_idle() == 0);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "growth.h"
+
+#include "board.h"
+#include "clock.h"
+#include "roster.h"
+
+#define STUCK_MIN (25 * EGI_MICROSECOND) /* how long nothing moves before a group can be called stuck */
+#define STUCK_BUSY (10 * EGI_MILLISECOND)
+#define BEYOND_MAX 40 /* the time is not doubled for more threads than that: it is hours */
+
+static struct {
+	int cpus;
+	int64_t looked_at, used_then; /* the time, and the CPU time of the process, at the last look */
+	bool is_busy;                 /* between the last two looks the process used all its CPUs */
+} growth;
+
+void egi_growth_look(int cpus, int64_t now)
+{
+	int64_t used = egi_clock_process_ns();
+	int64_t wall = now - growth.looked_at;
+
+	growth.is_busy = used - growth.used_then >= wall * cpus - wall / 4;
+	growth.cpus = cpus;
+	growth.looked_at = now;
+	growth.used_then = used;
+}
+
+bool egi_growth_has_spare_cpu(void)
+{
+	return egi_roster_serving() < growth.cpus && !growth.is_busy;
+}
+
+/* How long a group has to be stuck when so many threads compute. */
+static int64_t patience(int computing)
+{
+	int beyond = computing - growth.cpus;
+
+	if (beyond < 0)
+		return STUCK_MIN;
+	if (beyond > BEYOND_MAX)
+		beyond = BEYOND_MAX;
+	return (STUCK_BUSY + (beyond & 1) * STUCK_BUSY / 2) << beyond / 2;
+}
+
+/*
+ * While the process keeps all its CPUs busy somebody is probably at work on what the group waits for, whoever it is: groups
+ * within groups look like that. To see it costs less than to ask for the threads.
+ */
+bool egi_growth_is_due(int64_t now)
+{
+	int least = growth.is_busy ? growth.cpus : 0, computing;
+	int64_t stuck;
+
+	if (!egi_board.stuck)
+		return false;
+	stuck = now - egi_board.stuck->moved_at;
+	if (stuck < patience(least))
+		return false;
+	computing = egi_roster_sample();
+	return stuck >= patience(computing > least ? computing : least);
+}

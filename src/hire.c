@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "hire.h"
+
+#include "board.h"
+#include "clock.h"
+#include "park.h"
+#include "roster.h"
+#include "thread.h"
+
+#define AGAIN_MIN (1 * EGI_MILLISECOND)
+#define AGAIN_MAX (100 * EGI_MILLISECOND)
+#define PATIENCE (500 * EGI_MILLISECOND)
+
+uint32_t egi_hire_shortage;
+
+/* Those of the shortage, while there is one. */
+static struct {
+	int64_t again_at, again_after;
+	int64_t long_at; /* when it has been long */
+	bool stopped;
+} hire;
+
+static void shortage_set(enum egi_shortage shortage)
+{
+	egi_store_relaxed_u32(&egi_hire_shortage, shortage);
+	egi_word_wake_all(&egi_hire_shortage);
+}
+
+static void shortage_goes_on(void)
+{
+	int64_t now = eg_clock_now_ns();
+
+	if (egi_hire_shortage_now() == EGI_SHORTAGE_NONE) {
+		hire.again_after = AGAIN_MIN;
+		hire.long_at = now + PATIENCE;
+		shortage_set(EGI_SHORTAGE_BRIEF);
+	} else if (now >= hire.long_at && egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF) {
+		shortage_set(EGI_SHORTAGE_LONG);
+	} else if (hire.again_after < AGAIN_MAX) {
+		hire.again_after *= 2;
+	}
+	hire.again_at = now + hire.again_after;
+}
+
+bool egi_hire(void *(*main)(void *member))
+{
+	struct egi_member *member;
+	pthread_t thread;
+	bool started = false;
+
+	if (hire.stopped ||
+	    (egi_hire_shortage_now() != EGI_SHORTAGE_NONE && eg_clock_now_ns() < hire.again_at))
+		return false;
+	member = egi_roster_add();
+	if (member) {
+		egi_mutex_unlock(&egi_board.lock);
+		started = egi_thread_create(&thread, main, member) == 0;
+		egi_mutex_lock(&egi_board.lock);
+	}
+	if (started) {
+		if (egi_hire_shortage_now() != EGI_SHORTAGE_NONE)
+			shortage_set(EGI_SHORTAGE_NONE);
+		return true;
+	}
+	if (member)
+		egi_roster_drop(member);
+	shortage_goes_on();
+	return false;
+}
+
+int64_t egi_hire_again_ns(void)
+{
+	bool is_short = egi_hire_shortage_now() != EGI_SHORTAGE_NONE;
+
+	return is_short && !hire.stopped ? hire.again_at : EGI_FOREVER;
+}
+
+void egi_hire_stop(void)
+{
+	hire.stopped = true;
+	shortage_set(EGI_SHORTAGE_LONG);
+}
+
+void egi_hire_start_child(void)
+{
+	egi_store_relaxed_u32(&egi_hire_shortage, EGI_SHORTAGE_NONE);
+}

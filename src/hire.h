@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_HIRE_H
+#define EGI_HIRE_H
+
+/*
+ * Hiring: starting threads for the crew, which may fail, for a moment or for good.
+ *
+ * A shortage begins when a thread cannot be started and ends when one can. While it lasts whoever needs a thread tries
+ * again, the less often the longer it lasts. For some time nobody does without: tasks may need one another, and a waiter
+ * that has begun to run one of them itself cannot try any more. When that time is over the crew's work is done by those
+ * who wait for it.
+ *
+ * Everything else is under the crew's lock.
+ */
+
+#include "atomic.h"
+
+enum egi_shortage {
+	EGI_SHORTAGE_NONE,
+	EGI_SHORTAGE_BRIEF, /* a thread may be had in a moment */
+	EGI_SHORTAGE_LONG   /* the time in which nobody does without is over */
+};
+
+/* Read without the lock. */
+extern EGI_HIDDEN uint32_t egi_hire_shortage;
+
+static inline enum egi_shortage egi_hire_shortage_now(void)
+{
+	return (enum egi_shortage)egi_load_relaxed_u32(&egi_hire_shortage);
+}
+
+/* Starts a member, which is coming then. The lock is given up meanwhile. False if there is none, or it is too early to try again. */
+bool egi_hire(void *(*main)(void *member));
+
+/* When to try again; EGI_FOREVER without a shortage. */
+int64_t egi_hire_again_ns(void);
+
+/* From now on no thread can be had. */
+void egi_hire_stop(void);
+
+/* In a forked child. */
+void egi_hire_start_child(void);
+
+#endif

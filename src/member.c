@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a member of the crew: it serves a post, watches, or sleeps, until it has been idle for long.
+ */
+#include <stdlib.h>
+
+#include "board.h"
+#include "growth.h"
+#include "hire.h"
+#include "park.h"
+#include "pool.h"
+#include "thread.h"
+#include "watch.h"
+
+#define IDLE_MAX (5 * EGI_SECOND) /* how long an idle thread stays */
+
+/* Under lock, which is given up meanwhile: sleeps, and returns false at the deadline if nobody called. */
+static bool member_sleep(struct egi_member *member, int64_t deadline)
+{
+	bool called;
+
+	egi_store_relaxed_u32(&member->wake, 0);
+	egi_mutex_unlock(&egi_board.lock);
+	egi_flag_wait(&member->wake, deadline);
+	egi_mutex_lock(&egi_board.lock);
+	called = egi_load_relaxed_u32(&member->wake) != 0;
+	if (called)
+		egi_roster.coming--;
+	return called;
+}
+
+/* A thread that ends its life inside a task does not come back here: its place is given up for it. */
+static void member_is_lost(void *arg)
+{
+	struct egi_member *member = arg;
+
+	/* A copy of it in a forked child, which has no crew. */
+	if (member->fork_count != egi_thread_fork_count) {
+		free(member);
+		return;
+	}
+	egi_store_release_ptr(&member->post, NULL);
+	egi_mutex_lock(&egi_board.lock);
+	egi_roster_leave(member);
+	egi_watch_attend(eg_clock_now_ns());
+	egi_mutex_unlock(&egi_board.lock);
+}
+
+/*
+ * Under lock, which may be given up meanwhile: unless another thread watches, whoever shows a group from now on has to
+ * call. False, and nothing changed, if tasks wait in what has been shown before, or another thread is looking for some.
+ */
+static bool may_unwatch(void)
+{
+	if (egi_watch.sentinel || !egi_watch.is_on)
+		return true;
+	if (egi_board.is_scanning)
+		return false;
+	egi_watch_end();
+	if (!egi_board_is_shown_waiting())
+		return true;
+	egi_watch_go_on();
+	egi_store_relaxed_u32(&egi_watch.has_work, 1);
+	return false;
+}
+
+/*
+ * Under lock, which may be given up meanwhile: the calling thread is going to serve. Somebody else watches instead if
+ * there is anything to watch; if no thread can be had for that, what is shown goes to the board.
+ */
+static void member_hand_over(struct egi_member *member)
+{
+	int64_t pause = EGI_TICK_MIN;
+
+	/* Groups are being made: the next one is about to come. */
+	if (egi_watch_is_busy_time() && egi_crew_is_watching() && !egi_watch.sentinel &&
+	    (egi_roster.coming > 0 || egi_watch_bring()))
+		return;
+	while (!may_unwatch()) {
+		egi_watch.last_post = eg_clock_now_ns();
+		if (egi_roster.coming > 0 || egi_watch_bring())
+			return;
+		egi_watch_end();
+		if (egi_board_adopt_all())
+			return;
+		/* A group is busy for an instant, unless its thread has lost its CPU. */
+		egi_watch_go_on();
+		member_sleep(member, egi_clock_after(pause));
+		if (pause < EGI_TICK_MAX)
+			pause *= 2;
+	}
+}
+
+/* Under lock, which is given up meanwhile. Returns whether there was work for longer than the sentinel sleeps. */
+static bool member_serve(struct egi_member *member, struct egi_post *post)
+{
+	int64_t begin = eg_clock_now_ns();
+
+	egi_pulse_forget(&member->pulse);
+	egi_store_release_ptr(&member->post, post);
+	egi_roster_move(member, EGI_MEMBER_RUNNING);
+	member_hand_over(member);
+	egi_watch_attend(begin);
+	egi_mutex_unlock(&egi_board.lock);
+	egi_thread_be_usual();
+	pthread_cleanup_push(member_is_lost, member);
+	post->customer->serve(post);
+	/* In a forked child only this thread is left, of a crew that is none. */
+	if (member->fork_count != egi_thread_fork_count)
+		pthread_exit(NULL);
+	pthread_cleanup_pop(0);
+	/* [M1] release: the last look at the group before it is left; pairs with [M2]. */
+	egi_store_release_ptr(&member->post, NULL);
+	post->customer->leave(post);
+	egi_mutex_lock(&egi_board.lock);
+	egi_roster_move(member, EGI_MEMBER_AWAKE);
+	return eg_clock_now_ns() - begin > EGI_TICK_MIN;
+}
+
+/*
+ * Under lock, which may be given up meanwhile: whether the sentinel may go to serve: another will come, or can be had. If
+ * not, it goes on trying, for tasks that need one another need threads, unless nobody serves at all or it has done so for
+ * long.
+ */
+static bool may_stop_watching(void)
+{
+	return egi_roster.coming > 0 || egi_watch_bring() || egi_roster_serving() == 0 ||
+	       egi_hire_shortage_now() == EGI_SHORTAGE_LONG;
+}
+
+/* Under lock, given up meanwhile. Returns a post to serve, or NULL when the round brought none. */
+static struct egi_post *member_watch(struct egi_member *member)
+{
+	struct egi_post *post;
+	bool called, active, waiting;
+	int64_t now;
+
+	egi_thread_be_punctual();
+	egi_watch.tick_due = egi_clock_after(egi_watch.tick);
+	egi_watch.sentinel = member;
+	egi_watch_begin();
+	called = member_sleep(member, egi_watch.tick_due);
+	if (!called)
+		egi_watch.sentinel = NULL;
+	if (egi_watch.stopping)
+		return NULL;
+	now = eg_clock_now_ns();
+	egi_board_look_at_notices(egi_watch_may_serve(), &active, &waiting);
+	egi_store_relaxed_u32(&egi_watch.has_work, waiting || egi_board.posts > 0);
+	if (active || waiting)
+		egi_watch.last_post = now;
+	egi_growth_look(egi_watch.cpus, now);
+	post = egi_board_look(egi_growth_has_spare_cpu(), egi_watch_may_serve(), now);
+	if (!post && egi_growth_is_due(now) && may_stop_watching())
+		post = egi_board_enlist_stuck();
+	/* Everything moves: look less often. Something new: look soon. */
+	if (post || called || (egi_board.posts == 0 && !waiting))
+		egi_watch.tick = EGI_TICK_MIN;
+	else if (egi_watch.tick < EGI_TICK_MAX)
+		egi_watch.tick *= 2;
+	return post;
+}
+
+/* Under lock: whether there is something to watch for. */
+static bool sentinel_is_wanted(const struct egi_member *member)
+{
+	if (egi_watch.sentinel || egi_watch.stopping)
+		return false;
+	return egi_board.posts > 0 ||
+	       (egi_watch_is_busy_time() &&
+		(!egi_watch_is_dismissed(member) || egi_load_relaxed_u32(&egi_watch.has_work)));
+}
+
+/* Under lock, given up meanwhile. False when the member has been idle for long, or was dismissed, and should go. */
+static bool member_rest(struct egi_member *member)
+{
+	bool called;
+
+	if (!egi_watch.stopping && !may_unwatch()) {
+		egi_watch.last_post = eg_clock_now_ns();
+		return true;
+	}
+	if (!egi_watch.stopping && egi_board.posts > 0 && !egi_watch.sentinel)
+		return true;
+	if (egi_watch_is_dismissed(member) || (egi_thread_self.is_odd && !egi_watch.stopping))
+		return false;
+	egi_roster_move(member, EGI_MEMBER_IDLE);
+	/* When the process ends, idle threads stay until it has. */
+	called = member_sleep(member, egi_watch.stopping ? EGI_FOREVER : egi_clock_after(IDLE_MAX));
+	if (!called)
+		egi_roster_move(member, EGI_MEMBER_AWAKE);
+	return called || egi_watch.stopping;
+}
+
+/* What a member did last. */
+enum member_deed { MEMBER_CAME, MEMBER_WORKED, MEMBER_LOOKED_IN };
+
+/*
+ * Under lock, which may be given up meanwhile: a post for the calling thread to serve, or NULL. A thread that worked takes
+ * the next post instead of another; it adds to no crowd. One that found next to nothing takes none until the next look:
+ * whoever posts such groups, one after the other, is better left alone with them.
+ */
+static struct egi_post *member_find(enum member_deed before)
+{
+	struct egi_post *post = NULL;
+	bool active, waiting;
+
+	if (egi_watch.stopping)
+		return NULL;
+	if (before == MEMBER_WORKED || before == MEMBER_CAME)
+		post = egi_board_enlist(before == MEMBER_WORKED || egi_watch_may_serve());
+	else if (egi_watch.sentinel)
+		egi_watch_attend(eg_clock_now_ns());
+	if (!post && before == MEMBER_WORKED) {
+		egi_board_look_at_notices(true, &active, &waiting);
+		post = egi_board_enlist(true);
+		if (!post)
+			egi_watch_nudge(eg_clock_now_ns());
+	}
+	return post;
+}
+
+void *egi_member_main(void *arg)
+{
+	struct egi_member *member = arg;
+	enum member_deed before = MEMBER_CAME;
+	bool stays = true;
+
+	egi_thread_self.is_crew = true;
+	egi_member_begin(member);
+	egi_mutex_lock(&egi_board.lock);
+	egi_roster.coming--;
+	while (stays) {
+		struct egi_post *post;
+
+		egi_watch.is_missing = false;
+		post = member_find(before);
+		before = MEMBER_CAME;
+		if (!post && sentinel_is_wanted(member))
+			post = member_watch(member);
+		else if (!post)
+			stays = member_rest(member);
+		if (post)
+			before = member_serve(member, post) ? MEMBER_WORKED : MEMBER_LOOKED_IN;
+	}
+	egi_mutex_unlock(&egi_board.lock);
+	/* The process has been idle for long, or ends its threads. */
+	egi_pool_drain();
+	egi_mutex_lock(&egi_board.lock);
+	egi_roster_leave(member);
+	egi_mutex_unlock(&egi_board.lock);
+	return NULL;
+}

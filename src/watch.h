@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_WATCH_H
+#define EGI_WATCH_H
+
+/*
+ * The watch over the board: who is to look at it, and when. The idle thread that does so every so often is the sentinel.
+ * Everything but `has_work` is under the crew's lock.
+ */
+
+#include "clock.h"
+#include "roster.h"
+
+#define EGI_TICK_MIN (50 * EGI_MICROSECOND)
+#define EGI_TICK_MAX (1 * EGI_MILLISECOND)
+#define EGI_LINGER (1 * EGI_MILLISECOND) /* how long the sentinel goes on after the last post */
+
+struct egi_watch {
+	struct egi_member *sentinel; /* asleep until `tick_due` */
+	int64_t tick, tick_due;
+	int64_t last_post;
+	uint32_t has_work;  /* read without the lock: the sentinel saw tasks waiting when it last looked */
+	int cpus;           /* 0 until something is posted */
+	uint64_t dismissed; /* members up to this number end when they have nothing to do */
+	bool is_on;         /* somebody is going to look at what is shown; egi_crew_watching says who may rely on it */
+	bool is_missing;    /* a thread is wanted, none could be had, and none has come free since */
+	bool stopping;
+};
+
+extern EGI_HIDDEN struct egi_watch egi_watch;
+
+/* Whether something was posted or shown a moment ago. */
+static inline bool egi_watch_is_busy_time(void)
+{
+	return eg_clock_now_ns() - egi_watch.last_post < EGI_LINGER;
+}
+
+/* Whether the member has been told to end if it has nothing to do. */
+static inline bool egi_watch_is_dismissed(const struct egi_member *member)
+{
+	return member->number <= egi_watch.dismissed;
+}
+
+/*
+ * Somebody is going to look at what is shown. Who shows a group relies on it behind a fence that costs nothing, only where
+ * membarrier(2) is.
+ */
+void egi_watch_begin(void);
+
+/* Nobody is, whoever shows a group from now on has to call, and what was shown before can be looked at. */
+void egi_watch_end(void);
+
+/* After that: something is shown, and is to be looked at although it was in vain this time. */
+void egi_watch_go_on(void);
+
+/* Whether one more thread may serve whatever group. The others have to wait for the sentinel. */
+bool egi_watch_may_serve(void);
+
+/* Calls a member that sleeps. */
+void egi_watch_wake(struct egi_member *member);
+
+/* The sentinel has to look before its time. */
+void egi_watch_wake_sentinel(void);
+
+/*
+ * Brings one thread to the board. False if there is none to bring and none could be started. It counts as watching from now
+ * on: before it serves or sleeps it looks at the notices. The lock may be given up meanwhile.
+ */
+bool egi_watch_bring(void);
+
+/*
+ * Sees to it that somebody looks at the board: at once, if a thread may serve now, or else when the sentinel's time comes. A
+ * sentinel that is to look soon anyway is left asleep. The lock may be given up meanwhile.
+ */
+void egi_watch_attend(int64_t now);
+
+/* A CPU has come free. A sentinel that sleeps long because everything moved looks again now. */
+void egi_watch_nudge(int64_t now);
+
+/* The life of a member: member.c's. */
+void *egi_member_main(void *member);
+
+#endif
