@@ -144,6 +144,10 @@ static long membarrier(va_list args, const void *caller)
 	if (!machine.running)
 		return 0;
 	threads_point(false);
+	if (machine.refuses && machine.deciding) {
+		errno = ENOSYS;
+		return -1;
+	}
 	memory_drain_all();
 	if (machine.deciding)
 		thread_print(thread_now(), 12);
@@ -183,6 +187,21 @@ WRAP(int, clock_gettime, clockid_t clock, struct timespec *ret_time)
 WRAP(bool, egi_clock_is_kernels, void)
 {
 	return true;
+}
+
+/* Sleeps until a time, so long that no store is in a buffer any more of those that were. */
+WRAP(int, clock_nanosleep, clockid_t clock, int flags, const struct timespec *time, struct timespec *ret_left)
+{
+	if (!machine.running)
+		return __real_clock_nanosleep(clock, flags, time, ret_left);
+	threads_point(false);
+	TRACE(OP_SLEEP, &machine.now, 0, 0, CALLER());
+	threads_sleep(THREAD_ASLEEP, NULL, deadline_of(time));
+	memory_drain_all();
+	if (machine.deciding)
+		thread_print(thread_now(), 16);
+	TRACE(OP_WOKEN, &machine.now, 0, 0, CALLER());
+	return 0;
 }
 
 WRAP(int, egi_thread_cpus, void)
