@@ -265,7 +265,7 @@ static bool keeper_keeps(void)
 			egi_sleep_for_good();
 		}
 		if (keeper_works()) {
-			look_at = 0;
+			look_at = INT64_MIN;
 			continue;
 		}
 		if (look_at != EGI_FOREVER && look_at <= eg_clock_now_ns()) {
