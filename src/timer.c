@@ -39,7 +39,7 @@ uint32_t egi_timer_by_clock;
 static void *keeper_main(void *arg);
 
 /* Under lock. */
-static int ensure(void)
+static inline int ensure(void)
 {
 	if (timers.running)
 		return timers.away ? -EAGAIN : 0;
@@ -93,11 +93,9 @@ static bool is_firing(const struct egi_timer *timer)
 	return false;
 }
 
-void egi_timer_retire(struct egi_timer *timer)
+/* Under lock, which is given up meanwhile: waits until the keeper has fired what it has taken out. */
+static EGI_COLD void await_round(const struct egi_timer *timer)
 {
-	egi_mutex_lock(&timers.lock);
-	if (timer->armed)
-		egi_wheel_remove(&timers.wheel, timer);
 	while (is_firing(timer)) {
 		uint32_t round = timers.rounds;
 
@@ -106,6 +104,15 @@ void egi_timer_retire(struct egi_timer *timer)
 		egi_word_wait(&timers.rounds, round, EGI_FOREVER);
 		egi_mutex_lock(&timers.lock);
 	}
+}
+
+void egi_timer_retire(struct egi_timer *timer)
+{
+	egi_mutex_lock(&timers.lock);
+	if (EGI_LIKELY(timer->armed))
+		egi_wheel_remove(&timers.wheel, timer);
+	else
+		await_round(timer);
 	egi_mutex_unlock(&timers.lock);
 }
 
