@@ -197,9 +197,9 @@ static void in_child_without_threads(void *arg)
 	EXPECT(eg_ctx_with_deadline(NULL, deadline, &ctx) == 0);
 	EXPECT(eg_ctx_with_cancel(ctx, &child) == 0);
 	EXPECT(eg_ctx_with_timeout(NULL, HOUR, &far) == 0);
-	EXPECT(eg_ctx_err(child) == 0 && !eg_ctx_cause(child));
-	EXPECT(eg_ctx_fd(child) == -EAGAIN);
-	EXPECT(eg_ctx_on_cancel(child, count, &calls, &callback) == -EAGAIN);
+	EXPECT(eg_ctx_err(far) == 0 && !eg_ctx_cause(far));
+	EXPECT(eg_ctx_fd(far) == -EAGAIN);
+	EXPECT(eg_ctx_on_cancel(far, count, &calls, &callback) == -EAGAIN);
 	EXPECT(eg_ctx_off_cancel(&callback) == 0);
 	EXPECT(eg_ctx_with_signals(NULL, signals, 1, &other) == -EAGAIN);
 
