@@ -132,7 +132,7 @@ static void *caller_main(void *arg)
 	(void)arg;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	egi_mutex_lock(&callers.lock);
-	while (stays) {
+	while (stays || callers.stopping) {
 		if (callers.stopping) {
 			egi_mutex_unlock(&callers.lock);
 			egi_sleep_for_good();
