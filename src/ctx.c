@@ -233,7 +233,7 @@ static void ending_queue(struct ending *ending, eg_ctx *ctx)
 	TAILQ_INSERT_TAIL(ending->queue, ctx, queued);
 }
 
-static void tell_all(struct egi_ctx_watch *watch)
+static EGI_COLD void tell_all(struct egi_ctx_watch *watch)
 {
 	while (watch) {
 		struct egi_ctx_watch *next = LIST_NEXT(watch, link);
@@ -265,19 +265,17 @@ static void ending_end(struct ending *ending, eg_ctx *ctx)
 	/* [X1] release: the cause, and all else, before the code; pairs with [X2]. */
 	egi_store_release_u32(&ctx->err, (uint32_t)(is_late ? ETIMEDOUT : -ending->err));
 	/* Who watches has a reference, and takes the lock before it is given back. */
-	tell_all(watches);
+	if (watches)
+		tell_all(watches);
 	if (waited)
 		egi_word_wake_all(&ctx->err);
 	if (fd >= 0)
 		egi_ctx_fd_raise(fd);
 }
 
-/* Under lock: ends a context that is not over and all below it. */
-static void ending_end_all(struct ending *ending, eg_ctx *ctx)
+/* Under lock: ends those below the contexts that have ended. */
+static void ending_go_down(struct ending *ending)
 {
-	if (!ctx->ends_apart)
-		LIST_REMOVE(ctx, sibling);
-	ending_end(ending, ctx);
 	while (ending->parents) {
 		eg_ctx *parent = ending->parents, *child = LIST_FIRST(&parent->children);
 
@@ -293,8 +291,8 @@ static void ending_end_all(struct ending *ending, eg_ctx *ctx)
 	}
 }
 
-/* Under lock: the same, unless it is over. Return: 0 or -EALREADY. */
-static int end_tree(eg_ctx *ctx, int err, eg_error *cause, struct egi_ctx_queue *queue)
+/* Under lock: ends a context and all below it, unless it is over. Return: 0 or -EALREADY. */
+static inline int end_tree(eg_ctx *ctx, int err, eg_error *cause, struct egi_ctx_queue *queue)
 {
 	struct ending ending = {err, cause, INT64_MIN, NULL, queue};
 	bool is_late;
@@ -306,7 +304,10 @@ static int end_tree(eg_ctx *ctx, int err, eg_error *cause, struct egi_ctx_queue 
 		return -EALREADY;
 	/* It may be gone when it has ended. */
 	is_late = ctx->deadline <= ending.passed && err != -ETIMEDOUT;
-	ending_end_all(&ending, ctx);
+	if (!ctx->ends_apart)
+		LIST_REMOVE(ctx, sibling);
+	ending_end(&ending, ctx);
+	ending_go_down(&ending);
 	return is_late ? -EALREADY : 0;
 }
 
@@ -318,7 +319,8 @@ int egi_ctx_end(eg_ctx *ctx, int err, eg_error *cause)
 
 	egi_ctx_lock(lock);
 	err = end_tree(ctx, err, cause, &queue);
-	while (egi_ctx_call_take(&queue, &calling)) {
+	while (!TAILQ_EMPTY(&queue)) {
+		egi_ctx_call_take(&queue, &calling);
 		egi_ctx_unlock(lock);
 		if (!egi_ctx_call_make(&calling))
 			return err;

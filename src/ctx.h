@@ -116,8 +116,8 @@ struct egi_ctx_calling {
 	uint32_t *under_way; /* lowered when the function has returned; or NULL */
 };
 
-/* Under lock: takes one of the calls that wait in a queue. False if there is none. */
-bool egi_ctx_call_take(struct egi_ctx_queue *queue, struct egi_ctx_calling *ret_calling);
+/* Under lock: takes one of the calls that wait in a queue, which is not empty. */
+void egi_ctx_call_take(struct egi_ctx_queue *queue, struct egi_ctx_calling *ret_calling);
 
 /* Makes it, with no lock held. False in a child that the function forked, where nothing is to be touched any more. */
 bool egi_ctx_call_make(struct egi_ctx_calling *calling);

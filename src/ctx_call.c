@@ -91,17 +91,13 @@ static void call_add(eg_ctx *ctx, struct egi_ctx_call *call, void (*fn)(void *ar
 		egi_ctx_call_make(&calling);
 }
 
-bool egi_ctx_call_take(struct egi_ctx_queue *queue, struct egi_ctx_calling *ret_calling)
+void egi_ctx_call_take(struct egi_ctx_queue *queue, struct egi_ctx_calling *ret_calling)
 {
 	eg_ctx *ctx = TAILQ_FIRST(queue);
-	struct egi_ctx_call *call;
+	struct egi_ctx_call *call = LIST_FIRST(&ctx->calls);
 
-	if (!ctx)
-		return false;
-	call = LIST_FIRST(&ctx->calls);
 	call_unlist(call, ctx);
 	call_begin(call, ctx, ret_calling);
-	return true;
 }
 
 /* The call is not listed: waits until it is done, or leaves that to its caller if that is this thread. */

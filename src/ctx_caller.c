@@ -91,7 +91,9 @@ static bool callers_serve(void)
 	callers.last = number;
 	egi_mutex_unlock(&callers.lock);
 	egi_ctx_lock(number);
-	found = egi_ctx_call_take(queue, &calling);
+	found = !TAILQ_EMPTY(queue);
+	if (found)
+		egi_ctx_call_take(queue, &calling);
 	more = !TAILQ_EMPTY(queue);
 	egi_ctx_unlock(number);
 	egi_mutex_lock(&callers.lock);
@@ -132,7 +134,7 @@ static void *caller_main(void *arg)
 
 	(void)arg;
 	egi_mutex_lock(&callers.lock);
-	while (stays) {
+	while (stays || callers.stopping) {
 		if (callers.stopping) {
 			egi_mutex_unlock(&callers.lock);
 			egi_sleep_for_good();

@@ -40,7 +40,7 @@ uint32_t egi_timer_by_clock;
 static void *keeper_main(void *arg);
 
 /* Under lock. */
-static int ensure(void)
+static inline int ensure(void)
 {
 	if (timers.running)
 		return timers.away ? -EAGAIN : 0;
@@ -94,11 +94,9 @@ static bool is_firing(const struct egi_timer *timer)
 	return false;
 }
 
-void egi_timer_retire(struct egi_timer *timer)
+/* Under lock, which is given up meanwhile: waits until the keeper has fired what it has taken out. */
+static EGI_COLD void await_round(const struct egi_timer *timer)
 {
-	egi_mutex_lock(&timers.lock);
-	if (timer->armed)
-		egi_wheel_remove(&timers.wheel, timer);
 	while (is_firing(timer)) {
 		uint32_t round = timers.rounds;
 
@@ -107,6 +105,15 @@ void egi_timer_retire(struct egi_timer *timer)
 		egi_word_wait(&timers.rounds, round, EGI_FOREVER);
 		egi_mutex_lock(&timers.lock);
 	}
+}
+
+void egi_timer_retire(struct egi_timer *timer)
+{
+	egi_mutex_lock(&timers.lock);
+	if (EGI_LIKELY(timer->armed))
+		egi_wheel_remove(&timers.wheel, timer);
+	else
+		await_round(timer);
 	egi_mutex_unlock(&timers.lock);
 }
 
@@ -276,7 +283,7 @@ static bool keeper_keeps(void)
 			egi_sleep_for_good();
 		}
 		if (keeper_works()) {
-			look_at = 0;
+			look_at = INT64_MIN;
 			continue;
 		}
 		if (look_at != EGI_FOREVER && look_at <= eg_clock_now_ns()) {

@@ -26,8 +26,12 @@ static void wheel_list(struct egi_wheel *wheel, struct egi_timer *timer)
 void egi_wheel_add(struct egi_wheel *wheel, struct egi_timer *timer, int64_t due_ns, int64_t now_ns)
 {
 	/* An empty wheel turns by itself, or a long sleep would leave many levels to go down. */
-	if (wheel->armed == 0 && egi_wheel_tick_of(now_ns) > wheel->tick)
-		wheel->tick = egi_wheel_tick_of(now_ns);
+	if (wheel->armed == 0) {
+		uint64_t now = egi_wheel_tick_of(now_ns);
+
+		if (now > wheel->tick)
+			wheel->tick = now;
+	}
 	wheel->armed++;
 	timer->slot = 0;
 	timer->tick = egi_wheel_tick(due_ns);

@@ -43,20 +43,23 @@ struct egi_wheel {
 
 #define EGI_WHEEL_EPOCH (UINT64_C(1) << 62)
 
-/* The tick in which a time lies. Times before the first are in it. */
-static inline uint64_t egi_wheel_tick_of(int64_t time_ns)
+/* Nanoseconds since the first tick; times before it are in it. */
+static inline uint64_t egi_wheel_since(int64_t time_ns)
 {
 	uint64_t since = (uint64_t)time_ns + EGI_WHEEL_EPOCH;
 
-	return since > INT64_MAX + EGI_WHEEL_EPOCH ? 0 : since >> EGI_WHEEL_TICK_BITS;
+	return since > INT64_MAX + EGI_WHEEL_EPOCH ? 0 : since;
 }
 
-/* The first tick that does not begin before the time. */
+/* The tick in which a time lies, and the first one that does not begin before it. */
+static inline uint64_t egi_wheel_tick_of(int64_t time_ns)
+{
+	return egi_wheel_since(time_ns) >> EGI_WHEEL_TICK_BITS;
+}
+
 static inline uint64_t egi_wheel_tick(int64_t time_ns)
 {
-	uint64_t tick = egi_wheel_tick_of(time_ns);
-
-	return (time_ns & ((1 << EGI_WHEEL_TICK_BITS) - 1)) != 0 ? tick + 1 : tick;
+	return (egi_wheel_since(time_ns) + (UINT64_C(1) << EGI_WHEEL_TICK_BITS) - 1) >> EGI_WHEEL_TICK_BITS;
 }
 
 /* When a tick begins; INT64_MAX if that is beyond the clock's range. */

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static const int ends[] = {SIGINT, SIGTERM};
@@ -464,6 +465,126 @@ static void contexts_may_come_and_go_while_signals_arrive(void **state)
 	run(in_child_storm);
 }
 
+/*
+ * The handler's stack
+ */
+
+static ucontext_t main_context, coroutine_context;
+
+#define COROUTINE_STACK 16384
+#define HANDLER_STACK 65536
+
+static void coroutine(void)
+{
+	raise(SIGUSR1);
+	swapcontext(&coroutine_context, &main_context);
+}
+
+/* A program that runs on stacks of its own has an alternate one for handlers: what was zero there is so no more. */
+static void in_child_small_stack(void *arg)
+{
+	static unsigned char handler_stack[HANDLER_STACK], stack[COROUTINE_STACK];
+	stack_t alternate = {.ss_sp = handler_stack, .ss_size = sizeof(handler_stack)};
+	eg_ctx *ctx = ctx_with(NULL, SIGUSR1);
+	size_t touched = 0;
+
+	(void)arg;
+	EXPECT(sigaltstack(&alternate, NULL) == 0);
+	EXPECT(getcontext(&coroutine_context) == 0);
+	coroutine_context.uc_stack.ss_sp = stack;
+	coroutine_context.uc_stack.ss_size = sizeof(stack);
+	coroutine_context.uc_link = &main_context;
+	makecontext(&coroutine_context, coroutine, 0);
+	EXPECT(swapcontext(&main_context, &coroutine_context) == 0);
+	EXPECT(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) == 0);
+	for (size_t i = 0; i < sizeof(handler_stack); i++)
+		touched += handler_stack[i] != 0;
+	EXPECT(touched > 0);
+	eg_ctx_unref(ctx);
+}
+
+static void the_handler_runs_on_the_alternate_stack(void **state)
+{
+	(void)state;
+	run(in_child_small_stack);
+}
+
+/*
+ * The last reference
+ */
+
+static int task_await_end(eg_ctx *ctx, void *arg)
+{
+	(void)arg;
+	return eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE);
+}
+
+static void call_nothing(void *arg)
+{
+	(void)arg;
+}
+
+/*
+ * A deadline between the signals and a group comes as the group is destroyed and all is given back: then the signal has its
+ * former action, and can be listened to anew.
+ */
+static void in_child_give_back(void *arg)
+{
+	(void)arg;
+	for (long i = 0; i < scaled(2000); i++) {
+		eg_ctx *ctx = ctx_with(NULL, SIGWINCH), *timed, *below;
+		eg_ctx_callback callback;
+		eg_group group;
+
+		EXPECT(eg_ctx_with_timeout(ctx, INT64_C(50000), &timed) == 0);
+		EXPECT(eg_ctx_with_cancel(timed, &below) == 0);
+		eg_ctx_unref(ctx);
+		eg_ctx_unref(timed);
+		EXPECT(eg_group_init(&group, below, NULL) == 0);
+		EXPECT(eg_ctx_on_cancel(eg_group_ctx(&group), call_nothing, NULL, &callback) == 0);
+		for (int k = 0; k < 3; k++)
+			EXPECT(eg_group_go(&group, task_await_end, NULL) == 0);
+		EXPECT(eg_group_wait(&group) == 0);
+		(void)eg_ctx_off_cancel(&callback);
+		eg_group_destroy(&group);
+		eg_ctx_unref(below);
+		EXPECT(action_of(SIGWINCH) == SIG_DFL);
+	}
+}
+
+static void the_former_action_is_back_when_a_group_below_was_destroyed(void **state)
+{
+	struct child child;
+
+	(void)state;
+	child_run(in_child_give_back, NULL, &child);
+	assert_string_equal(child.text, "");
+	assert_true(child_exited(&child, 0));
+}
+
+/* A signal that was ignored is listened to, once; afterwards it is ignored again. */
+static void in_child_ignored(void *arg)
+{
+	eg_ctx *ctx;
+
+	(void)arg;
+	set_action(SIGHUP, SIG_IGN);
+	raise(SIGHUP);
+	ctx = ctx_with(NULL, SIGHUP);
+	EXPECT(eg_ctx_err(ctx) == 0);
+	raise(SIGHUP);
+	EXPECT(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) == 0);
+	eg_ctx_unref(ctx);
+	EXPECT(action_of(SIGHUP) == SIG_IGN);
+	raise(SIGHUP);
+}
+
+static void a_signal_that_was_ignored_is_listened_to_and_then_ignored_again(void **state)
+{
+	(void)state;
+	run(in_child_ignored);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -477,6 +598,9 @@ int main(void)
 	    TEST(a_context_that_is_over_listens_until_it_is_freed),
 	    TEST(a_forked_child_has_the_former_actions),
 	    TEST(only_the_programs_own_threads_take_signals),
+	    TEST(the_handler_runs_on_the_alternate_stack),
+	    TEST(the_former_action_is_back_when_a_group_below_was_destroyed),
+	    TEST(a_signal_that_was_ignored_is_listened_to_and_then_ignored_again),
 	    TEST(contexts_may_come_and_go_while_signals_arrive),
 	};
 

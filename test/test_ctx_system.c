@@ -9,13 +9,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MILLISECOND INT64_C(1000000)
+#define SECOND (1000 * MILLISECOND)
 #define HOUR (INT64_C(3600000) * MILLISECOND)
 
 static atomic_int eventfd_error, threads_refused;
+
+/* What is added to the monotonic clock, and how much faster it runs. */
+static _Atomic int64_t clock_offset, clock_speed = 1, clock_start;
 static atomic_long wall_clock_reads, eventfd_calls;
 
 int __real_eventfd(unsigned start, int flags);
@@ -51,7 +56,14 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
 	int result = __real_clock_gettime(clock, ret_time);
+	int64_t now = ret_time->tv_sec * SECOND + ret_time->tv_nsec, start = atomic_load(&clock_start);
 
+	if (clock == CLOCK_MONOTONIC) {
+		now = start + (now - start) * atomic_load(&clock_speed) + atomic_load(&clock_offset);
+		/* As the kernel has it: nanoseconds are never negative. */
+		ret_time->tv_sec = now / SECOND - (now % SECOND < 0);
+		ret_time->tv_nsec = (now % SECOND + SECOND) % SECOND;
+	}
 	if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
 		ret_time->tv_sec += (atomic_fetch_add(&wall_clock_reads, 1) % 3 - 1) * 31536000;
 	return result;
@@ -109,6 +121,34 @@ static void where_there_is_no_eventfd_it_is_a_pipe(void **state)
 	assert_true(atomic_load(&eventfd_calls) > 0);
 }
 
+static void child_with_pipes_for_standard_ones(void *arg)
+{
+	eg_ctx *ctx = ctx_under(NULL);
+	int fd;
+
+	(void)arg;
+	close(STDIN_FILENO);
+	close(STDERR_FILENO);
+	atomic_store(&eventfd_error, ENOSYS);
+	fd = eg_ctx_fd(ctx);
+	if (fd <= STDERR_FILENO)
+		_exit(2);
+	(void)!write(STDERR_FILENO, "started\n", 8);
+	if (is_readable(fd))
+		_exit(3);
+	eg_ctx_cancel(ctx, NULL);
+	_exit(is_readable(fd) ? 0 : 4);
+}
+
+static void neither_end_of_a_pipe_is_a_standard_descriptor(void **state)
+{
+	struct child child;
+
+	(void)state;
+	child_run(child_with_pipes_for_standard_ones, NULL, &child);
+	assert_true(child_exited(&child, 0));
+}
+
 static void no_more_descriptors_is_what_the_caller_is_told(void **state)
 {
 	static const int errors[] = {EMFILE, ENFILE, ENOMEM};
@@ -157,9 +197,9 @@ static void in_child_without_threads(void *arg)
 	EXPECT(eg_ctx_with_deadline(NULL, deadline, &ctx) == 0);
 	EXPECT(eg_ctx_with_cancel(ctx, &child) == 0);
 	EXPECT(eg_ctx_with_timeout(NULL, HOUR, &far) == 0);
-	EXPECT(eg_ctx_err(child) == 0 && !eg_ctx_cause(child));
-	EXPECT(eg_ctx_fd(child) == -EAGAIN);
-	EXPECT(eg_ctx_on_cancel(child, count, &calls, &callback) == -EAGAIN);
+	EXPECT(eg_ctx_err(far) == 0 && !eg_ctx_cause(far));
+	EXPECT(eg_ctx_fd(far) == -EAGAIN);
+	EXPECT(eg_ctx_on_cancel(far, count, &calls, &callback) == -EAGAIN);
 	EXPECT(eg_ctx_off_cancel(&callback) == 0);
 	EXPECT(eg_ctx_with_signals(NULL, signals, 1, &other) == -EAGAIN);
 
@@ -224,6 +264,76 @@ static void without_a_thread_deadlines_come_by_the_clock(void **state)
 }
 
 /*
+ * The library's thread for deadlines is there, and no other can be had: it calls the functions, and one that waits for
+ * other deadlines is not stuck, nor is a group that it waits for.
+ */
+static int task_await_own(eg_ctx *ctx, void *arg)
+{
+	eg_ctx *own;
+
+	(void)arg;
+	CHECK(eg_ctx_with_timeout(ctx, MILLISECOND, &own) == 0);
+	CHECK(eg_ctx_wait_until(own, EG_CTX_NO_DEADLINE) == 0);
+	CHECK(eg_ctx_err(own) == -ETIMEDOUT);
+	eg_ctx_unref(own);
+	return 0;
+}
+
+static void wait_in_call(void *arg)
+{
+	eg_group group = EG_GROUP_INIT;
+
+	EXPECT(task_await_own(NULL, NULL) == 0);
+	EXPECT(eg_group_go(&group, task_await_own, NULL) == 0);
+	EXPECT(eg_group_wait(&group) == 0);
+	eg_group_destroy(&group);
+	atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static void in_child_with_one_thread(void *arg)
+{
+	eg_ctx_callback callbacks[2];
+	eg_ctx *contexts[2];
+	atomic_int calls = 0;
+
+	(void)arg;
+	for (int i = 0; i < 2; i++) {
+		EXPECT(eg_ctx_with_timeout(NULL, 2 * MILLISECOND, &contexts[i]) == 0);
+		/* The thread has been started by then. */
+		atomic_store(&threads_refused, 1);
+		EXPECT(eg_ctx_on_cancel(contexts[i], wait_in_call, &calls, &callbacks[i]) == 0);
+	}
+	while (atomic_load(&calls) < 2)
+		sched_yield();
+	for (int i = 0; i < 2; i++) {
+		EXPECT(eg_ctx_off_cancel(&callbacks[i]) == -EALREADY);
+		EXPECT(eg_ctx_err(contexts[i]) == -ETIMEDOUT);
+		eg_ctx_unref(contexts[i]);
+	}
+
+	/* With threads again, they are called by others. */
+	atomic_store(&threads_refused, 0);
+	EXPECT(eg_ctx_with_timeout(NULL, MILLISECOND, &contexts[0]) == 0);
+	EXPECT(eg_ctx_on_cancel(contexts[0], wait_in_call, &calls, &callbacks[0]) == 0);
+	while (atomic_load(&calls) < 3)
+		sched_yield();
+	EXPECT(eg_ctx_off_cancel(&callbacks[0]) == -EALREADY);
+	eg_ctx_unref(contexts[0]);
+}
+
+static void without_another_thread_a_function_may_wait_for_deadlines_too(void **state)
+{
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		return;
+	child_run(in_child_with_one_thread, NULL, &child);
+	assert_string_equal(child.text, "");
+	assert_true(child_exited(&child, 0));
+}
+
+/*
  * A submission that the backlog blocks, in a group whose only task runs on a thread that there was before: it gives up at
  * the deadline, of which nobody tells it.
  */
@@ -272,6 +382,132 @@ static void without_a_thread_a_blocked_submission_gives_up_at_the_deadline(void 
 	assert_true(child_exited(&child, 0));
 }
 
+/*
+ * A clock that somebody has put in place of the C library's, as libfaketime does: the kernel, which ends sleeps, has
+ * another. In a child, since the library looks now and then which it is.
+ */
+struct fake {
+	int64_t offset, speed;
+};
+
+static void expect_deadlines(void)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_ctx_callback callback;
+	atomic_int calls = 0;
+	int64_t begin = eg_clock_now_ns(), deadline = begin + 20 * MILLISECOND;
+	struct hold hold = HOLD_INIT;
+	struct pollfd fd;
+	eg_group group;
+	eg_ctx *ctx;
+
+	EXPECT(eg_ctx_with_deadline(NULL, deadline, &ctx) == 0);
+	EXPECT(eg_ctx_on_cancel(ctx, count, &calls, &callback) == 0);
+	fd = (struct pollfd){eg_ctx_fd(ctx), POLLIN, 0};
+	EXPECT(eg_ctx_wait_until(ctx, begin + MILLISECOND) == -ETIMEDOUT || eg_clock_now_ns() >= deadline);
+	EXPECT(poll(&fd, 1, -1) == 1);
+	EXPECT(eg_ctx_err(ctx) == -ETIMEDOUT && eg_clock_now_ns() >= deadline);
+	while (atomic_load(&calls) == 0)
+		sched_yield();
+	EXPECT(eg_ctx_off_cancel(&callback) == -EALREADY);
+	eg_ctx_unref(ctx);
+	EXPECT(eg_ctx_with_timeout(NULL, INT64_MAX, &ctx) == 0);
+	EXPECT(eg_ctx_sleep_until(ctx, eg_clock_now_ns() + 20 * MILLISECOND) == 0);
+	eg_ctx_unref(ctx);
+	EXPECT(eg_clock_now_ns() >= begin + 40 * MILLISECOND);
+
+	/* A wait for a group ends at its time, and one without ends. */
+	options.limit = 1;
+	options.flags = EG_GROUP_NO_HELP;
+	EXPECT(eg_group_init(&group, NULL, &options) == 0);
+	EXPECT(eg_group_go(&group, task_hold, &hold) == 0);
+	deadline = eg_clock_now_ns() + 20 * MILLISECOND;
+	EXPECT(eg_group_wait_until(&group, deadline) == EG_EUNFINISHED);
+	EXPECT(eg_clock_now_ns() >= deadline);
+	tally_add(&hold.release, 1);
+	EXPECT(eg_group_wait(&group) == 0);
+	eg_group_destroy(&group);
+}
+
+static void in_child_with_clock(void *arg)
+{
+	const struct fake *fake = arg;
+
+	atomic_store(&clock_start, eg_clock_now_ns());
+	atomic_store(&clock_speed, fake->speed);
+	atomic_store(&clock_offset, fake->offset);
+	expect_deadlines();
+}
+
+static void deadlines_come_by_whatever_clock_there_is(void **state)
+{
+	static const struct fake fakes[] = {
+	    {HOUR, 1}, {-HOUR, 1}, {1000 * 24 * HOUR, 1}, {-1000 * 24 * HOUR, 1}, {0, 10}, {-HOUR, 3}};
+
+	(void)state;
+	if (!child_may_start_threads())
+		return;
+	for (size_t i = 0; i < sizeof(fakes) / sizeof(fakes[0]); i++) {
+		struct fake fake = fakes[i];
+		struct child child;
+
+		child_run(in_child_with_clock, &fake, &child);
+		assert_string_equal(child.text, "");
+		assert_true(child_exited(&child, 0));
+	}
+}
+
+/*
+ * A signal that comes to a child as it begins, before the library's own fork handler has put the former action back: by a
+ * fork handler that is older.
+ */
+static bool signals_child;
+
+static void child_begins(void)
+{
+	if (signals_child)
+		raise(SIGUSR1);
+}
+
+static void __attribute__((constructor(101))) registers_first(void)
+{
+	pthread_atfork(NULL, NULL, child_begins);
+}
+
+static void in_child_that_forks(void *arg)
+{
+	static const int signals[] = {SIGUSR1};
+	int status = 0;
+	eg_ctx *ctx;
+	pid_t child;
+
+	(void)arg;
+	EXPECT(eg_ctx_with_signals(NULL, signals, 1, &ctx) == 0);
+	signals_child = true;
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	signals_child = false;
+	EXPECT(waitpid(child, &status, 0) == child);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
+
+	/* In the parent it is listened to as before, and in no thread blocked. */
+	EXPECT(eg_ctx_err(ctx) == 0);
+	raise(SIGUSR1);
+	EXPECT(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) == 0);
+	eg_ctx_unref(ctx);
+}
+
+static void a_signal_that_comes_to_a_child_early_takes_the_former_action(void **state)
+{
+	struct child child;
+
+	(void)state;
+	child_run(in_child_that_forks, NULL, &child);
+	assert_string_equal(child.text, "");
+	assert_true(child_exited(&child, 0));
+}
+
 /* The clock of the whole library: nothing that it does looks at the wall clock. */
 static void jumps_of_the_wall_clock_change_nothing(void **state)
 {
@@ -295,9 +531,13 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    TEST(without_a_thread_deadlines_come_by_the_clock),
+	    TEST(without_another_thread_a_function_may_wait_for_deadlines_too),
 	    TEST(without_a_thread_a_blocked_submission_gives_up_at_the_deadline),
 	    TEST(where_there_is_no_eventfd_it_is_a_pipe),
+	    TEST(neither_end_of_a_pipe_is_a_standard_descriptor),
 	    TEST(no_more_descriptors_is_what_the_caller_is_told),
+	    TEST(deadlines_come_by_whatever_clock_there_is),
+	    TEST(a_signal_that_comes_to_a_child_early_takes_the_former_action),
 	    TEST(jumps_of_the_wall_clock_change_nothing),
 	};
 

@@ -293,6 +293,44 @@ static void without_descriptors_the_call_says_so_and_works_later(void **state)
 	eg_ctx_unref(ctx);
 }
 
+/* Without standard descriptors: what is printed all the same must not reach a context's. */
+static void child_without_standard_descriptors(void *arg)
+{
+	int closed = *(const int *)arg;
+	eg_ctx *contexts[] = {ctx_under(NULL), NULL};
+
+	for (int fd = 0; fd < 3; fd++)
+		if ((closed & 1 << fd) != 0)
+			close(fd);
+	for (int i = 0; i < 2; i++) {
+		int fd = eg_ctx_fd(contexts[i]);
+
+		if (fd <= STDERR_FILENO)
+			_exit(2);
+		for (int standard = 0; standard < 3; standard++)
+			if ((closed & 1 << standard) != 0)
+				(void)!write(standard, "started\n", 8);
+		if (is_readable(fd))
+			_exit(3);
+	}
+	for (int fd = 0; fd < 3; fd++)
+		if ((closed & 1 << fd) != 0 && (fcntl(fd, F_GETFD) >= 0 || errno != EBADF))
+			_exit(4);
+	eg_ctx_cancel(contexts[0], NULL);
+	_exit(is_readable(eg_ctx_fd(contexts[0])) ? 0 : 5);
+}
+
+static void the_descriptor_is_never_a_standard_one(void **state)
+{
+	struct child child;
+
+	(void)state;
+	for (int closed = 1; closed < 8; closed++) {
+		child_run(child_without_standard_descriptors, &closed, &child);
+		assert_true(child_exited(&child, 0));
+	}
+}
+
 /* Cancelled, and released by the last holder, at once: a descriptor that is another's by then must not be written. */
 struct closing {
 	eg_ctx *ctx;
@@ -486,6 +524,7 @@ int main(void)
 	    TEST(a_context_has_no_descriptor_until_it_is_asked_for),
 	    TEST(epoll_reports_it_by_level_and_by_edge),
 	    TEST(without_descriptors_the_call_says_so_and_works_later),
+	    TEST(the_descriptor_is_never_a_standard_one),
 	    TEST(a_descriptor_is_not_written_after_it_was_closed),
 	    TEST(a_task_blocked_in_poll_on_a_socket_is_woken_by_the_first_error),
 	    TEST(a_task_asleep_is_woken_by_the_first_error),

@@ -22,8 +22,12 @@
  * A group hands its context to its tasks and cancels it when the group is over. Work that outlives the group must not
  * be given that context as it is: give it eg_ctx_without_cancel of it, or derive from the one above.
  *
- * Deadlines and signals are served by one thread of the library, which exists only while there are any and for some
- * seconds afterwards.
+ * Deadlines and signals are served by one thread of the library, and what they call by another, or by more if functions
+ * wait. These threads exist only while there is something to do and for some seconds afterwards.
+ *
+ * In a forked child contexts are copies. What was registered before the fork does nothing there: no function is called,
+ * no descriptor becomes readable, no signal cancels. Whoever asks or waits for a context of before learns of its end, by a
+ * deadline too, and what the child registers and derives works as ever.
  */
 
 #include <errgroup/base.h>
@@ -40,7 +44,8 @@ typedef struct eg_ctx eg_ctx;
  * result, with the same cause. Every context can be cancelled, whichever function made it.
  *
  * Ownership: the caller owns one reference to *ret_ctx; the child keeps its parent alive. Dropping the last
- * reference to a context unlinks it from its parent and cancels nothing. Threads: any.
+ * reference to a context unlinks it from its parent and cancels nothing. The library itself keeps a context only for a
+ * registered function, until that has returned. Threads: any.
  * Return: 0; -EINVAL for a NULL ret_ctx; -ENOMEM. *ret_ctx is untouched on failure.
  */
 EG_PUBLIC int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx) EG_MUST_CHECK;
@@ -52,7 +57,8 @@ EG_PUBLIC int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx) EG_MUST_CHECK
  * @deadline_ns  as eg_clock_now_ns counts; in the past: the result is over; EG_CTX_NO_DEADLINE: as eg_ctx_with_cancel
  * @timeout_ns   from now on; 0 or less: the result is over. Sums beyond the clock's range are no deadline
  *
- * Setting the wall clock changes nothing. If no thread can be started, eg_ctx_err, eg_ctx_cause, eg_ctx_wait_until and
+ * Setting the wall clock changes nothing. A clock that a preloaded library gives the program instead of the kernel's, as
+ * libfaketime does, is kept to. If no thread can be started, eg_ctx_err, eg_ctx_cause, eg_ctx_wait_until and
  * eg_ctx_sleep_until read the clock themselves from then on, and what needs a thread says so: see eg_ctx_fd and
  * eg_ctx_on_cancel.
  * Return: as eg_ctx_with_cancel.
@@ -80,9 +86,13 @@ EG_PUBLIC int eg_ctx_with_value(eg_ctx *parent, const void *key, void *value, vo
  *
  * @signals  numbers as in signal.h; not SIGKILL, SIGSTOP or what a fault raises (SIGSEGV and the like)
  *
+ * A signal that was ignored is listened to as well; who wants a program started by nohup to stay deaf to SIGHUP leaves it
+ * out of the list.
  * Threads: any. The signal has to be unblocked in some thread of the program; the library's own threads block it. What
- * the signal interrupts is restarted where the system does that; poll and its like return EINTR.
- * In a forked child the former actions are in place again, and no signal cancels contexts of the parent.
+ * the signal interrupts is restarted where the system does that; poll and its like return EINTR. The handler runs on the
+ * thread's alternate stack, if it has one.
+ * In a forked child the former actions are in place again before any signal is delivered, and none cancels contexts of
+ * the parent.
  * Return: as eg_ctx_with_cancel; -EINVAL for no signals or one that cannot be used; -EBUSY if somebody has since
  * replaced the action for a signal that other contexts listen to; -EAGAIN if no thread can be started.
  */
@@ -147,7 +157,8 @@ EG_PUBLIC void *eg_ctx_value(const eg_ctx *ctx, const void *key);
  * polls. It is made at the first call; later ones return the same. That of the background context is never readable.
  *
  * Ownership: the context's: do not read it, write it or close it; it is closed when the context is freed. Threads: any.
- * It is close-on-exec. In a forked child it is of no use: ask again there.
+ * It is close-on-exec, and never one of the three standard descriptors, even if these are closed. In a forked child it is of
+ * no use: ask again there.
  * Return: the descriptor; -EMFILE, -ENFILE or -ENOMEM when there is none to be had; -EAGAIN if the context has a deadline
  * and no thread can be started to see to it.
  */
@@ -183,9 +194,10 @@ typedef struct eg_ctx_callback {
 /*
  * Has a function called once when the context is over: at once, by this very call, if it is already.
  *
- * @fn            called with no lock of the library held, on the thread that cancels, or on the library's own for
+ * @fn            called with no lock of the library held, on the thread that cancels, or on one of the library's own for
  *                deadlines and signals. It should be short, since others wait for it, and must return: no panic, no
- *                pthread_exit. It may use the library: unregister itself, cancel, drop the last reference
+ *                pthread_exit. It may use the library: unregister itself, cancel, drop the last reference, wait for
+ *                deadlines and groups
  * @ret_callback  must stay where it is until eg_ctx_off_cancel has returned, which the function itself may call
  *
  * Ownership: keeps the context alive until it has been called or is unregistered. Threads: any. Functions of one context
@@ -199,6 +211,8 @@ EG_PUBLIC int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg,
 /*
  * Unregisters a function. When this returns it is not running and is not going to be called, and the callback and what
  * its argument points to may be freed. Called from inside the function itself, it does not wait for it.
+ *
+ * In a forked child nothing is called that was registered before, and this waits for nobody.
  *
  * Threads: any, one at a time for each callback. Blocking: until the function has returned, if another thread is
  * calling it. Return: 0, it was not called, though the context may be over by now (nor was an all-zero callback's);

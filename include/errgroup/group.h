@@ -50,7 +50,7 @@ typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
 enum eg_group_flags {
 	EG_GROUP_NO_CANCEL = 1 << 0, /* tasks get the parent context as it is; the group cancels nothing */
-	EG_GROUP_SKIP_UNSTARTED = 1 << 1, /* once cancelled, tasks not yet started are skipped and reported */
+	EG_GROUP_SKIP_UNSTARTED = 1 << 1, /* once the context is over, no task starts; they are reported */
 	EG_GROUP_NO_HELP = 1 << 2,        /* eg_group_wait runs no task, if any other thread can */
 	EG_GROUP_ABORT_ON_PANIC = 1 << 3  /* a panic prints its error and aborts; no deferred call is made */
 };
