@@ -14,7 +14,7 @@ trap 'rm -rf "$scratch"' EXIT
 cat >"$scratch/layers" <<'END'
 base
 atomic exception fpenv quota task text unwind_reader verify wheel
-clock
+clock libdw_memory libdw_room
 debuginfo elf_file fault_machine fence gate notice park thread unwind_program
 unwind_table
 unwind_cache unwind_guard
