@@ -19,15 +19,12 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <libelf.h>
-#include <pthread.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "atomic.h"
+#include "libdw_memory.h"
+#include "libdw_room.h"
 
 #define LIBDW_NAME "libdw.so.1"
 
@@ -37,11 +34,6 @@
  * in the very moment of printing is far-fetched.
  */
 #define READ_BYTES_MAX (64u << 20)
-
-/* What a look-up may need besides; it is rarely a tenth of this. */
-#define RESERVE_BYTES (8u << 20)
-#define STACK_BYTES (768u << 10)
-#define MAIN_STACK_BYTES ((size_t)8 << 20)
 
 /* Bounds for debug information that is broken: real programs stay far below them. */
 #define FUNCTIONS_MAX 64
@@ -84,22 +76,11 @@ struct dw {
 static struct dw *loaded;   /* NULL until it is loaded, constant from then on */
 static const struct dw *dw; /* the same, under the caller's mutex */
 
-/*
- * Without memory libdw calls a handler that must not return; its own ends the process. Ours leaves the look-up, and
- * the debug information is not used again but for closing it.
- */
-static jmp_buf out_of_memory_jump;
-
 struct egi_debuginfo {
-	bool is_broken;
+	bool is_broken; /* libdw was left in the middle: what it has made is not used again, nor given back */
 	Elf *elf;
 	Dwarf *dwarf;
 };
-
-static __attribute__((noreturn)) void debuginfo_leave(void)
-{
-	longjmp(out_of_memory_jump, 1);
-}
 
 static bool dw_find(void *library, const char *name, void *ret_function)
 {
@@ -134,50 +115,6 @@ static bool dw_begin(const struct dw *found)
 }
 
 /*
- * Whether there is memory for a look-up. libdw does not survive a failed allocation everywhere (its tables of
- * abbreviations are used unchecked), so it is left alone while memory is so short that one is likely. mmap and not
- * malloc, because freeing a large block changes how malloc treats the next ones.
- */
-static bool memory_is_available(uint64_t size)
-{
-	void *probe = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (probe == MAP_FAILED)
-		return false;
-	munmap(probe, (size_t)size);
-	return true;
-}
-
-/*
- * How low the calling thread's stack goes. That of the main thread glibc reads in /proc; where it cannot, the kernel has put
- * the program's name above it, and there is as much as may be used, of which the kernel keeps 128 MiB free on any machine.
- */
-static uintptr_t stack_low(void)
-{
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0), top = getauxval(AT_EXECFN);
-	pthread_attr_t attributes;
-	struct rlimit limit;
-	void *low = NULL;
-	size_t size = 0;
-
-	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-		pthread_attr_getstack(&attributes, &low, &size);
-		pthread_attr_destroy(&attributes);
-		return here - (uintptr_t)low < size ? (uintptr_t)low : here;
-	}
-	if (getrlimit(RLIMIT_STACK, &limit) != 0)
-		return here;
-	size = limit.rlim_cur < MAIN_STACK_BYTES ? limit.rlim_cur : MAIN_STACK_BYTES;
-	return top - here < size ? top - size : here;
-}
-
-/* Whether the thread's stack has room: libdw reads the first 4,096 lines of a line table onto it. */
-static bool stack_is_available(void)
-{
-	return (uintptr_t)__builtin_frame_address(0) - stack_low() >= STACK_BYTES;
-}
-
-/*
  * For good. A failure is not remembered: it may have been for want of memory, and to try again costs little beside
  * printing a backtrace.
  */
@@ -188,19 +125,31 @@ bool egi_debuginfo_load(void)
 
 	if (egi_load_acquire_ptr(&loaded) != NULL) /* [V2] acquire: pairs with [V1] */
 		return true;
-	if (!stack_is_available() || !memory_is_available(RESERVE_BYTES))
+	if (!egi_libdw_has_stack() || !egi_libdw_has_memory(0))
 		return false;
 	library = dlopen(LIBDW_NAME, RTLD_NOW | RTLD_LOCAL);
 	if (library == NULL)
 		return false;
 	found = malloc(sizeof(*found));
 	/* [V1] full: the functions before the pointer to them; pairs with [V2]. */
-	if (found == NULL || !dw_find_all(library, found) || !dw_begin(found) ||
+	if (found == NULL || !dw_find_all(library, found) || !egi_libdw_has_memory(0) || !dw_begin(found) ||
 	    !egi_cas_ptr(&loaded, NULL, found)) {
 		free(found);
 		dlclose(library);
+	} else {
+		/* By one thread alone. Where it cannot be done libdw may be the end when memory is. */
+		(void)egi_libdw_memory_lead(library);
 	}
 	return egi_load_acquire_ptr(&loaded) != NULL;
+}
+
+static void dwarf_begin_run(void *arg)
+{
+	struct egi_debuginfo *debuginfo = arg;
+
+	debuginfo->dwarf = dw->dwarf_begin_elf(debuginfo->elf, DWARF_C_READ, NULL);
+	if (debuginfo->dwarf != NULL)
+		dw->dwarf_new_oom_handler(debuginfo->dwarf, egi_libdw_memory_leave);
 }
 
 struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)
@@ -208,7 +157,7 @@ struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)
 	bool is_read = file_size <= READ_BYTES_MAX;
 	struct egi_debuginfo *debuginfo;
 
-	if (!stack_is_available() || !memory_is_available(RESERVE_BYTES + (is_read ? 2 * file_size : 0)) ||
+	if (!egi_libdw_has_stack() || !egi_libdw_has_memory(is_read ? 2 * file_size : 0) ||
 	    !(dw = egi_load_acquire_ptr(&loaded))) /* [V2] acquire: pairs with [V1] */
 		return NULL;
 	debuginfo = malloc(sizeof(*debuginfo));
@@ -217,11 +166,8 @@ struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)
 	debuginfo->is_broken = false;
 	debuginfo->elf = dw->elf_begin(fd, is_read ? ELF_C_READ : ELF_C_READ_MMAP, NULL);
 	if (debuginfo->elf != NULL) {
-		debuginfo->dwarf = dw->dwarf_begin_elf(debuginfo->elf, DWARF_C_READ, NULL);
-		if (debuginfo->dwarf != NULL) {
-			dw->dwarf_new_oom_handler(debuginfo->dwarf, debuginfo_leave);
+		if (egi_libdw_memory_run(dwarf_begin_run, debuginfo) && debuginfo->dwarf != NULL)
 			return debuginfo;
-		}
 		dw->elf_end(debuginfo->elf);
 	}
 	free(debuginfo);
@@ -232,7 +178,9 @@ void egi_debuginfo_close(struct egi_debuginfo *debuginfo)
 {
 	if (debuginfo == NULL)
 		return;
-	dw->dwarf_end(debuginfo->dwarf);
+	if (!debuginfo->is_broken)
+		dw->dwarf_end(debuginfo->dwarf);
+	/* libelf gets along without memory, and is never left. */
 	dw->elf_end(debuginfo->elf);
 	free(debuginfo);
 }
@@ -409,16 +357,29 @@ static unsigned debuginfo_find_frames(struct egi_debuginfo *debuginfo, uint64_t 
 	return count;
 }
 
+struct find {
+	struct egi_debuginfo *debuginfo;
+	uint64_t address;
+	struct egi_source_frame *ret_frames;
+	unsigned max, count;
+};
+
+static void find_run(void *arg)
+{
+	struct find *find = arg;
+
+	find->count = debuginfo_find_frames(find->debuginfo, find->address, find->ret_frames, find->max);
+}
+
 unsigned egi_debuginfo_find(struct egi_debuginfo *debuginfo, uint64_t address,
 			    struct egi_source_frame *ret_frames, unsigned max)
 {
-	if (max == 0 || debuginfo->is_broken || !memory_is_available(RESERVE_BYTES))
+	struct find find = {debuginfo, address, ret_frames, max, 0};
+
+	if (max == 0 || debuginfo->is_broken || !egi_libdw_has_memory(0))
 		return 0;
-	if (setjmp(out_of_memory_jump) != 0) {
-		debuginfo->is_broken = true;
-		return 0;
-	}
-	return debuginfo_find_frames(debuginfo, address, ret_frames, max);
+	debuginfo->is_broken = !egi_libdw_memory_run(find_run, &find);
+	return debuginfo->is_broken ? 0 : find.count;
 }
 
 #else

@@ -33,6 +33,9 @@
 #define LANDING_ROOM ((uintptr_t)32 * 1024)
 #define PAGE_LEAST 4096
 
+/* What the handler takes of its stack, with one that interrupts it. */
+#define LOOK_ROOM ((uintptr_t)24 * 1024)
+
 static pid_t process;
 
 void egi_fault_start_process(void)
@@ -223,6 +226,17 @@ static bool find_room(struct egi_fault_pad *pad, const ucontext_t *context, bool
 	       egi_guard_run_apart(touch_room, &sp);
 }
 
+/*
+ * Whether the handler can look closely on the stack that it runs on: the task, or what it has called, may have put a smaller
+ * one in place, as runtimes of other languages do.
+ */
+static bool has_room_to_look(const ucontext_t *context)
+{
+	uintptr_t room = (uintptr_t)__builtin_frame_address(0) - (uintptr_t)context->uc_stack.ss_sp;
+
+	return room >= context->uc_stack.ss_size || room >= LOOK_ROOM;
+}
+
 /* Whether a task of this process runs on the calling thread, and its faults are to be recovered. */
 static bool is_armed(const struct egi_recovery *recovery, const struct egi_fault_pad *pad)
 {
@@ -248,7 +262,7 @@ static bool recover(int signal, const siginfo_t *info, ucontext_t *context)
 	bool is_overflow = false;
 	uintptr_t sp;
 
-	if (!is_armed(recovery, pad))
+	if (!is_armed(recovery, pad) || !has_room_to_look(context))
 		return false;
 	look.kind = egi_fault_classify(signal, info, context);
 	if (look.kind == EGI_FAULT_NONE)

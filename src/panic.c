@@ -261,10 +261,14 @@ static void message_format(struct message *message, struct egi_recovery *recover
 		message_copy(message, message->format, " (could not be formatted)");
 }
 
-/* The trace from a function of the library's that the task called, and which returns to an address in it. */
-static EGI_NOINLINE struct egi_backtrace *capture(const struct egi_recovery *recovery, const void *caller)
+/*
+ * The trace from a function of the library's that the task called, and which returns to an address in it. Part of that
+ * function, whose frame is the one left out.
+ */
+static inline __attribute__((always_inline)) struct egi_backtrace *
+capture(const struct egi_recovery *recovery, const void *caller)
 {
-	struct egi_backtrace *trace = egi_backtrace_capture(2, recovery->stop);
+	struct egi_backtrace *trace = egi_backtrace_capture(1, recovery->stop);
 
 	if (trace && egi_backtrace_count(trace) == 0) {
 		egi_backtrace_free(trace);

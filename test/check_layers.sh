@@ -14,7 +14,7 @@ trap 'rm -rf "$scratch"' EXIT
 cat >"$scratch/layers" <<'END'
 base
 affinity atomic exception fpenv task text text_file unwind_reader verify wheel
-clock
+clock libdw_memory libdw_room
 debuginfo elf_file fault_machine fence gate notice park process quota status unwind_program
 identity
 likeness

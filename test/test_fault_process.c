@@ -541,7 +541,8 @@ static void handle_by_jumping(int number, siginfo_t *info, void *context)
 	siglongjmp(out_of_handler, 1);
 }
 
-static void *fault_on_a_small_stack(void *arg)
+/* An alternate stack that ends where nobody may write. */
+static void put_small_stack(void)
 {
 	size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 2048, page = 4096;
 	size_t whole = (size + page - 1) / page * page;
@@ -549,9 +550,13 @@ static void *fault_on_a_small_stack(void *arg)
 	stack_t stack;
 
 	EXPECT(memory != MAP_FAILED && mprotect(memory, page, PROT_NONE) == 0);
-	/* Where it ends nobody may write. */
 	stack = (stack_t){.ss_sp = memory + page, .ss_size = size};
 	EXPECT(sigaltstack(&stack, NULL) == 0);
+}
+
+static void *fault_on_a_small_stack(void *arg)
+{
+	put_small_stack();
 	/* The loader finds a function with the first call, which takes more. */
 	if (sigsetjmp(out_of_handler, 1) == 0)
 		siglongjmp(out_of_handler, 1);
@@ -561,10 +566,18 @@ static void *fault_on_a_small_stack(void *arg)
 	return NULL;
 }
 
+static int task_fault_on_a_small_stack(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	fault_on_a_small_stack(arg);
+	return 0;
+}
+
 static void use_small_alternate_stacks(void *arg)
 {
 	struct sigaction action;
 	pthread_t thread;
+	eg_group group;
 
 	memset(&action, 0, sizeof(action));
 	action.sa_sigaction = handle_by_jumping;
@@ -575,6 +588,12 @@ static void use_small_alternate_stacks(void *arg)
 	/* The library's threads, and those that help, have larger ones; the handler is called on any. */
 	EXPECT(pthread_create(&thread, NULL, fault_on_a_small_stack, arg) == 0);
 	pthread_join(thread, NULL);
+	/* In a task that has put one in place, recovery is not tried; the program's handler is called as ever. */
+	came_to_handler = false;
+	EXPECT(init_with(&group, EG_FAULT_ALL, EG_GROUP_NO_HELP) == 0);
+	eg_group_go(&group, task_fault_on_a_small_stack, arg);
+	EXPECT(eg_group_wait(&group) == 0 && came_to_handler);
+	eg_group_destroy(&group);
 }
 
 static void the_handler_does_with_the_smallest_alternate_stack_of_a_stranger(void **state)
