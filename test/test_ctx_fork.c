@@ -172,7 +172,7 @@ static void fork_in_call(void *arg)
 	forking->child = fork();
 	if (forking->child)
 		return;
-	alarm(20);
+	alarm(60);
 	if (eg_ctx_off_cancel(&forking->callback) != -EALREADY || eg_ctx_err(forking->ctx) != -ECANCELED)
 		_exit(1);
 	memset(&forking->callback, 0xff, sizeof(forking->callback));
@@ -313,7 +313,7 @@ static void child_of_registered(void *arg)
 static void nothing_that_was_registered_before_a_fork_acts_in_the_child(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(20); i++) {
+	for (long i = 0; goes_on(i, 20); i++) {
 		struct before before = {.registered = TALLY_INIT, .go_on = TALLY_INIT};
 		struct child child;
 		pthread_t other;
@@ -432,7 +432,7 @@ static void check_fork_among(bool at_deadline)
 static void a_child_that_a_function_forks_calls_no_other(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(20); i++) {
+	for (long i = 0; goes_on(i, 20); i++) {
 		check_fork_among(false);
 		check_fork_among(true);
 	}
@@ -504,7 +504,7 @@ static void a_fork_at_any_moment_leaves_no_lock_held(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, churn_main, &stop), 0);
-	for (long i = 0; i < scaled(300); i++) {
+	for (long i = 0; goes_on(i, 300); i++) {
 		struct child child;
 
 		child_run(child_of_churn, NULL, &child);

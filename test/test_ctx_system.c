@@ -19,8 +19,8 @@
 
 static atomic_int eventfd_error, threads_refused;
 
-/* What is added to the monotonic clock, and how much faster it runs. */
-static _Atomic int64_t clock_offset, clock_speed = 1, clock_start;
+/* What is added to the monotonic clock, and how much faster it runs; and where it stands still, or 0. */
+static _Atomic int64_t clock_offset, clock_speed = 1, clock_start, stopped_ns;
 static atomic_long wall_clock_reads, eventfd_calls;
 
 int __real_eventfd(unsigned start, int flags);
@@ -52,14 +52,17 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 	return atomic_load(&threads_refused) ? EAGAIN : __real_pthread_create(thread, attributes, entry, arg);
 }
 
-/* Every look at the wall clock gives another year. */
+/* Every look at the wall clock gives another year. The other stands still on demand. */
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
 	int result = __real_clock_gettime(clock, ret_time);
 	int64_t now = ret_time->tv_sec * SECOND + ret_time->tv_nsec, start = atomic_load(&clock_start);
+	int64_t stopped = atomic_load(&stopped_ns);
 
 	if (clock == CLOCK_MONOTONIC) {
 		now = start + (now - start) * atomic_load(&clock_speed) + atomic_load(&clock_offset);
+		if (stopped)
+			now = stopped;
 		/* As the kernel has it: nanoseconds are never negative. */
 		ret_time->tv_sec = now / SECOND - (now % SECOND < 0);
 		ret_time->tv_nsec = (now % SECOND + SECOND) % SECOND;
@@ -184,7 +187,7 @@ static void expect_over(eg_ctx *ctx, int64_t deadline)
 
 static void in_child_without_threads(void *arg)
 {
-	int64_t deadline = eg_clock_now_ns() + 20 * MILLISECOND;
+	int64_t now = eg_clock_now_ns(), deadline = now + 20 * MILLISECOND;
 	eg_ctx_callback callback = EG_CTX_CALLBACK_INIT;
 	atomic_int calls = 0;
 	atomic_long ran = 0;
@@ -194,6 +197,8 @@ static void in_child_without_threads(void *arg)
 
 	(void)arg;
 	atomic_store(&threads_refused, 1);
+	/* Before the deadline, however long the process is kept from running. */
+	atomic_store(&stopped_ns, now);
 	EXPECT(eg_ctx_with_deadline(NULL, deadline, &ctx) == 0);
 	EXPECT(eg_ctx_with_cancel(ctx, &child) == 0);
 	EXPECT(eg_ctx_with_timeout(NULL, HOUR, &far) == 0);
@@ -202,6 +207,7 @@ static void in_child_without_threads(void *arg)
 	EXPECT(eg_ctx_on_cancel(far, count, &calls, &callback) == -EAGAIN);
 	EXPECT(eg_ctx_off_cancel(&callback) == 0);
 	EXPECT(eg_ctx_with_signals(NULL, signals, 1, &other) == -EAGAIN);
+	atomic_store(&stopped_ns, 0);
 
 	/* Asked, waited for, slept through, and inherited. */
 	EXPECT(eg_ctx_sleep_until(child, eg_clock_now_ns() + HOUR) == -ETIMEDOUT);
