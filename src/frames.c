@@ -254,7 +254,8 @@ void egi_frames_read(struct egi_frames frames, size_t index, struct eg_frame *re
  * The accessors
  */
 
-#define FRAME_SIZE_FIRST sizeof(struct eg_frame) /* of the first version */
+/* What a frame of the first version ends with. Programs built with its headers have room for no more. */
+#define FRAME_SIZE_FIRST (offsetof(struct eg_frame, build_id) + EG_FRAME_BUILD_ID_SIZE)
 
 static struct egi_frames error_frames(const eg_error *error)
 {
@@ -283,9 +284,8 @@ int eg_error_frame(const eg_error *error, size_t index, struct eg_frame *ret_fra
 	frames = error_frames(error);
 	if (index >= egi_frames_count(frames))
 		return -ENOENT;
-	/* A later version fills in less when the program's structure is smaller. */
 	frame.size = ret_frame->size;
 	egi_frames_read(frames, index, &frame);
-	memcpy(ret_frame, &frame, sizeof(frame));
+	memcpy(ret_frame, &frame, frame.size < sizeof(frame) ? frame.size : sizeof(frame));
 	return 0;
 }
