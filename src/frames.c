@@ -254,7 +254,7 @@ void egi_frames_read(struct egi_frames frames, size_t index, struct eg_frame *re
  * The accessors
  */
 
-/* Of the first version, whatever fields come after it: programs built with that have room for no more. */
+/* What a frame of the first version ends with. Programs built with its headers have room for no more. */
 #define FRAME_SIZE_FIRST (offsetof(struct eg_frame, build_id) + EG_FRAME_BUILD_ID_SIZE)
 
 static struct egi_frames error_frames(const eg_error *error)

@@ -31,8 +31,11 @@
 #define KNOWN_FLAGS \
 	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
 
-/* What the first version's options end before: the later ones are 0 then. */
-#define OPTIONS_SIZE_0 offsetof(struct eg_group_options, fault)
+/* What the options of the first version end with. Programs built with its headers have no more. */
+#define OPTIONS_SIZE_FIRST (offsetof(struct eg_group_options, reserved) + sizeof(unsigned))
+
+/* No version will have more; a larger size is a mistake, and is not read. */
+#define OPTIONS_SIZE_MAX 4096
 
 static const struct eg_group_options default_options = EG_GROUP_OPTIONS_INIT;
 
@@ -98,7 +101,7 @@ static int check_options(const struct eg_group_options *options)
 {
 	const unsigned char *bytes = (const unsigned char *)options;
 
-	if ((options->size < sizeof(*options) && options->size != OPTIONS_SIZE_0) || options->size > 4096)
+	if (options->size < OPTIONS_SIZE_FIRST || options->size > OPTIONS_SIZE_MAX)
 		return -EINVAL;
 	if (options->size > sizeof(*options) &&
 	    !is_zero(bytes + sizeof(*options), options->size - sizeof(*options)))

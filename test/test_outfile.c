@@ -64,7 +64,7 @@ static void write_file(const char *path, const char *text, bool replaces, int ex
 {
 	struct outfile out;
 
-	assert_int_equal(outfile_open(&out, path), 0);
+	assert_int_equal(outfile_open(&out, path, 0644), 0);
 	assert_int_equal(write(out.fd, text, strlen(text)), strlen(text));
 	assert_int_equal(outfile_commit(&out, replaces), expected);
 }
@@ -88,7 +88,7 @@ static void appears_body(void)
 	const char *path = in_folder("file");
 	struct outfile out;
 
-	assert_int_equal(outfile_open(&out, path), 0);
+	assert_int_equal(outfile_open(&out, path, 0644), 0);
 	assert_false(outfile_exists(&out));
 	assert_int_equal(write(out.fd, "text", 4), 4);
 	assert_int_equal(__real_access(path, F_OK), -1);
@@ -107,7 +107,7 @@ static void abandoned_body(void)
 {
 	struct outfile out;
 
-	assert_int_equal(outfile_open(&out, in_folder("file")), 0);
+	assert_int_equal(outfile_open(&out, in_folder("file"), 0644), 0);
 	assert_int_equal(write(out.fd, "text", 4), 4);
 	outfile_abandon(&out);
 	assert_int_equal(entries_now(), 0);
@@ -125,7 +125,7 @@ static void existing_body(void)
 	struct outfile out;
 
 	write_file(path, "old", false, 0);
-	assert_int_equal(outfile_open(&out, path), 0);
+	assert_int_equal(outfile_open(&out, path, 0644), 0);
 	assert_true(outfile_exists(&out));
 	outfile_abandon(&out);
 	write_file(path, "new", false, -EEXIST);
@@ -142,11 +142,39 @@ static void a_file_that_is_there_is_kept_or_replaced(void **state)
 	in_both_worlds(existing_body);
 }
 
+static void permissions_body(void)
+{
+	static const mode_t masks[] = {0022, 0002, 0077, 0};
+	struct stat status;
+	struct outfile out;
+
+	for (int i = 0; i < 4; i++) {
+		mode_t before = umask(masks[i]);
+
+		/* Of a file that is replaced nothing stays. */
+		assert_int_equal(outfile_open(&out, in_folder("file"), 0666), 0);
+		assert_int_equal(outfile_commit(&out, true), 0);
+		umask(before);
+		assert_int_equal(stat(in_folder("file"), &status), 0);
+		assert_int_equal(status.st_mode & 07777, 0666 & ~masks[i]);
+	}
+	assert_int_equal(outfile_open(&out, in_folder("file"), 0600), 0);
+	assert_int_equal(fstat(out.fd, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	outfile_abandon(&out);
+}
+
+static void permissions_are_as_asked_without_the_umask(void **state)
+{
+	(void)state;
+	in_both_worlds(permissions_body);
+}
+
 static void failing_body(void)
 {
 	struct outfile out;
 
-	assert_int_equal(outfile_open(&out, in_folder("nowhere/file")), -ENOENT);
+	assert_int_equal(outfile_open(&out, in_folder("nowhere/file"), 0644), -ENOENT);
 	assert_int_equal(mkdir(in_folder("file"), 0700), 0);
 	write_file(in_folder("file"), "text", true, -EISDIR);
 	assert_int_equal(entries_now(), 1);
@@ -165,7 +193,7 @@ static void names_of_unfinished_files_are_known(void **state)
 
 	(void)state;
 	proc_is_missing = true;
-	assert_int_equal(outfile_open(&out, "/tmp/file"), 0);
+	assert_int_equal(outfile_open(&out, "/tmp/file", 0644), 0);
 	assert_true(outfile_is_temporary(out.temporary));
 	assert_false(outfile_is_temporary("/tmp/file"));
 	outfile_abandon(&out);
@@ -178,6 +206,7 @@ int main(void)
 	    TEST(a_file_appears_when_it_is_complete),
 	    TEST(nothing_is_left_of_an_abandoned_file),
 	    TEST(a_file_that_is_there_is_kept_or_replaced),
+	    TEST(permissions_are_as_asked_without_the_umask),
 	    TEST(what_cannot_be_written_is_reported_and_leaves_nothing),
 	    TEST(names_of_unfinished_files_are_known),
 	};

@@ -238,8 +238,12 @@ all_are_fetched() {
         done
         same_lines "expected$jobs" out
     done
-    # What is there already is replaced.
+    # What is there already is replaced. Permissions are those of every new file.
     echo old >to1/1
+    for mask in 022 007 077; do
+        (umask $mask && exits 0 "$fetchall" -d to1 "$url/bytes/2" >out && : >"made$mask")
+        [ "$(stat -c %a to1/2)" = "$(stat -c %a "made$mask")" ]
+    done
     (cd to1 && exits 0 "$fetchall" "$url/bytes/1" >../out)
     [ "$(cat to1/1)" = 0 ]
     get "$url/shutdown" >body
@@ -344,6 +348,34 @@ fetchall_reports_files() {
     ends 0 '/shutdown was requested'
 }
 
+# A pipe that nobody reads any more, as descriptor 6. A program writing there ends as by SIGPIPE, without a word; where the
+# signal is ignored it says so.
+open_unread_pipe() {
+    mkfifo unread
+    : <unread &
+    exec 6>unread
+    wait $!
+}
+
+fetchall_ends_with_its_reader() {
+    serve
+    open_unread_pipe
+    exits 141 env --default-signal=PIPE "$fetchall" -d . "$url/bytes/1" "$url/bytes/2" >&6 2>err
+    is_empty err
+    exits 1 env --ignore-signal=PIPE "$fetchall" -d . "$url/bytes/1" >&6 2>err
+    has err 'standard output: Broken pipe'
+    get "$url/shutdown" >body
+    ends 0 '/shutdown was requested'
+}
+
+httpd_ends_with_its_reader() {
+    open_unread_pipe
+    exits 141 env --default-signal=PIPE "$httpd" 127.0.0.1:0 >&6 2>err
+    is_empty err
+    exits 1 env --ignore-signal=PIPE "$httpd" 127.0.0.1:0 >&6 2>err
+    has err 'standard output: Broken pipe'
+}
+
 fetchall_refuses_a_wrong_command_line() {
     refuses "$fetchall" '' '-j 0 http://x/y' '-j x http://x/y' '-t 0 http://x/y' '-z' 'no:url' 'http://x/y http://z/y'
     exits 0 "$fetchall" --help >out 2>err
@@ -435,6 +467,7 @@ point 'httpd: requests in flight are finished, and no others accepted' requests_
 point 'httpd: requests that take longer than the grace are cut off' requests_that_take_too_long_are_cut_off
 point 'httpd: a second signal kills it' a_second_signal_kills_it
 point 'httpd: control characters do not reach the terminal' httpd_shows_no_control_characters
+point 'httpd: it ends with the reader of its output' httpd_ends_with_its_reader
 point 'httpd: a wrong command line ends with status 2' httpd_refuses_a_wrong_command_line
 
 if [ -x "$fetchall" ]; then
@@ -444,6 +477,7 @@ if [ -x "$fetchall" ]; then
     point 'fetchall: a deadline ends transfers on which nothing happens' a_deadline_ends_silent_transfers
     point 'fetchall: a deadline ends transfers in flight and leaves no part' a_deadline_ends_transfers
     point 'fetchall: an answer that breaks off leaves no part' a_broken_answer_leaves_nothing
+    point 'fetchall: it ends with the reader of its output' fetchall_ends_with_its_reader
     point 'fetchall: what cannot be written is reported' fetchall_reports_files
     point 'fetchall: control characters do not reach the terminal' fetchall_shows_no_control_characters
     point 'fetchall: a wrong command line ends with status 2' fetchall_refuses_a_wrong_command_line

@@ -41,6 +41,7 @@ struct job {
 
 	struct line *lines; /* one for each slot */
 	_Atomic unsigned done;
+	_Atomic int output_error; /* standard output's, once it has failed */
 };
 
 /* The argument of a task. */
@@ -54,7 +55,8 @@ static const char fetchall_help[] =
     "Usage: fetchall [OPTION]... URL...\n"
     "Fetch every URL into a file of its last part's name, several at a time, and print the names of the "
     "files\n"
-    "as they are complete. After the first failure the rest is given up. No file appears before it is complete.\n"
+    "as they are complete. After the first failure the rest is given up. No file appears before it is "
+    "complete.\n"
     "\n"
     "  -j, --jobs N            fetch N at a time (default: 8)\n"
     "  -d, --directory DIR     put the files there (default: .)\n"
@@ -130,7 +132,7 @@ static int fetch_task(eg_ctx *ctx, void *arg)
 	struct outfile out;
 	int error;
 
-	error = outfile_open(&out, fetch->path);
+	error = outfile_open(&out, fetch->path, 0666);
 	if (error != 0)
 		return eg_fail(error, "%s: %s", fetch->path, eg_strerror(error));
 	error = transfer_run(&job->lines[eg_task_slot()], ctx, fetch->url, out.fd);
@@ -143,8 +145,10 @@ static int fetch_task(eg_ctx *ctx, void *arg)
 		return eg_fail(error, "%s: %s", fetch->path, eg_strerror(error));
 	atomic_fetch_add(&job->done, 1);
 	error = console_print(fetch->path);
-	if (error != 0)
+	if (error != 0) {
+		atomic_store(&job->output_error, error);
 		return eg_fail(error, "standard output: %s", eg_strerror(error));
+	}
 	return 0;
 }
 
@@ -228,7 +232,7 @@ int main(int argc, char **argv)
 	console_init();
 	options_parse(argc, argv, &job);
 	count = (size_t)(argc - optind);
-	signal(SIGPIPE, SIG_IGN);
+	interrupt_hold_pipe();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		console_report("cannot start libcurl");
 		return EXIT_FAILURE;
@@ -246,6 +250,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < count; i++)
 		fetches[i] = (struct fetch){&job, argv[optind + (int)i], paths[i]};
 	result = job_run(&job, fetches, count, stop, &error);
+	interrupt_end_by_pipe(atomic_load(&job.output_error));
 	status = job_report(&job, count, result, error, stop);
 
 	eg_error_unref(error);

@@ -103,17 +103,17 @@ static void options_parse(int argc, char **argv, struct services *services, stru
 static int say_listening(const struct server *server, void *arg)
 {
 	char line[sizeof(server->address) + 32];
-	int error;
+	int *ret_error = arg;
 
-	(void)arg;
 	snprintf(line, sizeof(line), "listening on http://%s/", server->address);
-	error = console_print(line);
-	return error != 0 ? eg_fail(error, "standard output: %s", eg_strerror(error)) : 0;
+	*ret_error = console_print(line);
+	return *ret_error != 0 ? eg_fail(*ret_error, "standard output: %s", eg_strerror(*ret_error)) : 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct services services = {.listening = say_listening};
+	int output_error = 0;
+	struct services services = {.listening = say_listening, .arg = &output_error};
 	struct services_end end = {NULL, 0};
 	struct address address;
 	int code, error;
@@ -121,8 +121,9 @@ int main(int argc, char **argv)
 	console_init();
 	options_parse(argc, argv, &services, &address);
 	/* Clients go away while they are being answered. */
-	signal(SIGPIPE, SIG_IGN);
+	interrupt_hold_pipe();
 	error = services_run(&services, &end);
+	interrupt_end_by_pipe(output_error);
 	if (error != 0) {
 		console_report("cannot start: %s", eg_strerror(error));
 		return EXIT_FAILURE;

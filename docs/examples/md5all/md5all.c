@@ -271,7 +271,11 @@ static int job_run(struct job *job)
 	while ((result = eg_group_wait_until(&job->group, eg_clock_now_ns() + 100 * 1000000)) ==
 	       EG_EUNFINISHED)
 		progress_draw(&progress, atomic_load(&job->files_done), atomic_load(&job->digest.bytes_read));
-	progress_finish(&progress, atomic_load(&job->files_done), atomic_load(&job->digest.bytes_read));
+	progress_finish(&progress);
+	/* Of a run that failed, or was stopped, job_report says what there is to say. */
+	if (result == 0 && eg_ctx_err(job->stop) == 0)
+		progress_report(&progress, atomic_load(&job->files_done),
+				atomic_load(&job->digest.bytes_read));
 	return result;
 }
 
@@ -336,8 +340,7 @@ int main(int argc, char **argv)
 	console_init();
 	options_parse(&options, argc, argv);
 
-	/* A reader that has gone away is a write error like any other. */
-	signal(SIGPIPE, SIG_IGN);
+	interrupt_hold_pipe();
 	result = interrupt_derive(NULL, &stop);
 	if (result == 0)
 		result = job_init(&job, &options, stop);
@@ -348,6 +351,7 @@ int main(int argc, char **argv)
 
 	result = job_run(&job);
 	output_error = output_finish(&job.output);
+	interrupt_end_by_pipe(output_error);
 	signal_seen = interrupt_signal(stop);
 	status = job_report(&job, result, output_error, signal_seen);
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "interrupt.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
+
+static bool interrupt_ignores_pipe;
 
 int interrupt_derive(eg_ctx *parent, eg_ctx **ret_ctx)
 {
@@ -25,4 +29,22 @@ int interrupt_signal(const eg_ctx *ctx)
 	int signal = cause != NULL ? EG_ESIGNAL(0) - eg_error_code(cause) : 0;
 
 	return signal == SIGINT || signal == SIGTERM ? signal : 0;
+}
+
+void interrupt_hold_pipe(void)
+{
+	interrupt_ignores_pipe = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+}
+
+void interrupt_end_by_pipe(int output_error)
+{
+	sigset_t pipe;
+
+	if (output_error != -EPIPE || interrupt_ignores_pipe)
+		return;
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	signal(SIGPIPE, SIG_DFL);
+	pthread_sigmask(SIG_UNBLOCK, &pipe, NULL);
+	raise(SIGPIPE);
 }

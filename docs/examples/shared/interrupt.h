@@ -3,7 +3,8 @@
 #define EXAMPLES_INTERRUPT_H
 
 /*
- * SIGINT and SIGTERM as the end of a context. The second one ends the process, as if nobody had caught it.
+ * Signals that end a program. SIGINT and SIGTERM are the end of a context; the second one ends the process, as if nobody
+ * had caught it. SIGPIPE ends it without a word, as it does by default, but not before what is under way has been given up.
  */
 
 #include <errgroup.h>
@@ -18,5 +19,16 @@ int interrupt_derive(eg_ctx *parent, eg_ctx **ret_ctx) EG_MUST_CHECK;
 
 /* The signal that ended the context or one above it; 0 if it was something else, or it has not ended. */
 int interrupt_signal(const eg_ctx *ctx);
+
+/*
+ * From now on, a write to a pipe that nobody reads any more fails with -EPIPE, and does not end the process at once.
+ */
+void interrupt_hold_pipe(void);
+
+/*
+ * If that was standard output's error: ends the process as SIGPIPE would have. Returns if it was another one, or if SIGPIPE
+ * was ignored when the program started: then it is an error like any other.
+ */
+void interrupt_end_by_pipe(int output_error);
 
 #endif

@@ -40,7 +40,7 @@ static int directory_open(const char *path, const char **ret_name)
 	return fd;
 }
 
-int outfile_open(struct outfile *outfile, const char *path)
+int outfile_open(struct outfile *outfile, const char *path, mode_t mode)
 {
 	int error;
 
@@ -51,12 +51,12 @@ int outfile_open(struct outfile *outfile, const char *path)
 
 	/* A file without a name gets one through /proc. */
 	if (access("/proc/self/fd", X_OK) == 0)
-		outfile->fd = openat(outfile->directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		outfile->fd = openat(outfile->directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	/* Whatever the reason is: if it concerns the directory, it comes again. A leftover's name may be taken. */
 	for (int i = 0; outfile->fd < 0 && i < 100; i++) {
 		temporary_choose(outfile);
 		outfile->fd = openat(outfile->directory, outfile->temporary,
-				     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+				     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 		if (outfile->fd < 0 && errno != EEXIST)
 			break;
 	}

@@ -13,6 +13,7 @@
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct outfile {
 	int fd; /* to write to */
@@ -23,9 +24,10 @@ struct outfile {
 
 /*
  * @path  where the file is to appear; of any length; must live until the file is committed or abandoned
+ * @mode  its permissions, from which the umask is taken as from every new file's
  * Return: 0 or -errno.
  */
-int outfile_open(struct outfile *outfile, const char *path);
+int outfile_open(struct outfile *outfile, const char *path, mode_t mode);
 
 /* Whether there is a file of that name already. */
 bool outfile_exists(const struct outfile *outfile);

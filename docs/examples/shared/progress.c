@@ -177,13 +177,17 @@ void progress_draw(struct progress *progress, uint64_t files, uint64_t bytes)
 	bar_show(text, share);
 }
 
-void progress_finish(struct progress *progress, uint64_t files, uint64_t bytes)
+void progress_finish(struct progress *progress)
+{
+	eg_group_destroy(&progress->survey);
+	console_bar(NULL);
+}
+
+void progress_report(const struct progress *progress, uint64_t files, uint64_t bytes)
 {
 	double elapsed = (double)(eg_clock_now_ns() - progress->start_ns) / 1e9;
 	char bytes_text[32], rate_text[32];
 
-	eg_group_destroy(&progress->survey);
-	console_bar(NULL);
 	bytes_format(bytes_text, sizeof(bytes_text), (double)bytes);
 	bytes_format(rate_text, sizeof(rate_text), elapsed > 0 ? (double)bytes / elapsed : 0);
 	console_report("%" PRIu64 " files, %s in %.1f s, %s/s", files, bytes_text, elapsed, rate_text);

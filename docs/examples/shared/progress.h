@@ -43,7 +43,10 @@ int progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands)
 /* Draws the bar. Threads: one. */
 void progress_draw(struct progress *progress, uint64_t files, uint64_t bytes);
 
-/* Ends the survey, takes the bar away and reports what was done in all. */
-void progress_finish(struct progress *progress, uint64_t files, uint64_t bytes);
+/* Ends the survey and takes the bar away. */
+void progress_finish(struct progress *progress);
+
+/* After that: reports what was done in all, in one line. For a run about which there is nothing else to say. */
+void progress_report(const struct progress *progress, uint64_t files, uint64_t bytes);
 
 #endif

@@ -136,7 +136,8 @@ int pack_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char 
 		return error;
 	}
 
-	error = outfile_open(&out, target);
+	/* Nobody else's until it is complete and gets the original's permissions. */
+	error = outfile_open(&out, target, 0600);
 	if (error == 0 && !pack->replaces && outfile_exists(&out)) {
 		/* Found out before the work; that it is still so afterwards, only committing can tell. */
 		outfile_abandon(&out);

@@ -50,6 +50,7 @@ struct job {
 	const struct options *options;
 	struct pack pack;
 	struct packer *packers; /* one for each slot */
+	int slots;
 	eg_group files;
 	eg_group walk;
 
@@ -152,23 +153,22 @@ static int walk_task(eg_ctx *ctx, void *arg)
 static int job_init(struct job *job, const struct options *options, eg_ctx *stop)
 {
 	struct eg_group_options files = EG_GROUP_OPTIONS_INIT;
-	/* EG_LIMIT_CPUS is never more than these. */
-	int slots = options->jobs > 0 ? options->jobs : get_nprocs_conf();
 	int error;
 
 	*job = (struct job){
 	    .options = options,
 	    .pack = {.level = options->level, .replaces = options->replaces},
-	    .packers = calloc((size_t)slots, sizeof(*job->packers)),
 	};
-	if (job->packers == NULL)
-		return -ENOMEM;
 	files.limit = options->jobs > 0 ? options->jobs : EG_LIMIT_CPUS;
-	files.backlog = slots * BACKLOG_PER_SLOT;
+	files.backlog = (options->jobs > 0 ? options->jobs : get_nprocs()) * BACKLOG_PER_SLOT;
 	files.flags = EG_GROUP_SKIP_UNSTARTED;
 	error = eg_group_init(&job->files, stop, &files);
 	if (error != 0)
 		return error;
+	job->slots = eg_group_slots(&job->files);
+	job->packers = calloc((size_t)job->slots, sizeof(*job->packers));
+	if (job->packers == NULL)
+		return -ENOMEM;
 	return eg_group_init(&job->walk, eg_group_ctx(&job->files), NULL);
 }
 
@@ -176,7 +176,7 @@ static void job_finish(struct job *job)
 {
 	eg_group_destroy(&job->walk);
 	eg_group_destroy(&job->files);
-	for (int i = 0; i < (job->options->jobs > 0 ? job->options->jobs : get_nprocs_conf()); i++)
+	for (int i = 0; i < job->slots; i++)
 		packer_finish(&job->packers[i]);
 	free(job->packers);
 }
@@ -210,7 +210,10 @@ static int job_run(struct job *job, eg_ctx *stop, eg_error **ret_error)
 	walk_result = job_wait(job, &job->walk, shown);
 	files_result = job_wait(job, &job->files, shown);
 	if (shown != NULL)
-		progress_finish(shown, atomic_load(&job->files_done), atomic_load(&job->pack.bytes_read));
+		progress_finish(shown);
+	/* Of a run that failed, was stopped or found files there, job_report says what there is to say. */
+	if (shown != NULL && walk_result == 0 && files_result == 0 && atomic_load(&job->files_kept) == 0)
+		progress_report(shown, atomic_load(&job->files_done), atomic_load(&job->pack.bytes_read));
 	/* A walk that was only cut short has no reason of its own. */
 	if (walk_result == TASK_FAILED || files_result == 0) {
 		*ret_error = eg_group_error(&job->walk);
