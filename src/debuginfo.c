@@ -118,13 +118,15 @@ static bool dw_find_all(void *library, struct dw *ret_found)
 }
 
 /*
- * libelf and libdw have a variable for each thread, the code of the last failure. The first access to such a variable
- * takes the loader's lock in older C libraries, so that it is made here.
+ * libelf and libdw have a variable for each thread, the code of the last failure. Until glibc 2.35 the first access to
+ * such a variable takes the loader's lock, so it is made here.
  */
 static bool dw_begin(const struct dw *found)
 {
+#if !defined(__GLIBC__) || !__GLIBC_PREREQ(2, 35)
 	(void)found->elf_errno();
 	(void)found->dwarf_errno();
+#endif
 	return found->elf_version(EV_CURRENT) != EV_NONE;
 }
 
@@ -190,7 +192,8 @@ bool egi_debuginfo_load(void)
 		return false;
 	found = malloc(sizeof(*found));
 	/* [V1] full: the functions before the pointer to them; pairs with [V2]. */
-	if (found == NULL || !dw_find_all(library, found) || !dw_begin(found) || !egi_cas_ptr(&dw, NULL, found)) {
+	if (found == NULL || !dw_find_all(library, found) || !dw_begin(found) ||
+	    !egi_cas_ptr(&dw, NULL, found)) {
 		free(found);
 		dlclose(library);
 	}

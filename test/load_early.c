@@ -20,6 +20,13 @@
 			_exit(__LINE__); \
 	} while (0)
 
+/* See test_load.c. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "intercept_tls_get_addr=0";
+}
+
 static pthread_key_t key; /* the program's own, and the process's first */
 static char value;
 static int early;
