@@ -9,9 +9,11 @@
  *   _relaxed   no ordering
  *   _acquire   later accesses stay after this load; pairs with a release
  *   _release   earlier accesses stay before this store; pairs with an acquire
- *   no suffix  read-modify-write, full order on both sides
+ *   no suffix  read-modify-write, full order on both sides, whether it changes anything or not: what is before it is
+ *              seen by all before anything after it is done, as with egi_fence_full
  *
- * ck_pr's fences cost an instruction only where the architecture needs one; on x86 only the full fence does.
+ * On x86 only the full fence costs an instruction besides the access. Elsewhere ck_pr has full fences only, so loads that
+ * acquire and stores that release are the compiler's, which has instructions for them.
  */
 
 #include <ck_pr.h>
@@ -19,8 +21,41 @@
 #include "base.h"
 
 /*
- * ck_pr's plain loads and stores order nothing. A test build's may, and then it has others that do not.
+ * Who gives the order. A test build's ck_pr orders by itself (CK_PR_ORDERED: it has _relaxed accesses besides), or has to
+ * see every access (CK_PR_WATCHED).
  */
+#if defined(__x86_64__) || defined(CK_PR_ORDERED) || defined(CK_PR_WATCHED)
+#define EGI_CK_LOAD_ACQUIRE(ck, from)                                  \
+	(__extension__({                                               \
+		__typeof__(*(from)) egi_value = ck_pr_load_##ck(from); \
+		ck_pr_fence_acquire();                                 \
+		egi_value;                                             \
+	}))
+#define EGI_CK_STORE_RELEASE(ck, to, value)      \
+	do {                                     \
+		ck_pr_fence_release();           \
+		ck_pr_store_##ck((to), (value)); \
+	} while (0)
+/* Around a read-modify-write, which is a full fence itself here. */
+#define EGI_CK_FENCE_BEFORE() ck_pr_fence_release()
+#define EGI_CK_FENCE_AFTER() ck_pr_fence_acquire()
+#else
+#define EGI_CK_LOAD_ACQUIRE(ck, from) __atomic_load_n((from), __ATOMIC_ACQUIRE)
+#define EGI_CK_STORE_RELEASE(ck, to, value) __atomic_store_n((to), (value), __ATOMIC_RELEASE)
+/*
+ * Release before and acquire after, as locks need them, would let a store before pass a load after:
+ *
+ *     sleeper                             notifier
+ *     sleepers + 1 (still in its buffer)
+ *     nothing to do
+ *                                         makes something to do
+ *                                         sleepers == 0: no wake
+ *     sleeps for ever
+ */
+#define EGI_CK_FENCE_BEFORE() ck_pr_fence_memory()
+#define EGI_CK_FENCE_AFTER() ck_pr_fence_memory()
+#endif
+
 #ifdef CK_PR_ORDERED
 #define EGI_CK_LOAD_RELAXED(ck, from) ck_pr_load_##ck##_relaxed(from)
 #define EGI_CK_STORE_RELAXED(ck, to, value) ck_pr_store_##ck##_relaxed((to), (value))
@@ -36,9 +71,7 @@
 	}                                                                                        \
 	static inline type egi_load_acquire_##name(const type *from)                             \
 	{                                                                                        \
-		type value = ck_pr_load_##ck(from);                                              \
-		ck_pr_fence_acquire();                                                           \
-		return value;                                                                    \
+		return EGI_CK_LOAD_ACQUIRE(ck, from);                                            \
 	}                                                                                        \
 	static inline void egi_store_relaxed_##name(type *to, type value)                        \
 	{                                                                                        \
@@ -46,17 +79,16 @@
 	}                                                                                        \
 	static inline void egi_store_release_##name(type *to, type value)                        \
 	{                                                                                        \
-		ck_pr_fence_release();                                                           \
-		ck_pr_store_##ck(to, value);                                                     \
+		EGI_CK_STORE_RELEASE(ck, to, value);                                             \
 	}                                                                                        \
 	/* Stores `desired` if the value is *expected; otherwise *expected becomes the value. */ \
 	static inline bool egi_cas_##name(type *at, type *expected, type desired)                \
 	{                                                                                        \
 		type before;                                                                     \
 		bool done;                                                                       \
-		ck_pr_fence_release();                                                           \
+		EGI_CK_FENCE_BEFORE();                                                           \
 		done = ck_pr_cas_##ck##_value(at, *expected, desired, &before);                  \
-		ck_pr_fence_acquire();                                                           \
+		EGI_CK_FENCE_AFTER();                                                            \
 		if (!done)                                                                       \
 			*expected = before;                                                      \
 		return done;                                                                     \
@@ -65,9 +97,9 @@
 	static inline type egi_add_##name(type *at, type delta)                                  \
 	{                                                                                        \
 		type before;                                                                     \
-		ck_pr_fence_release();                                                           \
+		EGI_CK_FENCE_BEFORE();                                                           \
 		before = ck_pr_faa_##ck(at, delta);                                              \
-		ck_pr_fence_acquire();                                                           \
+		EGI_CK_FENCE_AFTER();                                                            \
 		return before;                                                                   \
 	}
 
@@ -78,31 +110,22 @@ EGI_ATOMIC_LOADS_STORES(u64, uint64_t, 64)
  * Pointers. Macros, so that the pointer keeps its type.
  */
 #define egi_load_relaxed_ptr(from) ((__typeof__(*(from)))EGI_CK_LOAD_RELAXED(ptr, from))
-#define egi_load_acquire_ptr(from)                                                         \
-	(__extension__({                                                                   \
-		__typeof__(*(from)) egi_value = (__typeof__(*(from)))ck_pr_load_ptr(from); \
-		ck_pr_fence_acquire();                                                     \
-		egi_value;                                                                 \
-	}))
-#define egi_store_release_ptr(to, value)        \
-	do {                                    \
-		ck_pr_fence_release();          \
-		ck_pr_store_ptr((to), (value)); \
-	} while (0)
+#define egi_load_acquire_ptr(from) ((__typeof__(*(from)))EGI_CK_LOAD_ACQUIRE(ptr, from))
+#define egi_store_release_ptr(to, value) EGI_CK_STORE_RELEASE(ptr, to, value)
 #define egi_cas_ptr(at, expected, desired)                             \
 	(__extension__({                                               \
 		bool egi_done;                                         \
-		ck_pr_fence_release();                                 \
+		EGI_CK_FENCE_BEFORE();                                 \
 		egi_done = ck_pr_cas_ptr((at), (expected), (desired)); \
-		ck_pr_fence_acquire();                                 \
+		EGI_CK_FENCE_AFTER();                                  \
 		egi_done;                                              \
 	}))
 #define egi_swap_ptr(at, desired)                                               \
 	(__extension__({                                                        \
 		__typeof__(*(at)) egi_before;                                   \
-		ck_pr_fence_release();                                          \
+		EGI_CK_FENCE_BEFORE();                                          \
 		egi_before = (__typeof__(*(at)))ck_pr_fas_ptr((at), (desired)); \
-		ck_pr_fence_acquire();                                          \
+		EGI_CK_FENCE_AFTER();                                           \
 		egi_before;                                                     \
 	}))
 

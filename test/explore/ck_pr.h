@@ -14,6 +14,8 @@
  * Only what this library and ck_ring.h use is here: int, unsigned int, 32 and 64 bits, pointers.
  */
 
+#define CK_PR_WATCHED /* says to src/atomic.h that every access has to come here, on all machines */
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
