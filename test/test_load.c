@@ -189,6 +189,17 @@ static void it_may_be_used_before_its_own_constructors(void **state)
 	assert_int_equal(run_program(path_of("load_early"), NULL, NULL), 0);
 }
 
+/* Traces are shorter then. */
+static void programs_without_unwind_tables_start(void **state)
+{
+	(void)state;
+	assert_int_equal(run_program(path_of("load_early_bare"), NULL, NULL), 0);
+	if (access(path_of("load_early_static"), X_OK) == 0)
+		assert_int_equal(run_program(path_of("load_early_static"), NULL, NULL), 0);
+	else
+		print_message("no static program could be made\n");
+}
+
 static void many_threads_may_be_the_first_at_once(void **state)
 {
 	(void)state;
@@ -450,6 +461,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(a_program_that_calls_nothing_pays_nothing),
 	    TEST(it_may_be_used_before_its_own_constructors),
+	    TEST(programs_without_unwind_tables_start),
 	    TEST(many_threads_may_be_the_first_at_once),
 	    TEST(a_constructor_may_use_it_and_wait_for_a_thread_that_does),
 	    TEST(a_constructor_may_fork_while_names_are_looked_up),
