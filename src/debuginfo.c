@@ -81,7 +81,8 @@ struct dw {
 	DW_FUNCTIONS(DW_MEMBER)
 };
 
-static const struct dw *dw; /* NULL until it is loaded, constant from then on */
+static struct dw *loaded;   /* NULL until it is loaded, constant from then on */
+static const struct dw *dw; /* the same, under the caller's mutex */
 
 /*
  * Without memory libdw calls a handler that must not return; its own ends the process. Ours leaves the look-up, and
@@ -183,7 +184,7 @@ bool egi_debuginfo_load(void)
 	struct dw *found;
 	void *library;
 
-	if (egi_load_acquire_ptr(&dw) != NULL) /* [V2] acquire: pairs with [V1] */
+	if (egi_load_acquire_ptr(&loaded) != NULL) /* [V2] acquire: pairs with [V1] */
 		return true;
 	if (!stack_is_available() || !memory_is_available(RESERVE_BYTES))
 		return false;
@@ -193,11 +194,11 @@ bool egi_debuginfo_load(void)
 	found = malloc(sizeof(*found));
 	/* [V1] full: the functions before the pointer to them; pairs with [V2]. */
 	if (found == NULL || !dw_find_all(library, found) || !dw_begin(found) ||
-	    !egi_cas_ptr(&dw, NULL, found)) {
+	    !egi_cas_ptr(&loaded, NULL, found)) {
 		free(found);
 		dlclose(library);
 	}
-	return egi_load_acquire_ptr(&dw) != NULL;
+	return egi_load_acquire_ptr(&loaded) != NULL;
 }
 
 struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)
@@ -206,7 +207,7 @@ struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)
 	struct egi_debuginfo *debuginfo;
 
 	if (!stack_is_available() || !memory_is_available(RESERVE_BYTES + (is_read ? 2 * file_size : 0)) ||
-	    egi_load_acquire_ptr(&dw) == NULL) /* [V2] acquire: pairs with [V1] */
+	    !(dw = egi_load_acquire_ptr(&loaded))) /* [V2] acquire: pairs with [V1] */
 		return NULL;
 	debuginfo = malloc(sizeof(*debuginfo));
 	if (debuginfo == NULL)
