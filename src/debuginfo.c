@@ -124,9 +124,11 @@ static bool dw_find_all(void *library, struct dw *ret_found)
  */
 static bool dw_begin(const struct dw *found)
 {
-#if !defined(__GLIBC__) || !__GLIBC_PREREQ(2, 35)
+#if defined(__GLIBC__)
+#if !__GLIBC_PREREQ(2, 35)
 	(void)found->elf_errno();
 	(void)found->dwarf_errno();
+#endif
 #endif
 	return found->elf_version(EV_CURRENT) != EV_NONE;
 }

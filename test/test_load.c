@@ -52,7 +52,7 @@ static void *symbol_of(void *module, const char *name)
 static int run_program(const char *path, const char *first, const char *second)
 {
 	pid_t child = fork();
-	int status;
+	int status = 0;
 
 	if (child == 0) {
 		execl(path, path, first, second, (char *)NULL);
@@ -102,7 +102,7 @@ static bool calls_count(const char *name, struct calls *ret_calls)
 {
 	const char *path = path_of(name);
 	pid_t child = fork();
-	int status;
+	int status = 0;
 
 	memset(ret_calls, 0, sizeof(*ret_calls));
 	if (child == 0) {
@@ -297,7 +297,7 @@ static void *beside_main(void *arg)
 static void constructor_forks(void)
 {
 	pid_t child;
-	int status;
+	int status = 0;
 
 	EXPECT(pthread_create(&beside_main_thread, NULL, beside_main, NULL) == 0);
 	(void)thread_blocks(&beside_thread, &beside_returned);
