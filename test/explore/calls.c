@@ -145,6 +145,10 @@ static long membarrier(va_list args, const void *caller)
 	if (!machine.running)
 		return 0;
 	threads_point(false);
+	if (machine.refuses && machine.deciding) {
+		errno = ENOSYS;
+		return -1;
+	}
 	memory_drain_all();
 	if (machine.deciding)
 		thread_print(thread_now(), 12);
@@ -210,6 +214,21 @@ WRAP(bool, egi_likeness_take, uint64_t *ret_blocked)
 
 WRAP(uint64_t, egi_likeness_slack_ns, void)
 {
+	return 0;
+}
+
+/* Sleeps until a time, so long that no store is in a buffer any more of those that were. */
+WRAP(int, clock_nanosleep, clockid_t clock, int flags, const struct timespec *time, struct timespec *ret_left)
+{
+	if (!machine.running)
+		return __real_clock_nanosleep(clock, flags, time, ret_left);
+	threads_point(false);
+	TRACE(OP_SLEEP, &machine.now, 0, 0, CALLER());
+	threads_sleep(THREAD_ASLEEP, NULL, deadline_of(time));
+	memory_drain_all();
+	if (machine.deciding)
+		thread_print(thread_now(), 16);
+	TRACE(OP_WOKEN, &machine.now, 0, 0, CALLER());
 	return 0;
 }
 

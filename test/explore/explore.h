@@ -26,6 +26,7 @@ struct explore_scenario {
 	int cpus; /* that the library believes in */
 	bool
 	    timers; /* sleeps may end by their deadline at any moment, not only when nothing else can go on */
+	bool refuses; /* membarrier(2) is refused from explore_begin on */
 	unsigned quick; /* the delay bound of a quick test, and of a full one */
 	unsigned full;
 	unsigned random; /* random schedules of a full test, in thousands */

@@ -82,5 +82,6 @@ void run_scenario(const struct explore_scenario *scenario)
 	scenario_now = scenario;
 	machine.deciding = machine.is_over = machine.failed = machine.cut = false;
 	machine.timers = scenario->timers;
+	machine.refuses = scenario->refuses;
 	threads_start(scenario_main);
 }

@@ -114,9 +114,13 @@ void body_raises(struct job *job)
 	explore_raise(&job->flag);
 }
 
-#define SCENARIO(name, about, cpus, timers, quick, full)          \
-	{                                                         \
-#name, about, name, cpus, timers, quick, full, 40 \
+#define SCENARIO(name, about, cpus, timers, quick, full)                 \
+	{                                                                \
+#name, about, name, cpus, timers, false, quick, full, 40 \
+	}
+#define REFUSED(name, about, cpus, timers, quick, full)                            \
+	{                                                                          \
+#name "_refused", about, name, cpus, timers, true, quick, full, 40 \
 	}
 
 const struct explore_scenario explore_scenarios[] = {
@@ -140,6 +144,13 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(two_groups_one_crew, "two groups, and a crew that serves both", 2, false, 1, 3),
     SCENARIO(small_groups_against_sentinel, "small groups, and a sentinel that looks at them", 2, true, 1, 3),
     SCENARIO(small_group_left_to_sentinel, "a group left to a sentinel that goes to sleep", 2, false, 2, 3),
+    REFUSED(steal_against_owner, "a claim's owner, and a thief whose barrier is refused", 2, false, 1, 2),
+    REFUSED(park_against_wake, "the last worker that leaves, whose barrier is refused, and a submitter", 2,
+	    false, 2, 3),
+    REFUSED(small_group_left_to_sentinel, "a group left to a sentinel whose barrier is refused", 2, false, 2,
+	    3),
+    REFUSED(owner_against_waiter, "a small group's owner, and a waiter whose barrier is refused", 2, false, 2,
+	    3),
     SCENARIO(owner_against_waiter, "a small group's owner, and another waiter that works", 2, false, 2, 3),
     SCENARIO(state_used_again, "a stale look at a small group, its successor, and another waiter", 2, false,
 	     1, 3),
