@@ -125,7 +125,7 @@ Effort = namedtuple("Effort", "runs_min runs_max calls_min share_s most_s call_s
 FULL = Effort(runs_min=5, runs_max=60, calls_min=3, share_s=0.8, most_s=4.0, call_s=0.25, call_runs=20,
               total_s=1800)
 QUICK = Effort(runs_min=3, runs_max=9, calls_min=1, share_s=0.12, most_s=0.2, call_s=0.05, call_runs=9,
-               total_s=40)
+               total_s=35)
 
 SETTLED = 0.02
 TIMEOUT_S = 60

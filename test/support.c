@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 enum {
-	TEST_SECONDS = 60 /* what a hung test may take before SIGALRM ends the program */
+	TEST_SECONDS = 120, /* what a hung test may take before SIGALRM ends the program */
+	REPEAT_SECONDS = 5  /* after so long a test repeats no more what it has done once */
 };
 
 /* gcc says by macros what it instruments for, clang by features. */
@@ -35,6 +36,7 @@ enum {
 #endif
 
 static atomic_int checks_failed;
+static int64_t begin_ns;
 
 static long slowdown(void)
 {
@@ -48,6 +50,7 @@ int test_begin(void **state)
 {
 	(void)state;
 	atomic_store(&checks_failed, 0);
+	begin_ns = eg_clock_now_ns();
 	alarm((unsigned)(TEST_SECONDS * slowdown()));
 	return 0;
 }
@@ -71,6 +74,13 @@ long scaled(long count)
 	long result = count / slowdown();
 
 	return result < 1 ? 1 : result;
+}
+
+bool goes_on(long done, long count)
+{
+	if (done >= scaled(count))
+		return false;
+	return done == 0 || eg_clock_now_ns() - begin_ns < REPEAT_SECONDS * INT64_C(1000000000);
 }
 
 /*
@@ -184,6 +194,12 @@ void await_end_of_main(void)
 		fclose(status);
 		sched_yield();
 	}
+}
+
+void thread_await_end(pid_t thread)
+{
+	while (thread_state(thread))
+		sched_yield();
 }
 
 long threads_now(void)

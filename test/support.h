@@ -55,6 +55,13 @@ void check_failed(const char *what, const char *file, int line);
 long scaled(long count);
 
 /*
+ * Whether to repeat something whose number is not the point once more, after it was done so often: to the scaled count, or
+ * for some seconds of the test. A round that has threads wait for each other takes microseconds on a machine that is idle,
+ * and milliseconds beside others that compute.
+ */
+bool goes_on(long done, long count);
+
+/*
  * A number that only grows and that threads can await: a gate (add 1, await 1), a count of arrivals, a
  * rendezvous.
  */
@@ -87,10 +94,12 @@ void gauge_leave(struct gauge *gauge);
 
 /*
  * Threads. `thread_blocks` watches a thread of this process that is about to make a call which should block:
- * it returns true once the kernel shows that thread asleep, false if `returned` became true first.
+ * it returns true once the kernel shows that thread asleep, false if `returned` became true first. A thread that was joined
+ * is counted by `threads_now` for another moment, which `thread_await_end` waits out.
  */
 pid_t thread_id(void);
 bool thread_blocks(const _Atomic pid_t *thread, const atomic_bool *returned);
+void thread_await_end(pid_t thread);
 long threads_now(void);
 
 /* Returns once the main thread, which calls pthread_exit, has ended. */

@@ -144,7 +144,7 @@ static void *tryer_main(void *arg)
 {
 	struct tryer *tryer = arg;
 
-	for (long i = 0; i < scaled(20000); i++) {
+	for (long i = 0; goes_on(i, 20000); i++) {
 		int code = eg_group_try_go(tryer->group, task_tried, tryer);
 
 		CHECK(code == 0 || code == -EAGAIN);

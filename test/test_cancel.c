@@ -333,7 +333,7 @@ static void no_help_keeps_tasks_off_the_waiting_thread(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		for (long round = 0; round < scaled(200); round++) {
+		for (long round = 0; goes_on(round, 200); round++) {
 			eg_group group;
 
 			group_init_flags(&group, NULL, limits[i], EG_GROUP_NO_HELP);
@@ -350,7 +350,7 @@ static void wait_until_runs_no_task_on_the_waiting_thread(void **state)
 	pthread_t self = pthread_self();
 
 	(void)state;
-	for (long round = 0; round < scaled(200); round++) {
+	for (long round = 0; goes_on(round, 200); round++) {
 		eg_group group = EG_GROUP_INIT;
 
 		eg_group_set_limit(&group, 2);

@@ -117,7 +117,7 @@ static void dropping_a_context_cancels_nothing_and_unlinks_it(void **state)
 	for (int i = 0; i < 1000; i++)
 		eg_ctx_unref(ctx_under(root));
 	before = heap_in_use();
-	for (long i = 0; i < scaled(200000); i++)
+	for (long i = 0; goes_on(i, 200000); i++)
 		eg_ctx_unref(ctx_under(root));
 	after = heap_in_use();
 	assert_true(after < before + 65536);
@@ -244,7 +244,7 @@ static void *canceller_main(void *arg)
 static void of_two_cancellations_at_once_exactly_one_wins_with_its_cause(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(2000); round++) {
+	for (long round = 0; goes_on(round, 2000); round++) {
 		struct tally start = TALLY_INIT;
 		eg_ctx *ctx = ctx_under(NULL), *child = ctx_under(ctx);
 		struct canceller cancellers[2];
@@ -275,7 +275,7 @@ static void of_two_cancellations_at_once_exactly_one_wins_with_its_cause(void **
 static void parent_and_child_may_be_cancelled_at_once(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(2000); round++) {
+	for (long round = 0; goes_on(round, 2000); round++) {
 		struct tally start = TALLY_INIT;
 		eg_ctx *parent = ctx_under(NULL), *child = ctx_under(parent), *leaf = ctx_under(child);
 		struct canceller cancellers[2] = {{parent, NULL, &start, 2, 1}, {child, NULL, &start, 2, 1}};
@@ -322,7 +322,7 @@ static void *breeder_main(void *arg)
 static void no_child_made_during_a_cancellation_misses_it(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(1000); round++) {
+	for (long round = 0; goes_on(round, 1000); round++) {
 		struct tally start = TALLY_INIT;
 		eg_error *cause = eg_error_create(-EIO, "cause");
 		eg_ctx *root = ctx_under(NULL);

@@ -413,7 +413,7 @@ static void *race_main(void *arg)
 static void registering_and_unregistering_race_with_the_cancellation(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(3000); round++) {
+	for (long round = 0; goes_on(round, 3000); round++) {
 		struct race race = {.ctx = ctx_under(NULL), .start = TALLY_INIT};
 		pthread_t threads[2];
 

@@ -38,9 +38,10 @@ static void assert_timed_out(eg_ctx *ctx)
  * Deadlines
  */
 
-static void *thread_nothing(void *arg)
+static void *thread_tell_id(void *arg)
 {
-	return arg;
+	*(pid_t *)arg = thread_id();
+	return NULL;
 }
 
 /* The first test: nothing else has started a thread of the library. */
@@ -48,12 +49,14 @@ static void all_deadlines_share_one_thread_and_without_any_there_is_none(void **
 {
 	eg_ctx *plain = ctx_under(NULL), *timed[100];
 	pthread_t first;
+	pid_t first_id;
 	long before;
 
 	(void)state;
 	/* With the first thread ThreadSanitizer starts one of its own. */
-	assert_int_equal(pthread_create(&first, NULL, thread_nothing, NULL), 0);
+	assert_int_equal(pthread_create(&first, NULL, thread_tell_id, &first_id), 0);
 	pthread_join(first, NULL);
+	thread_await_end(first_id);
 	before = threads_now();
 	eg_ctx_unref(ctx_until(plain, EG_CTX_NO_DEADLINE));
 	eg_ctx_unref(ctx_for(plain, INT64_MAX));
@@ -72,7 +75,7 @@ static void all_deadlines_share_one_thread_and_without_any_there_is_none(void **
 static void a_deadline_ends_the_context_and_is_never_early(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(100); i++) {
+	for (long i = 0; goes_on(i, 100); i++) {
 		int64_t deadline = eg_clock_now_ns() + MILLISECOND / 10 * (i % 10);
 		eg_ctx *ctx = ctx_until(NULL, deadline), *child = ctx_under(ctx);
 
@@ -201,7 +204,7 @@ static void a_timed_child_of_a_parent_that_is_over_has_the_parents_cause(void **
 static void between_a_cancellation_and_a_deadline_exactly_one_wins(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(3000); i++) {
+	for (long i = 0; goes_on(i, 3000); i++) {
 		eg_ctx *ctx = ctx_for(NULL, MILLISECOND / 16 + i % 50 * 3000), *child = ctx_under(ctx);
 		int64_t then = eg_ctx_deadline(ctx) + 30000 + i % 30 * 2000;
 		int err;
@@ -222,7 +225,7 @@ static void between_a_cancellation_and_a_deadline_exactly_one_wins(void **state)
 static void a_context_may_be_released_at_the_moment_of_its_deadline(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(3000); i++) {
+	for (long i = 0; goes_on(i, 3000); i++) {
 		eg_ctx *parent = ctx_under(NULL), *ctx = ctx_for(parent, MILLISECOND / 16 + i % 50 * 3000);
 		int64_t then = eg_ctx_deadline(ctx) + 30000 + i % 30 * 2000;
 
@@ -293,7 +296,7 @@ static void a_cancelled_context_gives_its_deadline_up(void **state)
 	for (int i = 0; i < 1000; i++)
 		eg_ctx_unref(ctx_for(root, HOUR));
 	before = heap_in_use();
-	for (long i = 0; i < scaled(200000); i++) {
+	for (long i = 0; goes_on(i, 200000); i++) {
 		eg_ctx *ctx = ctx_for(i % 2 ? root : NULL, (i % 100 + 1) * HOUR);
 
 		if (i % 3)

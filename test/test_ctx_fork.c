@@ -172,7 +172,7 @@ static void fork_in_call(void *arg)
 	forking->child = fork();
 	if (forking->child)
 		return;
-	alarm(20);
+	alarm(60);
 	if (eg_ctx_off_cancel(&forking->callback) != -EALREADY || eg_ctx_err(forking->ctx) != -ECANCELED)
 		_exit(1);
 	memset(&forking->callback, 0xff, sizeof(forking->callback));
@@ -504,7 +504,7 @@ static void a_fork_at_any_moment_leaves_no_lock_held(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, churn_main, &stop), 0);
-	for (long i = 0; i < scaled(300); i++) {
+	for (long i = 0; goes_on(i, 300); i++) {
 		struct child child;
 
 		child_run(child_of_churn, NULL, &child);

@@ -442,7 +442,7 @@ static void in_child_storm(void *arg)
 	sigaddset(&set, SIGWINCH);
 	if (!child_may_start_threads())
 		pthread_sigmask(SIG_BLOCK, &set, NULL);
-	for (long i = 0; i < scaled(3000); i++) {
+	for (long i = 0; goes_on(i, 3000); i++) {
 		eg_ctx *ctx = ctx_with(NULL, SIGWINCH), *other = i % 3 ? ctx_with(ctx, SIGWINCH) : NULL;
 
 		if (i % 4 == 0)

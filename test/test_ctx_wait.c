@@ -154,7 +154,7 @@ static void signals_do_not_cut_a_sleep_short(void **state)
 static void a_wait_that_begins_as_the_context_ends_returns(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(2000); i++) {
+	for (long i = 0; goes_on(i, 2000); i++) {
 		struct sleeper sleeper = {.ctx = ctx_under(NULL)};
 		pthread_t thread;
 
@@ -350,7 +350,7 @@ static void *closing_cancel(void *arg)
 static void a_descriptor_is_not_written_after_it_was_closed(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(2000); i++) {
+	for (long i = 0; goes_on(i, 2000); i++) {
 		eg_ctx *root = ctx_under(NULL), *child = ctx_under(root);
 		struct closing closing = {root, TALLY_INIT};
 		int ends[2], fd = eg_ctx_fd(child);

@@ -336,7 +336,7 @@ static void tasks_that_run_when_the_limit_is_set_count_under_it(void **state)
 static void groups_that_nobody_waits_for_leave_no_threads_behind(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(1000); i++) {
+	for (long i = 0; goes_on(i, 1000); i++) {
 		eg_group group = EG_GROUP_INIT;
 		atomic_long ran = 0;
 

@@ -64,7 +64,7 @@ static void the_first_error_by_arrival_stays_until_reset(void **state)
 static void racing_failures_give_one_consistent_winner(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(2000); round++) {
+	for (long round = 0; goes_on(round, 2000); round++) {
 		eg_group group;
 		eg_error *kept[8] = {NULL};
 		int code;
@@ -100,7 +100,7 @@ static int task_fail_late(eg_ctx *ctx, void *arg)
 static void a_task_woken_by_the_cancellation_is_never_first(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(2000); round++) {
+	for (long round = 0; goes_on(round, 2000); round++) {
 		eg_group group;
 
 		group_init_collect(&group, EG_LIMIT_NONE, 3);
@@ -125,7 +125,7 @@ static int task_see_failure(eg_ctx *ctx, void *arg)
 static void the_task_that_gets_the_failed_ones_place_sees_error_and_cancellation(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(1000); round++) {
+	for (long round = 0; goes_on(round, 1000); round++) {
 		eg_group group;
 
 		group_init_collect(&group, 1, 0);

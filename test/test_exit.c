@@ -149,7 +149,7 @@ static void use_groups_in_an_exit_handler(void *arg)
 
 static void run_many(void (*fn)(void *arg))
 {
-	for (long i = 0; i < scaled(40); i++) {
+	for (long i = 0; goes_on(i, 40); i++) {
 		struct child child;
 
 		child_run(fn, NULL, &child);

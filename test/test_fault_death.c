@@ -441,7 +441,7 @@ static void run_in_child(void *arg)
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	eg_group group;
 
-	alarm(20);
+	alarm(60);
 	install(run->handler);
 	if (eg_fault_set_mode(run->mode))
 		_Exit(3);

@@ -109,7 +109,6 @@ static void thread_child(void *arg)
 	const struct thread_plan *plan = arg;
 	long injected;
 
-	alarm(20); /* a hang ends the child, before it ends the test */
 	faults_arm(FAULT_THREAD, plan->at, plan->persists);
 	plan->scenario();
 	injected = faults_disarm();

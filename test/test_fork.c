@@ -241,7 +241,7 @@ static void a_fork_at_any_moment_leaves_no_lock_held(void **state)
 	eg_group_go(&churn.group, task_nothing, NULL);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, churn_main, &churn), 0);
-	for (long i = 0; i < scaled(200); i++) {
+	for (long i = 0; goes_on(i, 200); i++) {
 		struct child child;
 
 		child_run(child_of_churn, &churn, &child);

@@ -262,7 +262,7 @@ static void *reader_main(void *arg)
 static void threads_that_ask_first_at_once_get_the_same_strings(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(20); round++) {
+	for (long round = 0; goes_on(round, 20); round++) {
 		struct tally start = TALLY_INIT;
 		eg_error *error = error_of(task_panic, "here");
 		struct reader readers[4];

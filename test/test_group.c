@@ -107,7 +107,7 @@ static void four_submitting_threads_lose_nothing(void **state)
 static void two_threads_may_make_the_first_use_of_a_zero_group_at_once(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(1000); round++) {
+	for (long round = 0; goes_on(round, 1000); round++) {
 		atomic_uchar ran[4] = {0};
 		struct tally start = TALLY_INIT;
 		struct submitter submitters[4];

@@ -42,7 +42,7 @@ static void the_helping_waiter_counts_under_the_limit(void **state)
 {
 	(void)state;
 	for (int limit = 1; limit <= 3; limit++) {
-		for (long round = 0; round < scaled(300); round++) {
+		for (long round = 0; goes_on(round, 300); round++) {
 			struct gauged gauged = {0};
 			eg_group group = EG_GROUP_INIT;
 			struct waiter waiter = WAITER_INIT(&group);

@@ -143,7 +143,7 @@ static int task_strict_first(eg_ctx *ctx, void *arg)
 static void helping_runs_tasks_of_the_awaited_group_only(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(50); round++) {
+	for (long round = 0; goes_on(round, 50); round++) {
 		eg_group outer = EG_GROUP_INIT;
 		struct strict strict = {&outer, {0}, TALLY_INIT, TALLY_INIT};
 
@@ -205,7 +205,7 @@ static int task_layered_outer(eg_ctx *ctx, void *arg)
 static void an_outer_tasks_defers_and_words_survive_inner_panics_on_its_thread(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(100); round++) {
+	for (long round = 0; goes_on(round, 100); round++) {
 		eg_group group = EG_GROUP_INIT;
 		struct layered layered = {0};
 
@@ -358,7 +358,7 @@ static void waiting_for_an_outer_group_from_a_task_run_while_helping_is_refused(
 	struct stacked stacked = {.outer = &outer, .passes = TALLY_INIT};
 
 	(void)state;
-	for (long round = 0; round < scaled(100); round++) {
+	for (long round = 0; goes_on(round, 100); round++) {
 		eg_group_go(&outer, task_stacked_outer, &stacked);
 		assert_int_equal(eg_group_wait(&outer), 0);
 	}

@@ -77,7 +77,7 @@ static void limit_1_starts_in_order_across_bursts_that_spill_and_drain(void **st
 
 	(void)state;
 	order_init(1);
-	for (long burst = 0; burst < scaled(300); burst++) {
+	for (long burst = 0; goes_on(burst, 300); burst++) {
 		struct hold *hold = &holds[burst];
 		long size, drained;
 

@@ -304,7 +304,7 @@ static void no_signal_to_the_process_is_handled_on_a_worker(void **state)
 	struct hold hold = HOLD_INIT;
 	sigset_t set, old_set;
 	eg_group group;
-	long rounds = scaled(10000);
+	long rounds;
 
 	(void)state;
 	main_thread = thread_id();
@@ -322,7 +322,7 @@ static void no_signal_to_the_process_is_handled_on_a_worker(void **state)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
-	for (long i = 0; i < rounds; i++) {
+	for (rounds = 0; goes_on(rounds, 10000); rounds++) {
 		assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, &old_set), 0);
 		assert_int_equal(kill(getpid(), SIGUSR1), 0);
 		sched_yield();
@@ -364,7 +364,7 @@ static void waits_go_on_when_signals_interrupt_them(void **state)
 	main_thread = thread_id();
 	assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
 	assert_int_equal(pthread_create(&thread, NULL, pest_main, &pest), 0);
-	for (long round = 0; round < scaled(200); round++) {
+	for (long round = 0; goes_on(round, 200); round++) {
 		struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 		atomic_long ran = 0;
 		eg_group group;

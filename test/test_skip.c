@@ -57,7 +57,7 @@ static int task_fail_when_full(eg_ctx *ctx, void *arg)
 static void a_task_that_the_first_error_wakes_is_followed_by_none(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(2000); i++) {
+	for (long i = 0; goes_on(i, 2000); i++) {
 		struct round round = {.began = TALLY_INIT};
 		eg_group group;
 
@@ -112,7 +112,7 @@ static void the_end_of_a_parent_by_a_cancellation(void **state)
 	static const unsigned flags[] = {0, EG_GROUP_NO_HELP, EG_GROUP_NO_CANCEL};
 
 	(void)state;
-	for (long i = 0; i < scaled(300); i++) {
+	for (long i = 0; goes_on(i, 300); i++) {
 		struct round round = {.began = TALLY_INIT};
 		struct canceller canceller = {&round, ctx_under(NULL)};
 		eg_ctx *parent = ctx_under(canceller.ctx);
@@ -133,7 +133,7 @@ static void the_end_of_a_parent_by_a_cancellation(void **state)
 static void the_end_of_a_parent_by_its_deadline(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(300); i++) {
+	for (long i = 0; goes_on(i, 300); i++) {
 		struct round round = {.began = TALLY_INIT};
 		eg_group group;
 		eg_ctx *parent;
@@ -160,7 +160,7 @@ static void block(void *arg)
 static void however_long_the_functions_take_that_are_called_at_the_end(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(50); i++) {
+	for (long i = 0; goes_on(i, 50); i++) {
 		struct round round = {.began = TALLY_INIT};
 		struct hold hold = HOLD_INIT;
 		struct canceller canceller = {&round, ctx_under(NULL)};

@@ -106,7 +106,7 @@ static void pthread_exit_on_a_helping_thread_is_recorded_too(void **state)
 	long ended = 0;
 
 	(void)state;
-	for (long round = 0; round < scaled(20); round++) {
+	for (long round = 0; goes_on(round, 20); round++) {
 		struct guest guest = {.group = EG_GROUP_INIT};
 		pthread_t thread;
 

@@ -61,7 +61,7 @@ static void many_threads_may_wait_at_once_and_get_the_same_result(void **state)
 	enum { WAITERS = 8 };
 
 	(void)state;
-	for (long round = 0; round < scaled(200); round++) {
+	for (long round = 0; goes_on(round, 200); round++) {
 		eg_group group = EG_GROUP_INIT;
 		struct slow_failure failure = {HOLD_INIT, -EIO};
 		struct waiter waiters[WAITERS];
@@ -123,7 +123,7 @@ static void a_group_may_be_freed_while_another_threads_wait_returns(void **state
 					 EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL};
 
 	(void)state;
-	for (long round = 0; round < scaled(400); round++) {
+	for (long round = 0; goes_on(round, 400); round++) {
 		eg_group *group = malloc(sizeof(*group));
 		struct leaving leaving = {
 		    WAITER_INIT(group), {HOLD_INIT, round & 8 ? -EIO : 0}, flags[round & 3], TALLY_INIT};
@@ -178,7 +178,7 @@ static void *late_main(void *arg)
 static void a_wait_returns_its_own_groups_result_although_that_is_gone(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(100); round++) {
+	for (long round = 0; goes_on(round, 100); round++) {
 		struct late late = {EG_GROUP_INIT, TALLY_INIT, TALLY_INIT, 1};
 		eg_group next;
 		pthread_t thread;
@@ -216,7 +216,7 @@ static void destroy_gives_the_parent_back_before_it_returns(void **state)
 	static const char key;
 
 	(void)state;
-	for (long round = 0; round < scaled(3000); round++) {
+	for (long round = 0; goes_on(round, 3000); round++) {
 		struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 		pthread_t released;
 		eg_group group;
@@ -250,7 +250,7 @@ static void what_tasks_wrote_is_visible_after_wait(void **state)
 	(void)state;
 	memset(values, 0, sizeof(values));
 	eg_group_set_limit(&group, 2);
-	for (long round = 1; round <= scaled(500); round++) {
+	for (long round = 1; goes_on(round - 1, 500); round++) {
 		for (int i = 0; i < 1000; i++)
 			eg_group_go(&group, task_write, &values[i]);
 		assert_int_equal(eg_group_wait(&group), 0);
@@ -295,7 +295,7 @@ static void wait_until_is_never_early(void **state)
 
 	(void)state;
 	eg_group_go(&group, task_hold, &hold);
-	for (long i = 0; i < scaled(50); i++) {
+	for (long i = 0; goes_on(i, 50); i++) {
 		int64_t deadline = eg_clock_now_ns() + 100000 * (i % 7);
 
 		assert_int_equal(eg_group_wait_until(&group, deadline), EG_EUNFINISHED);
@@ -561,7 +561,7 @@ static void destroyp_ends_a_group_that_leaves_its_scope(void **state)
 static void group_and_arguments_may_be_freed_the_instant_wait_returns(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(10000); round++) {
+	for (long round = 0; goes_on(round, 10000); round++) {
 		int count = (int)(round % 4) + 1;
 		eg_group *group = calloc(1, sizeof(*group));
 		long *values = calloc((size_t)count, sizeof(*values));

@@ -90,7 +90,7 @@ static void timers_come_out_as_a_list_says(void **state)
 	uint64_t random = 88172645463325252U;
 
 	(void)state;
-	for (long round = 0; round < scaled(300); round++) {
+	for (long round = 0; goes_on(round, 300); round++) {
 		int64_t now = (int64_t)(random_next(&random) >> 2);
 		int live = 0;
 
