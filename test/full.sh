@@ -19,19 +19,23 @@ available() {
     return 1
 }
 
+# What does not depend on how the library was built is looked at once, in the build with the default options.
+once='--no-suite checks --no-suite programs'
+
 say "gcc, every warning an error"
 CC=gcc build gcc-werror build-werror --werror
 
 say "clang, every warning an error"
-CC=clang build clang build-clang --werror && tests clang build-clang
+# shellcheck disable=SC2086
+CC=clang build clang build-clang --werror && tests clang build-clang $once
 
 # Warnings, and how sanitizers call their runtimes, which the explorer stands in for, differ from version to version.
 say "newer clang"
 for version in 16 19; do
     if available clang-$version clang-$version; then
-        CC=clang-$version build clang-$version build-clang-$version --werror -Dtests=enabled -Dbench=disabled \
-            -Dexamples=disabled &&
-            tests clang-$version build-clang-$version --no-suite checks --no-suite programs
+        # shellcheck disable=SC2086
+        CC=clang-$version build clang-$version build-clang-$version --werror -Dbench=disabled -Dexamples=disabled &&
+            tests clang-$version build-clang-$version $once
     fi
 done
 
@@ -40,14 +44,16 @@ done
 say "aarch64, cross-compiled and emulated: whatever differs by architecture, memory order aside"
 if available aarch64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user &&
     step aarch64-packages sh test/aarch64.sh build-aarch64-packages; then
-    build aarch64 build-aarch64 --cross-file build-aarch64-packages/cross.ini --werror -Dtests=enabled -Dbench=disabled \
+    # shellcheck disable=SC2086
+    build aarch64 build-aarch64 --cross-file build-aarch64-packages/cross.ini --werror -Dbench=disabled \
         -Dexamples=disabled -Ddocs=disabled -Dlibdw=disabled &&
-        tests aarch64 build-aarch64 --timeout-multiplier 5 --no-suite explore --no-suite checks --no-suite programs
+        tests aarch64 build-aarch64 --timeout-multiplier 5 --no-suite explore $once
 fi
 
 say "release: optimised across files, assertions gone"
 if build release build-release --buildtype=release -Db_lto=true; then
-    tests release build-release
+    # shellcheck disable=SC2086
+    tests release build-release $once
     speaks_tap release-stress build-release/test/stress --seconds 60
 fi
 
@@ -71,13 +77,15 @@ fi
 say "AddressSanitizer and UndefinedBehaviorSanitizer: memory used after it was given back, leaks, undefined behaviour"
 if CC=gcc build asan build-asan -Db_sanitize=address,undefined \
     "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer"; then
-    tests asan build-asan --timeout-multiplier 5
+    # shellcheck disable=SC2086
+    tests asan build-asan --timeout-multiplier 5 $once
     speaks_tap asan-stress build-asan/test/stress --seconds 30
 fi
 
 say "ThreadSanitizer: data that no atomic access orders"
 if CC=gcc build tsan build-tsan -Db_sanitize=thread -Dc_args=-fno-omit-frame-pointer; then
-    tests tsan build-tsan --timeout-multiplier 10
+    # shellcheck disable=SC2086
+    tests tsan build-tsan --timeout-multiplier 10 $once
     speaks_tap tsan-stress build-tsan/test/stress --seconds 60
 fi
 
