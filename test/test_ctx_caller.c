@@ -206,7 +206,7 @@ static void set_true(void *arg)
 static void what_a_context_keeps_goes_with_its_last_reference(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(5000); i++) {
+	for (long i = 0; goes_on(i, 5000); i++) {
 		atomic_bool released = false;
 		eg_ctx *kept, *ctx, *below;
 
@@ -225,7 +225,7 @@ static void what_a_context_keeps_goes_with_its_last_reference(void **state)
 static void what_a_context_keeps_goes_when_its_function_has_returned(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(2000); i++) {
+	for (long i = 0; goes_on(i, 2000); i++) {
 		atomic_bool released = false, called = false;
 		eg_ctx_callback callback;
 		eg_ctx *kept, *ctx;

@@ -313,7 +313,7 @@ static void child_of_registered(void *arg)
 static void nothing_that_was_registered_before_a_fork_acts_in_the_child(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(20); i++) {
+	for (long i = 0; goes_on(i, 20); i++) {
 		struct before before = {.registered = TALLY_INIT, .go_on = TALLY_INIT};
 		struct child child;
 		pthread_t other;
@@ -432,7 +432,7 @@ static void check_fork_among(bool at_deadline)
 static void a_child_that_a_function_forks_calls_no_other(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(20); i++) {
+	for (long i = 0; goes_on(i, 20); i++) {
 		check_fork_among(false);
 		check_fork_among(true);
 	}

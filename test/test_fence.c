@@ -65,7 +65,7 @@ static bool start_over(void)
 /* Small groups one after the other, tasks of groups that help each other, and long ones beside short ones. */
 static void use_groups(void)
 {
-	for (long i = 0; i < scaled(200); i++) {
+	for (long i = 0; goes_on(i, 200); i++) {
 		struct hold hold = HOLD_INIT;
 		eg_group group = EG_GROUP_INIT;
 		atomic_long ran = 0;
