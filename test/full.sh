@@ -57,6 +57,19 @@ if build release build-release --buildtype=release -Db_lto=true; then
     speaks_tap release-stress build-release/test/stress --seconds 60
 fi
 
+# Twice as many as there are CPUs, which end by themselves should this script not get to it.
+say "beside other programs that compute: nothing fails for want of time"
+if [ -d "$build" ]; then
+    loads=
+    for _ in $(seq $((2 * $(nproc)))); do
+        timeout 900 sh -c 'while :; do :; done' &
+        loads="$loads $!"
+    done
+    tests busy "$build" --timeout-multiplier 3 --suite behaviour --suite stress
+    # shellcheck disable=SC2086
+    kill $loads
+fi
+
 say "backtraces of programs built in every way: compiler, optimisation, debug information"
 if [ -d "$build" ]; then
     speaks_tap traces-full sh "$top/test/test_traces.sh" "$build" full
