@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "announce.h"
+#include "atomic.h"
 #include "crew.h"
 #include "ctx.h"
 #include "fault.h"
@@ -112,6 +113,8 @@ static void thread_exits(void)
  * Others wait for it, so nothing in it may wait for anybody: it calls neither the loader, whose lock the caller may hold
  * or wait for, nor the program. The C library begins again in a child whose parent has forked in the middle.
  */
+static uint32_t has_begun;
+
 static void library_begins(void)
 {
 	egi_thread_start(thread_exits);
@@ -122,6 +125,7 @@ static void library_begins(void)
 	/* The C library has room for dozens; without memory for more, fork is not noticed. */
 	if (!has_fork_handlers)
 		has_fork_handlers = pthread_atfork(fork_prepares, fork_unlocks, fork_enters_child) == 0;
+	egi_store_relaxed_u32(&has_begun, 1);
 }
 
 void egi_library_begin(void)
@@ -163,6 +167,8 @@ static void __attribute__((constructor)) library_stays(void)
 
 static void __attribute__((destructor)) library_ends(void)
 {
+	if (egi_load_relaxed_u32(&has_begun) == 0)
+		return;
 	egi_crew_stop();
 	egi_timer_stop();
 	egi_ctx_stop();

@@ -68,14 +68,14 @@ static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
 }
 
 /* Counts the task, or the tasks, that just ended. */
-static void worker_count(struct egi_worker *worker, uint64_t ended)
+static void worker_count(struct egi_worker *worker, struct eg_group_state *state, uint64_t ended)
 {
 	/* [D2] release: what the task did before its count; pairs with [D1]. */
 	egi_store_release_u64(&worker->done, worker->done + ended);
-	if (worker->state->backlog == 0)
+	if (state->backlog == 0)
 		return;
 	egi_fence_full(); /* [E2]: the count before the look at sleepers */
-	egi_event_notify(&worker->state->room);
+	egi_event_notify(&state->room);
 }
 
 /* An error that says what a task would have been and why it did not start. */
@@ -111,7 +111,7 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 		skipped++;
 	} while (egi_find_is_asked(worker, EGI_ATTENTION_SKIP) && egi_claim_next(&worker->claim, &task));
 	egi_failures_count(&state->failures, unkept);
-	worker_count(worker, skipped);
+	worker_count(worker, state, skipped);
 }
 
 /*
@@ -207,7 +207,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 			if (worker_is_forked(worker))
 				return EGI_WORKER_FORKED;
 		}
-		worker_count(worker, 1);
+		worker_count(worker, state, 1);
 	}
 }
 
@@ -221,7 +221,7 @@ static EGI_NOINLINE enum egi_worker_end worker_run_recovered(struct egi_worker *
 		EGI_RECOVERY_CALL_HERE(&worker->recovery);
 		egi_fault_close();
 		worker_end_task(worker, 0);
-		worker_count(worker, 1);
+		worker_count(worker, worker->state, 1);
 	}
 	end = worker_loop(worker);
 	egi_recovery_leave(&worker->recovery);
@@ -255,7 +255,7 @@ static void worker_exited(struct egi_recovery *recovery)
 								"the task ended its thread"));
 	worker_end_task(worker, 0);
 	egi_recovery_leave(recovery);
-	worker_count(worker, 1);
+	worker_count(worker, state, 1);
 	worker_retire(worker);
 	egi_state_leave_place(state);
 	if (egi_state_has_left_over(state))

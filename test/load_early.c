@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program with the static library in it, which uses it before any of its constructors has run; or, with an argument,
- * by many threads at once which are all the first. Exit status 0 when all is as it should be, otherwise the line of what is not.
+ * A program with the static library in it, which uses it before any of its constructors has run; with the argument "keys",
+ * when no thread-specific key is left in the process; with another, by many threads at once which are all the first. Exit
+ * status 0 when all is as it should be, otherwise the line of what is not.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +97,17 @@ static void __attribute__((constructor(101))) begin(int count)
 	early = 1;
 }
 
+static void use_without_keys(void)
+{
+	pthread_key_t other;
+
+	while (pthread_key_create(&other, NULL) == 0)
+		MUST(pthread_setspecific(other, &value) == 0);
+	use();
+	use_in_child();
+	MUST(pthread_getspecific(other) == &value);
+}
+
 static pthread_barrier_t all;
 
 static void *thread_main(void *arg)
@@ -109,8 +122,11 @@ int main(int count, char **arguments)
 {
 	pthread_t threads[THREADS];
 
-	(void)arguments;
 	MUST(early || count > 1);
+	if (count > 1 && strcmp(arguments[1], "keys") == 0) {
+		use_without_keys();
+		return 0;
+	}
 	MUST(pthread_barrier_init(&all, NULL, THREADS) == 0);
 	for (int i = 0; i < THREADS; i++)
 		MUST(pthread_create(&threads[i], NULL, thread_main, NULL) == 0);

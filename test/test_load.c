@@ -200,6 +200,15 @@ static void programs_without_unwind_tables_start(void **state)
 		print_message("no static program could be made\n");
 }
 
+static void it_does_without_a_thread_specific_key(void **state)
+{
+	(void)state;
+	/* What its threads keep is lost when they end. */
+	if (IS_SANITIZED)
+		skip();
+	assert_int_equal(run_program(path_of("load_early"), "keys", NULL), 0);
+}
+
 static void many_threads_may_be_the_first_at_once(void **state)
 {
 	(void)state;
@@ -462,6 +471,7 @@ int main(void)
 	    TEST(a_program_that_calls_nothing_pays_nothing),
 	    TEST(it_may_be_used_before_its_own_constructors),
 	    TEST(programs_without_unwind_tables_start),
+	    TEST(it_does_without_a_thread_specific_key),
 	    TEST(many_threads_may_be_the_first_at_once),
 	    TEST(a_constructor_may_use_it_and_wait_for_a_thread_that_does),
 	    TEST(a_constructor_may_fork_while_names_are_looked_up),
