@@ -457,6 +457,48 @@ static void what_the_main_thread_has_is_what_tasks_get(void **state)
 	run_for_each_trait(child_of_odd_process, THREADS_ALONE);
 }
 
+#if defined(__x86_64__)
+static bool keep_denormals(void)
+{
+	_mm_setcsr(0x1f80);
+	return true;
+}
+
+/* As in a program built with -ffast-math. */
+static void child_with_fast_math(void *arg)
+{
+	static const struct trait trait = {"denormal numbers", keep_denormals, look_at_denormals, 0};
+	struct user user = {{&trait, "", "", TALLY_INIT}, true, false};
+	eg_group group = EG_GROUP_INIT;
+	pthread_t thread;
+
+	(void)arg;
+	EXPECT(change_denormals());
+	EXPECT(eg_group_go(&group, task_nothing, NULL) == 0 && eg_group_wait(&group) == 0);
+	EXPECT(eg_group_destroy(&group) == 0);
+	EXPECT(pthread_create(&thread, NULL, user_main, &user) == 0);
+	pthread_join(thread, NULL);
+	expect_same(&trait, "a task", "0x0p+0", user.seen.task);
+	expect_same(&trait, "a callback", "0x0p+0", user.seen.callback);
+}
+#endif
+
+static void denormal_numbers_are_flushed_if_the_main_thread_flushes_them(void **state)
+{
+#if defined(__x86_64__)
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		skip();
+	child_run(child_with_fast_math, NULL, &child);
+	assert_true(child_exited(&child, 0));
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 /* It stays as the kernel shows it, and is what the process was like. */
 struct heir {
 	struct user user;
@@ -645,6 +687,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(what_the_first_user_has_set_for_itself_reaches_no_task),
 	    TEST(what_the_main_thread_has_is_what_tasks_get),
+	    TEST(denormal_numbers_are_flushed_if_the_main_thread_flushes_them),
 	    TEST(a_main_thread_that_has_ended_still_says_what_the_process_is_like),
 	    TEST(without_proc_the_same_holds_for_what_system_calls_tell),
 	    TEST(a_priority_that_the_main_thread_keeps_for_itself_reaches_no_task),
