@@ -63,7 +63,7 @@ static EGI_NOINLINE bool take_groups(const struct egi_status *main_thread)
 static bool take_capabilities(const struct egi_status *main_thread)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}};
 	uint64_t permitted, effective, inheritable;
 	bool all = true;
 

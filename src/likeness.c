@@ -152,13 +152,15 @@ static bool find_blocked(struct egi_status *main_thread, egi_signals *ret_blocke
 bool egi_likeness_take(egi_signals *ret_blocked)
 {
 	struct egi_status main_thread, own;
-	bool taken = true;
+	bool has_name = false, taken = true;
 
 	if (egi_status_read_main(&main_thread) && egi_status_read_own(&own)) {
+		has_name = !egi_status_differ(&main_thread, &own, "Name");
 		taken = egi_identity_take(&main_thread, &own);
 		(void)find_blocked(&main_thread, ret_blocked);
 	}
-	take_name();
+	if (!has_name)
+		take_name();
 	taken = egi_affinity_take() && taken;
 	taken = take_scheduling() && taken;
 	taken = take_memory_policy() && taken;

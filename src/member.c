@@ -184,6 +184,8 @@ static bool member_rest(struct egi_member *member)
 		return true;
 	if (egi_watch_is_dismissed(member) || (egi_thread_self.is_odd && !egi_watch.stopping))
 		return false;
+	/* Now rather than when it is woken, and somebody waits. */
+	egi_thread_be_usual();
 	egi_roster_move(member, EGI_MEMBER_IDLE);
 	/* When the process ends, idle threads stay until it has. */
 	called = member_sleep(member, egi_watch.stopping ? EGI_FOREVER : egi_clock_after(IDLE_MAX));

@@ -59,13 +59,13 @@ void egi_process_note(void)
 	egi_store_relaxed_u64(&noted.blocked, egi_signals_blocked());
 	egi_store_relaxed_u64(&noted.slack_ns, slack > 0 ? (uint64_t)slack : 0);
 	egi_store_relaxed_u64(&noted.flush, egi_fpenv_flush());
-	/* [M3] release: what is noted before the word that it is; pairs with [M4]. */
+	/* [L1] release: what is noted before the word that it is; pairs with [L2]. */
 	egi_store_release_u32(&is_noted, 1);
 }
 
 bool egi_process_noted(struct egi_process *ret_process)
 {
-	/* [M4] acquire: the word before what is noted; pairs with [M3]. */
+	/* [L2] acquire: the word before what is noted; pairs with [L1]. */
 	if (egi_load_acquire_u32(&is_noted) == 0)
 		return false;
 	ret_process->blocked = egi_load_relaxed_u64(&noted.blocked);

@@ -130,21 +130,24 @@ struct start {
 	egi_signals blocked; /* by that thread; by the process, if it is one of ours */
 };
 
+/* What the main thread has, as far as it is known; otherwise what the thread has inherited stays. */
 static void thread_find_slack(bool by_main)
 {
 	int inherited = prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL);
-	uint64_t slack_ns = inherited > 0 ? (uint64_t)inherited : 0;
+	uint64_t slack_ns = 0;
 	struct egi_process process;
 
-	egi_thread_self.slack_ns = slack_ns;
+	egi_thread_self.slack_ns = inherited > 0 ? (uint64_t)inherited : 0;
 	if (by_main)
 		return;
 	if (egi_process_noted(&process))
-		egi_thread_self.slack_ns = process.slack_ns;
-	else if (egi_likeness_slack_ns() != 0)
-		egi_thread_self.slack_ns = egi_likeness_slack_ns();
-	if (egi_thread_self.slack_ns != slack_ns)
-		set_slack(egi_thread_self.slack_ns);
+		slack_ns = process.slack_ns;
+	else
+		slack_ns = egi_likeness_slack_ns();
+	if (slack_ns == 0 || slack_ns == egi_thread_self.slack_ns)
+		return;
+	egi_thread_self.slack_ns = slack_ns;
+	set_slack(slack_ns);
 }
 
 static void *thread_begins(void *arg)

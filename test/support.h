@@ -111,6 +111,11 @@ size_t heap_in_use(void);
 /* A context below another, or below none: never NULL. */
 eg_ctx *ctx_under(eg_ctx *parent);
 
+/*
+ * Has a function called by a thread of the library's, because a deadline has passed; returns when it has been called.
+ */
+void call_at_deadline(void (*fn)(void *arg), void *arg);
+
 /* Returns once the context is cancelled; yields meanwhile. */
 void ctx_await_cancel(const eg_ctx *ctx);
 

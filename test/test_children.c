@@ -171,25 +171,9 @@ static void run_on_worker(eg_task_fn *fn, void *arg)
 
 static void callback_start(void *arg)
 {
-	struct start *start = ((void **)arg)[0];
+	struct start *start = arg;
 
 	start->fn(start->text);
-	tally_add(((void **)arg)[1], 1);
-}
-
-/* By the library's thread for deadlines. */
-static void run_on_keeper(struct start *start)
-{
-	struct tally called = TALLY_INIT;
-	void *args[] = {start, &called};
-	eg_ctx_callback callback = {{0}};
-	eg_ctx *ctx;
-
-	EXPECT(eg_ctx_with_timeout(NULL, 1000000, &ctx) == 0);
-	EXPECT(eg_ctx_on_cancel(ctx, callback_start, args, &callback) == 0);
-	tally_await(&called, 1);
-	eg_ctx_off_cancel(&callback);
-	eg_ctx_unref(ctx);
 }
 
 /* For several workers to have been on watch, asleep and awake again. */
@@ -209,16 +193,16 @@ static void keep_the_crew_busy(void)
 
 static void expect_as_by_main(void (*fn)(char text[TEXT_SIZE]))
 {
-	struct start by_main = {fn, ""}, by_worker = {fn, ""}, by_keeper = {fn, ""};
+	struct start by_main = {fn, ""}, by_worker = {fn, ""}, by_deadline = {fn, ""};
 
 	task_start(NULL, &by_main);
 	keep_the_crew_busy();
 	run_on_worker(task_start, &by_worker);
-	run_on_keeper(&by_keeper);
-	if (strcmp(by_main.text, by_worker.text) == 0 && strcmp(by_main.text, by_keeper.text) == 0)
+	call_at_deadline(callback_start, &by_deadline);
+	if (strcmp(by_main.text, by_worker.text) == 0 && strcmp(by_main.text, by_deadline.text) == 0)
 		return;
-	fprintf(stderr, "by main: %s, by a worker: %s, by the keeper: %s\n", by_main.text, by_worker.text,
-		by_keeper.text);
+	fprintf(stderr, "by main: %s, by a worker: %s, at a deadline: %s\n", by_main.text, by_worker.text,
+		by_deadline.text);
 	_exit(1);
 }
 

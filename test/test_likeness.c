@@ -158,7 +158,7 @@ static bool change_user_and_groups(void)
 static bool change_capabilities(void)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}};
 
 	if (syscall(SYS_capget, &header, data) != 0 || data[0].effective == 0)
 		return false;
@@ -169,7 +169,7 @@ static bool change_capabilities(void)
 static void look_at_identity(char text[LOOK_SIZE])
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}};
 	uid_t user[3];
 	gid_t group[3], groups[100];
 	int count = getgroups(100, groups), length;
@@ -309,7 +309,7 @@ static const struct trait traits[] = {
 struct seen {
 	const struct trait *trait;
 	char task[LOOK_SIZE], callback[LOOK_SIZE];
-	struct tally called;
+	struct tally begin; /* for a thread that waits until it may use the library */
 };
 
 static int task_look(eg_ctx *ctx, void *arg)
@@ -326,15 +326,12 @@ static void callback_look(void *arg)
 	struct seen *seen = arg;
 
 	seen->trait->look(seen->callback);
-	tally_add(&seen->called, 1);
 }
 
 static void use_library(struct seen *seen)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
-	eg_ctx_callback callback = {{0}};
 	eg_group group;
-	eg_ctx *ctx;
 
 	options.limit = 1;
 	options.flags = EG_GROUP_NO_HELP;
@@ -343,11 +340,7 @@ static void use_library(struct seen *seen)
 	EXPECT(eg_group_wait(&group) == 0);
 	EXPECT(eg_group_destroy(&group) == 0);
 
-	EXPECT(eg_ctx_with_timeout(NULL, 1000000, &ctx) == 0);
-	EXPECT(eg_ctx_on_cancel(ctx, callback_look, seen, &callback) == 0);
-	tally_await(&seen->called, 1);
-	eg_ctx_off_cancel(&callback);
-	eg_ctx_unref(ctx);
+	call_at_deadline(callback_look, seen);
 }
 
 struct user {
@@ -431,7 +424,7 @@ static void *user_waits(void *arg)
 {
 	struct user *user = arg;
 
-	tally_await(&user->seen.called, 1);
+	tally_await(&user->seen.begin, 1);
 	use_library(&user->seen);
 	return NULL;
 }
@@ -446,7 +439,7 @@ static void child_of_odd_process(void *arg)
 	if (!user.seen.trait->change())
 		_exit(CANNOT);
 	user.seen.trait->look(expected);
-	tally_add(&user.seen.called, 1);
+	tally_add(&user.seen.begin, 1);
 	pthread_join(thread, NULL);
 	expect_same(user.seen.trait, "a task", expected, user.seen.task);
 }
@@ -455,6 +448,48 @@ static void what_the_main_thread_has_is_what_tasks_get(void **state)
 {
 	(void)state;
 	run_for_each_trait(child_of_odd_process, THREADS_ALONE);
+}
+
+#if defined(__x86_64__)
+static bool keep_denormals(void)
+{
+	_mm_setcsr(0x1f80);
+	return true;
+}
+
+/* As in a program built with -ffast-math. */
+static void child_with_fast_math(void *arg)
+{
+	static const struct trait trait = {"denormal numbers", keep_denormals, look_at_denormals, 0};
+	struct user user = {{&trait, "", "", TALLY_INIT}, true, false};
+	eg_group group = EG_GROUP_INIT;
+	pthread_t thread;
+
+	(void)arg;
+	EXPECT(change_denormals());
+	EXPECT(eg_group_go(&group, task_nothing, NULL) == 0 && eg_group_wait(&group) == 0);
+	EXPECT(eg_group_destroy(&group) == 0);
+	EXPECT(pthread_create(&thread, NULL, user_main, &user) == 0);
+	pthread_join(thread, NULL);
+	expect_same(&trait, "a task", "0x0p+0", user.seen.task);
+	expect_same(&trait, "a callback", "0x0p+0", user.seen.callback);
+}
+#endif
+
+static void denormal_numbers_are_flushed_if_the_main_thread_flushes_them(void **state)
+{
+#if defined(__x86_64__)
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		skip();
+	child_run(child_with_fast_math, NULL, &child);
+	assert_true(child_exited(&child, 0));
+#else
+	(void)state;
+	skip();
+#endif
 }
 
 /* It stays as the kernel shows it, and is what the process was like. */
@@ -520,7 +555,7 @@ static void child_that_keeps_its_priority(void *arg)
 	EXPECT(pthread_create(&thread, NULL, user_waits, &user) == 0);
 	if (!set_policy(SCHED_FIFO | SCHED_RESET_ON_FORK, 1))
 		_exit(CANNOT);
-	tally_add(&user.seen.called, 1);
+	tally_add(&user.seen.begin, 1);
 	pthread_join(thread, NULL);
 	expect_same(&trait, "a task", "policy 0, priority 0, nice 0", user.seen.task);
 }
@@ -645,6 +680,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(what_the_first_user_has_set_for_itself_reaches_no_task),
 	    TEST(what_the_main_thread_has_is_what_tasks_get),
+	    TEST(denormal_numbers_are_flushed_if_the_main_thread_flushes_them),
 	    TEST(a_main_thread_that_has_ended_still_says_what_the_process_is_like),
 	    TEST(without_proc_the_same_holds_for_what_system_calls_tell),
 	    TEST(a_priority_that_the_main_thread_keeps_for_itself_reaches_no_task),
