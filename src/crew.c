@@ -23,25 +23,6 @@ static int count_cpus(void)
 	return (int)cpus;
 }
 
-int64_t egi_crew_sleeps(int64_t deadline_ns)
-{
-	int64_t now, again = EGI_FOREVER;
-
-	if (EGI_LIKELY(!egi_load_relaxed_u32(&egi_watch.has_work) &&
-		       egi_hire_shortage_now() == EGI_SHORTAGE_NONE))
-		return deadline_ns;
-	now = eg_clock_now_ns();
-	egi_mutex_lock(&egi_board.lock);
-	if (egi_load_relaxed_u32(&egi_watch.has_work))
-		egi_watch_nudge(now);
-	if (egi_watch.is_missing && egi_board.posts > 0) {
-		egi_watch_attend(now);
-		again = egi_hire_again_ns();
-	}
-	egi_mutex_unlock(&egi_board.lock);
-	return again < deadline_ns ? again : deadline_ns;
-}
-
 void egi_crew_call(struct egi_post *post, bool urgent)
 {
 	int64_t now = eg_clock_now_ns();
@@ -86,14 +67,48 @@ bool egi_crew_is_missing(void)
 	return missing;
 }
 
+/* Returns when to try again, or EGI_FOREVER if no thread is missing any more. */
+static int64_t try_again(int64_t now)
+{
+	int64_t again = EGI_FOREVER;
+
+	egi_mutex_lock(&egi_board.lock);
+	if (egi_watch.is_missing && egi_board.posts > 0) {
+		egi_watch_attend(now);
+		again = egi_hire_again_ns();
+	}
+	egi_mutex_unlock(&egi_board.lock);
+	return again;
+}
+
+int64_t egi_crew_sleeps(int64_t deadline_ns)
+{
+	int64_t now, again;
+
+	if (EGI_LIKELY(!egi_load_relaxed_u32(&egi_watch.has_work) &&
+		       egi_hire_shortage_now() == EGI_SHORTAGE_NONE))
+		return deadline_ns;
+	now = eg_clock_now_ns();
+	if (egi_load_relaxed_u32(&egi_watch.has_work)) {
+		egi_mutex_lock(&egi_board.lock);
+		egi_watch_nudge(now);
+		egi_mutex_unlock(&egi_board.lock);
+	}
+	again = egi_hire_shortage_now() == EGI_SHORTAGE_NONE ? EGI_FOREVER : try_again(now);
+	return again < deadline_ns ? again : deadline_ns;
+}
+
 void egi_crew_await_thread_slow(void)
 {
-	while (egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF) {
-		int64_t again = egi_crew_sleeps(EGI_FOREVER);
+	int64_t again;
 
-		if (again == EGI_FOREVER)
-			return;
+	/* Nobody may be left to do it later. */
+	if (egi_hire_shortage_now() == EGI_SHORTAGE_LONG)
+		egi_hire_at_once();
+	again = try_again(eg_clock_now_ns());
+	while (again != EGI_FOREVER && egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF) {
 		egi_word_wait(&egi_hire_shortage, EGI_SHORTAGE_BRIEF, again);
+		again = try_again(eg_clock_now_ns());
 	}
 }
 

@@ -46,14 +46,14 @@ void egi_crew_forget(struct egi_post *post);
 bool egi_crew_is_missing(void);
 
 /*
- * The calling thread is about to start a task, which may need another: if a thread is wanted that could not be started,
- * waits for one, for that while at most.
+ * The calling thread is about to start a task, which may need another: if a thread is wanted that could not be started, tries
+ * again, and waits for one for that while at most.
  */
 void egi_crew_await_thread_slow(void);
 
 static inline void egi_crew_await_thread(void)
 {
-	if (EGI_UNLIKELY(egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF))
+	if (EGI_UNLIKELY(egi_hire_shortage_now() != EGI_SHORTAGE_NONE))
 		egi_crew_await_thread_slow();
 }
 

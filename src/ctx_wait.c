@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "crew.h"
 #include "ctx.h"
 #include "park.h"
 #include "verify.h"
@@ -39,7 +40,7 @@ static bool wait_for_end(eg_ctx *ctx, int64_t until_ns)
 
 		if (egi_timer_is_by_clock() && eg_ctx_deadline(ctx) < wake)
 			wake = egi_timer_fires_ns(eg_ctx_deadline(ctx));
-		egi_word_wait(ctx ? &ctx->err : &never, 0, wake);
+		egi_word_wait(ctx ? &ctx->err : &never, 0, egi_crew_sleeps(wake));
 		if (eg_ctx_err(ctx))
 			return true;
 		if (until_ns != EGI_FOREVER && eg_clock_now_ns() >= until_ns)

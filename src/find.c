@@ -203,6 +203,15 @@ bool egi_find_more_biased(struct egi_worker *worker)
 	return found;
 }
 
+/* A thread could not be had. The task about to start may need it; when the shortage is long, that is asked now and then. */
+static EGI_COLD void worker_await_thread(struct egi_worker *worker, int64_t now)
+{
+	if (egi_hire_shortage_now() == EGI_SHORTAGE_LONG && !egi_hire_is_due(now))
+		return;
+	if (egi_gate_has_room(egi_load_relaxed_u64(&worker->state->gate)) && worker_sees_more(worker))
+		egi_crew_await_thread();
+}
+
 /* Claims more. On success asks for another worker if there is work for one: each that comes brings the next. */
 bool egi_find_more(struct egi_worker *worker)
 {
@@ -229,8 +238,7 @@ bool egi_find_more(struct egi_worker *worker)
 	if (egi_gate_has_room(gate) && (!egi_gate_is_quiet(gate) || (limited && worker->tasks_are_long)) &&
 	    worker_sees_more(worker))
 		egi_state_call(state, limited && worker->tasks_are_long);
-	if (EGI_UNLIKELY(egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF) && egi_gate_has_room(gate) &&
-	    worker_sees_more(worker))
-		egi_crew_await_thread();
+	if (EGI_UNLIKELY(egi_hire_shortage_now() != EGI_SHORTAGE_NONE))
+		worker_await_thread(worker, now);
 	return true;
 }

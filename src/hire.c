@@ -7,11 +7,13 @@
 #include "roster.h"
 #include "thread.h"
 
-#define AGAIN_MIN (1 * EGI_MILLISECOND)
-#define AGAIN_MAX (100 * EGI_MILLISECOND)
+#define PACE \
+	(1 * EGI_MILLISECOND) /* no more often than that, whoever comes by; one attempt takes some 10 us */
+#define AGAIN_MAX (100 * EGI_MILLISECOND) /* who sleeps wakes up for it so often in the end */
 #define PATIENCE (500 * EGI_MILLISECOND)
 
 uint32_t egi_hire_shortage;
+uint64_t egi_hire_due_ns;
 
 /* Those of the shortage, while there is one. */
 static struct {
@@ -31,7 +33,7 @@ static void shortage_goes_on(void)
 	int64_t now = eg_clock_now_ns();
 
 	if (egi_hire_shortage_now() == EGI_SHORTAGE_NONE) {
-		hire.again_after = AGAIN_MIN;
+		hire.again_after = PACE;
 		hire.long_at = now + PATIENCE;
 		shortage_set(EGI_SHORTAGE_BRIEF);
 	} else if (now >= hire.long_at && egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF) {
@@ -40,6 +42,7 @@ static void shortage_goes_on(void)
 		hire.again_after *= 2;
 	}
 	hire.again_at = now + hire.again_after;
+	egi_store_relaxed_u64(&egi_hire_due_ns, (uint64_t)(now + PACE));
 }
 
 bool egi_hire(void *(*main)(void *member))
@@ -48,8 +51,7 @@ bool egi_hire(void *(*main)(void *member))
 	pthread_t thread;
 	bool started = false;
 
-	if (hire.stopped ||
-	    (egi_hire_shortage_now() != EGI_SHORTAGE_NONE && eg_clock_now_ns() < hire.again_at))
+	if (hire.stopped || !egi_hire_is_due(eg_clock_now_ns()))
 		return false;
 	member = egi_roster_add();
 	if (member) {
@@ -73,6 +75,11 @@ int64_t egi_hire_again_ns(void)
 	bool is_short = egi_hire_shortage_now() != EGI_SHORTAGE_NONE;
 
 	return is_short && !hire.stopped ? hire.again_at : EGI_FOREVER;
+}
+
+void egi_hire_at_once(void)
+{
+	egi_store_relaxed_u64(&egi_hire_due_ns, 0);
 }
 
 void egi_hire_stop(void)

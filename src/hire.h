@@ -29,10 +29,23 @@ static inline enum egi_shortage egi_hire_shortage_now(void)
 	return (enum egi_shortage)egi_load_relaxed_u32(&egi_hire_shortage);
 }
 
+/* When it may be tried again by whoever comes by. Read without the lock. */
+extern EGI_HIDDEN uint64_t egi_hire_due_ns;
+
+/* Whether to try for a thread, as far as shortages go. */
+static inline bool egi_hire_is_due(int64_t now)
+{
+	return egi_hire_shortage_now() == EGI_SHORTAGE_NONE ||
+	       now >= (int64_t)egi_load_relaxed_u64(&egi_hire_due_ns);
+}
+
 /* Starts a member, which is coming then. The lock is given up meanwhile. False if there is none, or it is too early to try again. */
 bool egi_hire(void *(*main)(void *member));
 
-/* When to try again; EGI_FOREVER without a shortage. */
+/* The next attempt is made even if there was one just before. */
+void egi_hire_at_once(void);
+
+/* When whoever sleeps tries again; EGI_FOREVER without a shortage. */
 int64_t egi_hire_again_ns(void);
 
 /* From now on no thread can be had. */

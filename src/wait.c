@@ -38,7 +38,7 @@ static bool watch_until_done(struct eg_group_state *state)
  */
 static void await_thread(struct eg_group_state *state)
 {
-	if (egi_hire_shortage_now() == EGI_SHORTAGE_BRIEF &&
+	if (egi_hire_shortage_now() != EGI_SHORTAGE_NONE &&
 	    egi_gate_has_room(egi_load_relaxed_u64(&state->gate)) && egi_state_unfinished(state) > 1)
 		egi_crew_await_thread();
 }

@@ -6,6 +6,12 @@
 
 #include "support.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
 struct gauged {
 	struct gauge gauge;
 	atomic_long ran;
@@ -338,22 +344,25 @@ struct sampled {
 	atomic_long threads_most;
 };
 
+static void sample_threads(struct sampled *sampled)
+{
+	long threads = threads_now(), most = atomic_load(&sampled->threads_most);
+
+	while (threads > most && !atomic_compare_exchange_weak(&sampled->threads_most, &most, threads))
+		;
+}
+
 static int task_sampled(eg_ctx *ctx, void *arg)
 {
 	struct sampled *sampled = arg;
-	long threads, most;
 
 	(void)ctx;
-	if (atomic_fetch_add(&sampled->ran, 1) % 1000)
-		return 0;
-	threads = threads_now();
-	most = atomic_load(&sampled->threads_most);
-	while (threads > most && !atomic_compare_exchange_weak(&sampled->threads_most, &most, threads))
-		;
+	if (atomic_fetch_add(&sampled->ran, 1) % 1000 == 0)
+		sample_threads(sampled);
 	return 0;
 }
 
-/* Runs first in this program, so that threads cached from other tests are not counted. */
+/* Runs early in this program, so that threads cached from other tests are not counted. */
 static void without_a_limit_a_million_empty_tasks_take_fewer_than_64_threads(void **state)
 {
 	struct sampled sampled = {0};
@@ -370,9 +379,99 @@ static void without_a_limit_a_million_empty_tasks_take_fewer_than_64_threads(voi
 	eg_group_destroy(&group);
 }
 
+/*
+ * Tasks that compute, beside other processes that do
+ */
+
+#define HOGS 4
+
+static long cpu_now_us(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+static int task_compute(eg_ctx *ctx, void *arg)
+{
+	long end = cpu_now_us() + 2000;
+
+	(void)ctx;
+	while (cpu_now_us() < end)
+		;
+	sample_threads(arg);
+	return 0;
+}
+
+static void hog(void)
+{
+	/* It ends with the test, however that ends. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(60);
+	for (;;)
+		;
+}
+
+/* Neither the tasks' length nor the other processes make nothing move: threads are for tasks that block. */
+static void without_a_limit_tasks_that_compute_take_few_threads(void **state)
+{
+	struct sampled sampled = {0};
+	eg_group group = EG_GROUP_INIT;
+	pid_t hogs[HOGS];
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	(void)state;
+	for (int i = 0; i < HOGS; i++) {
+		hogs[i] = fork();
+		if (hogs[i] == 0)
+			hog();
+	}
+	for (long i = 0; i < scaled(300); i++)
+		eg_group_go(&group, task_compute, &sampled);
+	assert_int_equal(eg_group_wait(&group), 0);
+	eg_group_destroy(&group);
+	for (int i = 0; i < HOGS; i++) {
+		kill(hogs[i], SIGKILL);
+		waitpid(hogs[i], NULL, 0);
+	}
+	/* 12 beyond the CPUs are for tasks that take more than half a second: 250 times what they take alone. */
+	assert_in_range(atomic_load(&sampled.threads_most), 1, cpus + 16);
+}
+
+struct spinning {
+	atomic_long met;
+	long parties;
+};
+
+static int task_spin_until_met(eg_ctx *ctx, void *arg)
+{
+	struct spinning *spinning = arg;
+
+	(void)ctx;
+	atomic_fetch_add(&spinning->met, 1);
+	while (atomic_load(&spinning->met) < spinning->parties)
+		sched_yield();
+	return 0;
+}
+
+/* Those that spin for one another compute as far as anybody can see, and all run nevertheless. */
+static void without_a_limit_tasks_that_spin_for_one_another_all_run(void **state)
+{
+	struct spinning spinning = {0, 6};
+	eg_group group = EG_GROUP_INIT;
+
+	(void)state;
+	for (long i = 0; i < spinning.parties; i++)
+		eg_group_go(&group, task_spin_until_met, &spinning);
+	assert_int_equal(eg_group_wait(&group), 0);
+	eg_group_destroy(&group);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    TEST(without_a_limit_tasks_that_compute_take_few_threads),
 	    TEST(without_a_limit_a_million_empty_tasks_take_fewer_than_64_threads),
 	    TEST(limit_2_never_runs_three_of_a_million_empty_tasks),
 	    TEST(the_helping_waiter_counts_under_the_limit),
@@ -386,6 +485,7 @@ int main(void)
 	    TEST(limit_cpus_follows_affinity),
 	    TEST(without_a_limit_tasks_that_wait_for_one_another_all_run),
 	    TEST(without_a_limit_dependent_tasks_run_among_many_small_ones),
+	    TEST(without_a_limit_tasks_that_spin_for_one_another_all_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
