@@ -40,8 +40,7 @@ bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 	struct egi_ctx_call *call = calling->call;
 
 	egi_thread_self.no_panic = egi_thread_self.recovery;
-	EGI_EXCEPTIONS_END_HERE();
-	call->fn(call->arg);
+	EGI_CALL_PROGRAM(call->fn(call->arg));
 	egi_thread_self.no_panic = outer;
 	/* In a child it could not say that it has removed itself: the thread is another there. */
 	if (fork_count != egi_thread_fork_count)

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "ctx.h"
 #include "error.h"
+#include "exception.h"
 
 /*
  * Deadlines
@@ -83,7 +84,7 @@ static void valued_finish(eg_ctx *ctx)
 	const struct valued_ctx *valued = EGI_CONTAINER_OF(ctx, struct valued_ctx, ctx);
 
 	if (valued->release)
-		valued->release(valued->value);
+		EGI_CALL_PROGRAM(valued->release(valued->value));
 }
 
 int eg_ctx_with_value(eg_ctx *parent, const void *key, void *value, void (*release)(void *value),

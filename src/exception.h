@@ -25,9 +25,18 @@ _Unwind_Reason_Code egi_exception_judge(int version, _Unwind_Action actions, _Un
     __attribute__((visibility("hidden")));
 
 /*
- * Stands right before the call, so that it is in the same piece of the function: compilers put what they take for rare
- * elsewhere, with a table of its own.
+ * A call of a function of the program's, EGI_CALL_PROGRAM(code = fn(arg)), that no exception leaves.
+ *
+ * What makes it so stands right before the call, in the same piece of the function: compilers put what they take for rare
+ * elsewhere, with a table of its own. And the call is not the last thing, or it might take the frame's place.
  */
+#define EGI_CALL_PROGRAM(call)             \
+	do {                               \
+		EGI_EXCEPTIONS_END_HERE(); \
+		call;                      \
+		__asm__ volatile("");      \
+	} while (0)
+
 #if defined(__GCC_HAVE_DWARF2_CFI_ASM) && (defined(__x86_64__) || defined(__aarch64__))
 #if defined(__x86_64__)
 #define EGI_EXCEPTION_ROUTINE(fn) "i"(fn)

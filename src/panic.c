@@ -109,8 +109,7 @@ EGI_NOINLINE void egi_recovery_run_defers(struct egi_recovery *recovery, size_t 
 	while (recovery->defers_count > down_to) {
 		struct egi_defer defer = recovery->defers[--recovery->defers_count];
 
-		EGI_EXCEPTIONS_END_HERE();
-		defer.fn(defer.arg);
+		EGI_CALL_PROGRAM(defer.fn(defer.arg));
 	}
 	recovery->entry = entry;
 }
@@ -168,8 +167,7 @@ static EGI_NOINLINE void announce(struct egi_recovery *recovery, eg_error *error
 		return;
 	egi_thread_self.announces = recovery;
 	recovery->entry = __builtin_frame_address(0);
-	EGI_EXCEPTIONS_END_HERE();
-	fn(error, arg);
+	EGI_CALL_PROGRAM(fn(error, arg));
 	recovery->entry = entry;
 	egi_thread_self.announces = NULL;
 }
@@ -224,9 +222,9 @@ static void message_print(void *arg)
 {
 	struct message *message = arg;
 
-	EGI_EXCEPTIONS_END_HERE();
-	message->length = vsnprintf(message->text + PREFIX_SIZE, sizeof(message->text) - PREFIX_SIZE,
-				    message->format, *message->args);
+	EGI_CALL_PROGRAM(message->length =
+			     vsnprintf(message->text + PREFIX_SIZE, sizeof(message->text) - PREFIX_SIZE,
+				       message->format, *message->args));
 }
 
 /* Takes a text as it is, and another after it that is not cut. */

@@ -37,10 +37,12 @@ static void sink_write(void *arg, const char *text, size_t size)
 {
 	struct sink *sink = arg;
 
-	/* The stream may be one of the program's own, by fopencookie. */
-	EGI_EXCEPTIONS_END_HERE();
 	if (sink->stream) {
-		if (fwrite(text, 1, size, sink->stream) != size)
+		size_t written;
+
+		/* The stream may be one of the program's own, by fopencookie. */
+		EGI_CALL_PROGRAM(written = fwrite(text, 1, size, sink->stream));
+		if (written != size)
 			sink->failed = true;
 	} else if (sink->length < sink->size) {
 		size_t room = sink->size - sink->length;

@@ -200,8 +200,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 				continue;
 			}
 		}
-		EGI_EXCEPTIONS_END_HERE();
-		code = egi_task_fn(&task)(state->ctx, task.arg);
+		EGI_CALL_PROGRAM(code = egi_task_fn(&task)(state->ctx, task.arg));
 		if (EGI_UNLIKELY(code != 0 || recovery->dirty)) {
 			worker_end_task(worker, code);
 			if (worker_is_forked(worker))

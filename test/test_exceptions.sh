@@ -242,6 +242,21 @@ int run_callback(bool is_deadline)
 	return MISSED;
 }
 
+int run_value()
+{
+	static const int key = 0;
+	eg_ctx *ctx;
+
+	if (eg_ctx_with_value(nullptr, &key, &thread, call_throws, &ctx) != 0)
+		return BROKEN;
+	try {
+		eg_ctx_unref(ctx);
+	} catch (...) {
+		return CAUGHT;
+	}
+	return MISSED;
+}
+
 int run_stream()
 {
 	cookie_io_functions_t functions = {};
@@ -296,6 +311,8 @@ int main(int argc, char **argv)
 		return run_others();
 	if (name == "cancel" || name == "deadline")
 		return run_callback(name == "deadline");
+	if (name == "value")
+		return run_value();
 	if (name == "stream")
 		return run_stream();
 	if (name == "hook" && eg_panic_set_hook(hook_throws, nullptr) != 0)
@@ -348,6 +365,7 @@ all() {
     done
     ends 3 "$what: a function called when a context is cancelled" cancel
     ends 3 "$what: a function called at a deadline" deadline
+    ends 3 "$what: a function that gives back a context's value" value
     ends 3 "$what: a stream that an error is printed to" stream
     ends 0 "$what: exceptions that are caught inside, and ends of threads" others
 }

@@ -104,24 +104,6 @@ static void unknown_modes_are_refused(void **state)
 	assert_int_equal(eg_fault_set_mode(EG_FAULT_OFF), 0);
 }
 
-/* Programs that were built before there were fault modes pass smaller options. */
-static void options_without_a_fault_mode_are_as_the_process(void **state)
-{
-	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
-	eg_group group;
-
-	(void)state;
-	if (!is_supported)
-		skip();
-	options.size = offsetof(struct eg_group_options, fault);
-	options.fault = 0x5a5a5a5a; /* not there */
-	options.limit = 1;
-	assert_int_equal(eg_group_init(&group, NULL, &options), 0);
-	eg_group_go(&group, task_fault, KIND("nil"));
-	assert_int_equal(eg_group_wait(&group), EG_EFAULTED);
-	eg_group_destroy(&group);
-}
-
 struct attempt {
 	unsigned process, group;
 	const char *kind;
@@ -712,7 +694,6 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    FAULT_TEST(unknown_modes_are_refused),
-	    FAULT_TEST(options_without_a_fault_mode_are_as_the_process),
 	    FAULT_TEST(each_mode_recovers_its_kinds_and_no_other),
 	    FAULT_TEST(a_group_may_differ_from_the_process),
 	    FAULT_TEST(replaced_handlers_are_refused),
