@@ -14,6 +14,9 @@ build=${1:-$top/build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
+# By a name without blanks, as its options are split into words.
+ln -s "$build" "$scratch/build"
+build=$scratch/build
 cd "$top" || exit 1
 # shellcheck source=test/packages.sh
 . "$top/test/packages.sh"

@@ -126,3 +126,6 @@ if available cppcheck cppcheck; then
     step cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --suppress=ctunullpointer:src/atomic.h \
         --enable=warning,performance,portability --include="$queue" -Iinclude -Isrc src
 fi
+
+say "the commands of README.md on bare machines, in one order and in another"
+speaks_tap orders sh "$top/test/orders.sh"

@@ -4,7 +4,8 @@
 # sh test/test_configure.sh
 #
 # What a build folder was like before does not show in what `configure` makes of it: a small project is configured, and
-# what it finds is changed in between. Prints TAP.
+# what it finds is changed in between. And what `need_packages` does about packages that are missing, with commands of
+# the package manager that only write down that they were called. Prints TAP.
 set -u
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 work=$(mktemp -d) || exit 1
@@ -14,6 +15,8 @@ cd "$work" || exit 1
 . "$top/test/tap.sh"
 # shellcheck source=test/configure.sh
 . "$top/test/configure.sh"
+# shellcheck source=test/packages.sh
+. "$top/test/packages.sh"
 
 # In folders with blanks, as a checkout's may be.
 mkdir -p 'the source' later tools
@@ -160,7 +163,58 @@ not_ours() {
     has err "another user's"
 }
 
-echo 1..8
+#
+# Packages
+#
+
+# command_is NAME SCRIPT: in the path, before others of the name.
+command_is() {
+    printf '#!/bin/sh\n%s\n' "$2" >"tools/$1"
+    chmod +x "tools/$1"
+}
+
+# None is installed before apt-get has been called for the second time.
+bare_machine() {
+    take
+    chmod 755 "$work" tools
+    : >calls
+    command_is dpkg-query '[ "$(grep -c "^apt-get install" calls)" -ge 2 ] && echo installed'
+    command_is dpkg 'echo "dpkg $*" >>calls'
+    command_is apt-get 'echo "apt-get $*" >>calls; [ "$(grep -c "^apt-get install" calls)" -ge 2 ]'
+    command_is sudo 'exit 1'
+}
+
+installs_with_new_lists() {
+    [ "$(id -u)" -eq 0 ] || skip "not root"
+    bare_machine
+    need_packages one two >out
+    is_empty out
+    cut -d ' ' -f 1,2 calls >verbs
+    printf '%s\n' 'apt-get install' 'dpkg --configure' 'apt-get update' 'apt-get install' | diff - verbs
+    [ "$(grep -c ' one two' calls)" -eq 2 ]
+    need_packages one two
+    [ "$(wc -l <calls)" -eq 4 ]
+}
+
+names_what_is_missing() {
+    bare_machine
+    unprivileged test -r "$top/test/packages.sh" || skip "the source tree is for its owner alone"
+    exits 1 unprivileged sh -c '. "$1" && need_packages one two' sh "$top/test/packages.sh" >out 2>err
+    is_empty out
+    has err 'apt-get install -y --no-install-recommends one two'
+    is_empty calls
+}
+
+not_debian() {
+    mkdir -p empty
+    exits 1 env "PATH=$work/empty" "$(command -v sh)" -c '. "$1" && need_packages one two' sh "$top/test/packages.sh" \
+        >out 2>err
+    is_empty out
+    has err 'not found'
+    has err 'one two'
+}
+
+echo 1..11
 check "what appeared is found" found_later
 check "what has gone is not relied on" gone_later
 check "options of another time are not kept" options_are_not_kept
@@ -169,3 +223,6 @@ check "another version of the compiler compiles everything again" compiler_chang
 check "when nothing changed nothing is compiled" nothing_changed
 check "a source tree may have been moved" moved
 try "a folder that cannot be emptied is said to be one" not_ours
+try "missing packages are installed, with new lists when the old do not do" installs_with_new_lists
+try "who may not install is told what is missing" names_what_is_missing
+check "so is who has no Debian" not_debian

@@ -18,6 +18,9 @@ cc=${CC:-cc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+# By a name without blanks, as its options are split into words.
+ln -s "$library" library
+library=$work/library
 
 #
 # TAP
