@@ -10,7 +10,8 @@
  * cmocka's assertions jump out of the test function, so only the thread that runs the test may use them.
  * Tasks use CHECK, which notes the failure; the test then fails when it ends.
  *
- * The environment variable ERRGROUP_TEST_SLOWDOWN, a whole number, divides the sizes that `scaled` gives and
+ * The environment variable ERRGROUP_TEST_EMULATED says that an emulator of one process runs the program, which cannot start
+ * others nor threads in its children. ERRGROUP_TEST_SLOWDOWN, a whole number, divides the sizes that `scaled` gives and
  * multiplies the time a test may take, for runs under valgrind and the like. Builds with a sanitizer start
  * from 10.
  */
@@ -100,6 +101,10 @@ void gauge_leave(struct gauge *gauge);
 pid_t thread_id(void);
 bool thread_blocks(const _Atomic pid_t *thread, const atomic_bool *returned);
 void thread_await_end(pid_t thread);
+
+/* A size for a stack that is meant to be small, and no less than the system gives: 128 KiB on some. */
+size_t small_stack(size_t size);
+
 long threads_now(void);
 
 /* Returns once the main thread, which calls pthread_exit, has ended. */
@@ -181,7 +186,8 @@ struct child {
 };
 
 /*
- * Whether a forked child may start threads: ThreadSanitizer loses track of them when the parent had some too.
+ * Whether a forked child may start threads: ThreadSanitizer loses track of them when the parent had some too, and qemu's
+ * emulation of one process, before version 9, fails an assertion of its own.
  */
 bool child_may_start_threads(void);
 

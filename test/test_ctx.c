@@ -189,8 +189,6 @@ static void *big_tree_main(void *arg)
 
 static void big_tree_run(void *wide)
 {
-	/* Some systems give no less than 128 KiB. */
-	size_t stack = PTHREAD_STACK_MIN > 65536 ? (size_t)PTHREAD_STACK_MIN : 65536;
 	pthread_attr_t attr;
 	pthread_t thread;
 	size_t before;
@@ -199,7 +197,7 @@ static void big_tree_run(void *wide)
 	eg_ctx_unref(big_tree_derive(NULL, 1, NULL, NULL));
 	before = heap_in_use();
 	assert_int_equal(pthread_attr_init(&attr), 0);
-	assert_int_equal(pthread_attr_setstacksize(&attr, stack), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, small_stack(65536)), 0);
 	assert_int_equal(pthread_create(&thread, &attr, big_tree_main, wide), 0);
 	pthread_join(thread, NULL);
 	pthread_attr_destroy(&attr);

@@ -578,6 +578,8 @@ static void a_panic_out_of_a_function_ends_the_process_with_a_line(void **state)
 	struct child child;
 
 	(void)state;
+	if (!child_may_start_threads())
+		skip();
 	child_run(child_panics, NULL, &child);
 	assert_true(child_killed(&child, SIGABRT));
 	assert_non_null(strstr(child.text, "panic in a function called when a context is over"));

@@ -531,7 +531,7 @@ static void call_nothing(void *arg)
 static void in_child_give_back(void *arg)
 {
 	(void)arg;
-	for (long i = 0; i < scaled(2000); i++) {
+	for (long i = 0; goes_on(i, 2000); i++) {
 		eg_ctx *ctx = ctx_with(NULL, SIGWINCH), *timed, *below;
 		eg_ctx_callback callback;
 		eg_group group;

@@ -436,7 +436,7 @@ static void give_back_on_a_small_stack(void)
 	/* To be printed needs no such stack either. */
 	assert_in_range(eg_error_format(grown, text, sizeof(text)), 256, 65535);
 	assert_int_equal(pthread_attr_init(&attr), 0);
-	assert_int_equal(pthread_attr_setstacksize(&attr, 64 * 1024), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, small_stack(65536)), 0);
 	assert_int_equal(pthread_create(&thread, &attr, give_back, grown), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	pthread_attr_destroy(&attr);

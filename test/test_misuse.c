@@ -219,6 +219,7 @@ static void panic_after_helping(void *arg)
 
 static void a_panic_outside_a_task_is_one_line_and_an_abort(void **state)
 {
+	/* The first two have the child's only thread do it. */
 	static void (*const ways[])(void *) = {panic_outside, panic_with_outside, panic_on_foreign_thread,
 					       panic_after_helping};
 
@@ -226,7 +227,7 @@ static void a_panic_outside_a_task_is_one_line_and_an_abort(void **state)
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		struct child child;
 
-		if (ways[i] == panic_after_helping && !child_may_start_threads())
+		if (i >= 2 && !child_may_start_threads())
 			continue;
 		child_run(ways[i], NULL, &child);
 		assert_true(child_killed(&child, SIGABRT));

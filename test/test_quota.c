@@ -179,7 +179,7 @@ static void files_that_are_broken_anyhow_do_no_harm(void **state)
 	unsigned seed = 1;
 
 	(void)state;
-	for (long round = 0; round < scaled(20000); round++) {
+	for (long round = 0; goes_on(round, 20000); round++) {
 		const struct form *form = &forms[(size_t)round % (sizeof(forms) / sizeof(forms[0]))];
 		struct file table[FILES_MAX] = {{0}};
 

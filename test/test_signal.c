@@ -159,7 +159,7 @@ static void what_the_main_thread_blocks_for_a_moment_does_not_count(void **state
 	(void)state;
 	if (!child_may_start_threads())
 		skip();
-	for (long i = 0; i < scaled(50); i++) {
+	for (long i = 0; goes_on(i, 50); i++) {
 		child_run(child_that_starts_threads, NULL, &child);
 		assert_true(child_exited(&child, 0));
 	}

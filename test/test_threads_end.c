@@ -51,7 +51,7 @@ static void use_threads(long count)
 static void no_thread_is_left_after_the_last_group(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(200); round++) {
+	for (long round = 0; goes_on(round, 200); round++) {
 		use_threads(1 + round % THREADS);
 		assert_int_equal(eg_threads_end_idle(), 0);
 		assert_int_equal(threads_now(), others);
@@ -62,7 +62,7 @@ static void no_thread_is_left_after_the_last_group(void **state)
 static void small_groups_leave_none_either(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(200); round++) {
+	for (long round = 0; goes_on(round, 200); round++) {
 		atomic_long ran = 0;
 
 		for (int i = 0; i < 50; i++) {
@@ -90,7 +90,7 @@ static void wait_for_deadline(void)
 static void nor_does_a_deadline_that_is_past(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(100); round++) {
+	for (long round = 0; goes_on(round, 100); round++) {
 		wait_for_deadline();
 		use_threads(2);
 		assert_int_equal(eg_threads_end_idle(), 0);
@@ -150,7 +150,7 @@ static void *end_idle_main(void *arg)
 static void several_may_ask_at_once(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(50); round++) {
+	for (long round = 0; goes_on(round, 50); round++) {
 		struct tally begin = TALLY_INIT;
 		pthread_t threads[THREADS];
 
@@ -181,7 +181,7 @@ static void groups_work_while_another_thread_asks_all_the_time(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, end_idle_often, &over), 0);
-	for (long round = 0; round < scaled(200); round++) {
+	for (long round = 0; goes_on(round, 200); round++) {
 		struct meeting meeting = {TALLY_INIT, 3};
 		eg_group group = EG_GROUP_INIT;
 
@@ -260,7 +260,7 @@ static void exit_with_a_value_and_a_lock(void *arg)
 static void exit_neither_waits_for_idle_threads_nor_destroys_their_values(void **state)
 {
 	(void)state;
-	for (long i = 0; i < scaled(20); i++) {
+	for (long i = 0; goes_on(i, 20); i++) {
 		struct child child;
 
 		child_run(exit_with_a_value_and_a_lock, NULL, &child);
@@ -279,7 +279,7 @@ static int task_exit_thread(eg_ctx *ctx, void *arg)
 static void threads_that_tasks_end_are_gone_too(void **state)
 {
 	(void)state;
-	for (long round = 0; round < scaled(50); round++) {
+	for (long round = 0; goes_on(round, 50); round++) {
 		eg_group group;
 
 		workers_only(&group, 1);
@@ -308,7 +308,7 @@ static void the_process_may_enter_a_user_namespace(void **state)
 	(void)state;
 	if (others != 1)
 		skip();
-	for (long i = 0; i < scaled(100); i++) {
+	for (long i = 0; goes_on(i, 100); i++) {
 		struct child child;
 
 		child_run(end_idle_and_unshare, NULL, &child);
@@ -329,7 +329,7 @@ static void a_forked_child_has_none_of_its_parents(void **state)
 	(void)state;
 	if (!child_may_start_threads())
 		skip();
-	for (long i = 0; i < scaled(20); i++) {
+	for (long i = 0; goes_on(i, 20); i++) {
 		struct child child;
 
 		use_threads(2);
