@@ -8,6 +8,7 @@
 #include <link.h>
 #include <pthread.h>
 
+#include "annotate.h"
 #include "announce.h"
 #include "crew.h"
 #include "ctx.h"
@@ -114,6 +115,7 @@ static void thread_exits(void)
  */
 static void library_begins(void)
 {
+	egi_annotate_begin();
 	egi_thread_start(thread_exits);
 	egi_fence_start();
 	egi_ctx_start();
