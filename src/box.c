@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "annotate.h"
 #include "panic.h"
 #include "thread.h"
 #include "verify.h"
@@ -29,6 +30,7 @@ int egi_box_make(eg_task_fn *fn, void *arg, const void *bytes, size_t size, void
 	box->arg = bytes ? box->bytes : arg;
 	if (size)
 		memcpy(box->bytes, bytes, size);
+	egi_annotate_release(box);
 	*ret_box = box;
 	return 0;
 }
@@ -39,6 +41,8 @@ EGI_NOINLINE int egi_box_run(eg_ctx *ctx, void *arg)
 	struct box *box = arg;
 	int code;
 
+	egi_annotate_acquire(box);
+	egi_annotate_acquire(recovery);
 	/* The first deferred call of a task needs no memory. */
 	EGI_VERIFY(eg_defer(free, box) == 0, "internal: no room for a task's first deferred call");
 	recovery->entry = __builtin_frame_address(0);
@@ -49,5 +53,6 @@ EGI_NOINLINE int egi_box_run(eg_ctx *ctx, void *arg)
 
 void egi_box_free(void *box)
 {
+	egi_annotate_acquire(box);
 	free(box);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "annotate.h"
 #include "verify.h"
 
 #define CLAIM_ALONE 256 /* tasks of the overflow that the only worker claims at once */
@@ -178,8 +179,12 @@ static void thief_moves(struct egi_claim *thief, struct egi_claim *victim, uint3
 	claim_settle(thief, thief->back);
 	egi_store_release_u32(&victim->back, cut);
 	if (!victim->segment) {
-		/* The victim will use its buffer again. */
+		/* The victim will use its buffer again. Tools see what memcpy does, and not what orders it. */
+		egi_annotate_acquire(victim);
+		egi_annotate_acquire(thief);
 		memcpy(thief->buffer, &tasks[cut], (back - cut) * sizeof(*tasks));
+		egi_annotate_release(victim);
+		egi_annotate_release(thief);
 		tasks = thief->buffer;
 		sequence += cut;
 		back -= cut;

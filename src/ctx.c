@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "annotate.h"
 #include "atomic.h"
 #include "clock.h"
 #include "error.h"
@@ -123,6 +124,7 @@ static bool ctx_put(eg_ctx *ctx)
 	/* [X3] acquire: what others did before they gave theirs back; pairs with the full order of the other branch. */
 	if (egi_load_acquire_u32(&ctx->refs) == 1)
 		return true;
+	egi_annotate_release(ctx);
 	refs = egi_add_u32(&ctx->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_ctx_unref of a context that is gone");
 	return refs == 1;
@@ -153,6 +155,7 @@ static eg_ctx *ctx_free(eg_ctx *ctx)
 {
 	eg_ctx *parent = ctx->parent;
 
+	egi_annotate_acquire(ctx);
 	eg_error_unref(ctx->cause);
 	free(ctx);
 	return parent;
@@ -185,9 +188,10 @@ int eg_ctx_err(const eg_ctx *ctx)
 		return 0;
 	/* [X2] acquire: pairs with [X1]. */
 	err = egi_load_acquire_u32(&ctx->err);
-	if (EGI_LIKELY(err != 0 || !egi_timer_is_by_clock()))
-		return -(int)err;
-	return err_by_clock(ctx);
+	if (err == 0)
+		return EGI_LIKELY(!egi_timer_is_by_clock()) ? 0 : err_by_clock(ctx);
+	egi_annotate_acquire(ctx);
+	return -(int)err;
 }
 
 int egi_ctx_attend(eg_ctx *ctx)
@@ -206,8 +210,10 @@ eg_error *eg_ctx_cause(const eg_ctx *ctx)
 {
 	if (!ctx)
 		return NULL;
-	if (egi_load_acquire_u32(&ctx->err) != 0)
+	if (egi_load_acquire_u32(&ctx->err) != 0) {
+		egi_annotate_acquire(ctx);
 		return ctx->cause;
+	}
 	return eg_ctx_err(ctx) ? egi_error_deadline() : NULL;
 }
 
@@ -262,6 +268,7 @@ static void ending_end(struct ending *ending, eg_ctx *ctx)
 	} else {
 		ending_queue(ending, ctx);
 	}
+	egi_annotate_release(ctx);
 	/* [X1] release: the cause, and all else, before the code; pairs with [X2]. */
 	egi_store_release_u32(&ctx->err, (uint32_t)(is_late ? ETIMEDOUT : -ending->err));
 	/* Who watches has a reference, and takes the lock before it is given back. */

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 
+#include "annotate.h"
 #include "clock.h"
 #include "ctx.h"
 #include "exception.h"
@@ -50,6 +51,7 @@ bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 	eg_ctx_unref(calling->ctx);
 	if (calling->gone)
 		return true;
+	egi_annotate_release(call);
 	/* [X4] full: what the function did, before it is done; pairs with [X5]. */
 	if (!egi_cas_u32(&call->state, &state, CALL_DONE)) {
 		egi_store_release_u32(&call->state, CALL_DONE);
@@ -120,6 +122,7 @@ static void call_await(struct egi_ctx_call *call)
 			egi_word_wait(&call->state, CALL_AWAITED, EGI_FOREVER);
 		state = egi_load_acquire_u32(&call->state);
 	}
+	egi_annotate_acquire(call);
 }
 
 /* In a forked child, of a call of the parent's: nobody is going to make it, and nobody is making it. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "annotate.h"
 #include "atomic.h"
 #include "backtrace.h"
 #include "verify.h"
@@ -254,10 +255,12 @@ static void error_drop(eg_error *error, eg_error **dead)
 
 	if (!error || error_is_bare(error))
 		return;
+	egi_annotate_release(error);
 	refs = egi_add_u32(&error->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_error_unref of an error that is gone");
 	if (refs != 1)
 		return;
+	egi_annotate_acquire(error);
 	if (!error->passed)
 		egi_backtrace_free(error->trace);
 	error->next_dead = *dead;

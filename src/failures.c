@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "annotate.h"
 #include "atomic.h"
 
 void egi_failures_init(struct egi_failures *failures, unsigned collect)
@@ -41,6 +42,7 @@ bool egi_failures_add(struct egi_failures *failures, eg_error *error)
 {
 	bool is_first, keep;
 
+	egi_annotate_release(failures);
 	egi_mutex_lock(&failures->lock);
 	egi_add_u64(&failures->total, 1);
 	is_first = !failures->first;
@@ -58,6 +60,16 @@ bool egi_failures_add(struct egi_failures *failures, eg_error *error)
 	if (!keep)
 		eg_error_unref(error);
 	return is_first;
+}
+
+eg_error *egi_failures_first(const struct egi_failures *failures)
+{
+	/* [F2] acquire: pairs with [F1]. */
+	eg_error *first = egi_load_acquire_ptr(&failures->first);
+
+	if (first)
+		egi_annotate_acquire(failures);
+	return first;
 }
 
 bool egi_failures_wants(const struct egi_failures *failures)

@@ -28,6 +28,9 @@ void egi_failures_finish(struct egi_failures *failures);
  */
 bool egi_failures_add(struct egi_failures *failures, eg_error *error);
 
+/* The first error, or NULL. */
+eg_error *egi_failures_first(const struct egi_failures *failures);
+
 /* Whether another error would be kept; if not, egi_failures_count is all that it needs. */
 bool egi_failures_wants(const struct egi_failures *failures);
 void egi_failures_count(struct egi_failures *failures, uint64_t count);

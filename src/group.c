@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "annotate.h"
 #include "clock.h"
 #include "customer.h"
 #include "fault.h"
@@ -273,6 +274,12 @@ static int submit(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *si
 	return egi_submit(state, egi_task_make(fn, arg, egi_site_number(site)), mode);
 }
 
+/* Whether a task needs a box although its argument is not copied. */
+static inline bool is_boxed(eg_task_fn *fn)
+{
+	return fn && (!egi_task_fits(fn) || egi_annotates());
+}
+
 /* Submits a boxed task; the box is freed if it is not accepted. */
 static EGI_COLD int submit_boxed(eg_group *group, eg_task_fn *fn, void *arg, const void *bytes, size_t size,
 				 struct eg_site *site, enum egi_submit_mode mode)
@@ -296,7 +303,7 @@ static EGI_NOINLINE int go_slow(eg_group *group, eg_task_fn *fn, void *arg, stru
 	struct eg_group_state *state;
 	uint32_t number = EGI_SITE_NONE;
 
-	if (!egi_task_fits(fn))
+	if (is_boxed(fn))
 		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_GO);
 	state = group && fn ? group_state(group) : NULL;
 	if (state && (!site || egi_site_is_known(site, &number)) &&
@@ -329,7 +336,7 @@ static inline bool queue_learn_code(struct egi_queue *queue, eg_task_fn *fn, con
 {
 	uint32_t number;
 
-	if (!egi_task_is_plain(fn) || !egi_site_is_known(site, &number))
+	if (egi_annotates() || !egi_task_is_plain(fn) || !egi_site_is_known(site, &number))
 		return false;
 	queue->code = egi_task_make(fn, NULL, number).code;
 	return true;
@@ -361,7 +368,7 @@ int(eg_group_go)(eg_group *group, eg_task_fn *fn, void *arg)
 
 int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
 {
-	if (EGI_UNLIKELY(!egi_task_fits(fn)))
+	if (EGI_UNLIKELY(is_boxed(fn)))
 		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_TRY);
 	return submit(group, fn, arg, site, EGI_SUBMIT_TRY);
 }
@@ -418,7 +425,7 @@ eg_error *eg_group_error(const eg_group *group)
 {
 	struct eg_group_state *state = group ? group_state(group) : NULL;
 
-	return state ? egi_load_acquire_ptr(&state->failures.first) : NULL;
+	return state ? egi_failures_first(&state->failures) : NULL;
 }
 
 size_t eg_group_errors(const eg_group *group, size_t max, eg_error **ret_errors)

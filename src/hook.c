@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "annotate.h"
 #include "atomic.h"
 
 struct hook {
@@ -54,6 +55,7 @@ int eg_panic_set_hook(eg_panic_hook_fn *fn, void *arg)
 		if (!hook)
 			return -ENOMEM;
 	}
+	egi_annotate_release(&chosen);
 	/* [H3] release: the node, and what its argument leads to, before its choice; pairs with [H4]. */
 	egi_store_release_ptr(&chosen, hook);
 	return 0;
@@ -66,6 +68,7 @@ bool egi_hook_find(eg_panic_hook_fn **ret_fn, void **ret_arg)
 
 	if (!hook)
 		return false;
+	egi_annotate_acquire(&chosen);
 	*ret_fn = hook->fn;
 	*ret_arg = hook->arg;
 	return true;

@@ -8,6 +8,7 @@
 #include <link.h>
 #include <pthread.h>
 
+#include "annotate.h"
 #include "announce.h"
 #include "atomic.h"
 #include "crew.h"
@@ -117,6 +118,7 @@ static uint32_t has_begun;
 
 static void library_begins(void)
 {
+	egi_annotate_begin();
 	egi_thread_start(thread_exits);
 	egi_fence_start();
 	egi_ctx_start();

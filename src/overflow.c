@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "annotate.h"
 #include "pool.h"
 #include "verify.h"
 
@@ -30,6 +31,7 @@ void egi_overflow_init(struct egi_overflow *overflow)
 
 static void segment_free(struct egi_segment *segment)
 {
+	egi_annotate_acquire(segment);
 	if (!segment || segment->capacity != SEGMENT_MAX || !egi_pool_put(segment))
 		free(segment);
 }
@@ -121,6 +123,7 @@ int egi_overflow_reserve(struct egi_overflow *overflow)
 		overflow->first = segment;
 	overflow->tail = segment;
 	overflow->next = overflow->stop = segment->slots;
+	egi_annotate_release(segment);
 	/* The consumers may free it from here on. */
 	if (left)
 		egi_segment_settle(left, 1);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "annotate.h"
 #include "announce.h"
 #include "verify.h"
 
@@ -138,6 +139,7 @@ static void state_retire(struct eg_group_state *state, uint64_t gate)
 {
 	struct egi_thread *self = &egi_thread_self;
 
+	egi_annotate_acquire(state);
 	egi_failures_finish(&state->failures);
 	EGI_ASSERT(!state->ctx && !state->parent && !state->announced);
 	if (self->kept_count == KEPT_MAX || self->id == 0 || state->queues_count > 1 ||
@@ -311,8 +313,10 @@ bool egi_state_has_left_over(struct eg_group_state *state)
 
 void egi_state_release(struct eg_group_state *state)
 {
-	uint64_t before = egi_add_u64(&state->gate, ~EGI_GATE_HOLDERS_ONE + 1);
+	uint64_t before;
 
+	egi_annotate_release(state);
+	before = egi_add_u64(&state->gate, ~EGI_GATE_HOLDERS_ONE + 1);
 	if ((before & EGI_GATE_DEAD) != 0 && egi_gate_holders(before) == 1)
 		state_retire(state, before);
 }
@@ -373,6 +377,7 @@ void egi_state_abandon(struct eg_group_state *state)
 	}
 	egi_state_share(state);
 	state_hide(state);
+	egi_annotate_release(state);
 	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
 	if (egi_gate_holders(before) == 0)
 		state_retire(state, before);

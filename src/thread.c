@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include "affinity.h"
+#include "annotate.h"
 #include "atomic.h"
 #include "fpenv.h"
 #include "likeness.h"
@@ -246,6 +247,8 @@ int egi_thread_cpus(void)
 void egi_mutex_init(struct egi_mutex *mutex)
 {
 	*mutex = (struct egi_mutex)EGI_MUTEX_INIT;
+	/* To a tool that sees what allocates and what locks, another thread comes to memory of this one's. */
+	egi_annotate_release(mutex);
 }
 
 void egi_mutex_finish(struct egi_mutex *mutex)
@@ -255,11 +258,13 @@ void egi_mutex_finish(struct egi_mutex *mutex)
 
 void egi_mutex_lock(struct egi_mutex *mutex)
 {
+	egi_annotate_acquire(mutex);
 	EGI_VERIFY(pthread_mutex_lock(&mutex->native) == 0, "cannot lock a mutex");
 }
 
 bool egi_mutex_try_lock(struct egi_mutex *mutex)
 {
+	egi_annotate_acquire(mutex);
 	int err = pthread_mutex_trylock(&mutex->native);
 
 	EGI_VERIFY(err == 0 || err == EBUSY, "cannot try a mutex");

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "annotate.h"
 #include "clock.h"
 #include "worker.h"
 
@@ -132,9 +133,9 @@ static eg_ctx *round_ctx(struct eg_group_state *state)
 
 static void round_end(struct eg_group_state *state, bool wants_error, struct round *ret_round)
 {
-	/* [F2] acquire: pairs with [F1]. */
-	eg_error *first = egi_load_acquire_ptr(&state->failures.first);
+	eg_error *first = egi_failures_first(&state->failures);
 
+	egi_annotate_acquire(state);
 	ret_round->code = result_of(first);
 	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
 	ret_round->ctx = NULL;
@@ -151,6 +152,7 @@ static void round_end_alone(struct eg_group_state *state, bool wants_error, stru
 {
 	eg_error *first = state->failures.first;
 
+	egi_annotate_acquire(state);
 	ret_round->code = result_of(first);
 	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
 	egi_state_conceal_alone(state);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "annotate.h"
 #include "box.h"
 #include "exception.h"
 #include "fault.h"
@@ -48,7 +49,7 @@ static void worker_fail(struct eg_group_state *state, eg_error *error)
 }
 
 /* The task has ended: with a code, with defers to run, or by a panic whose error waits in the recovery. */
-static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
+static void worker_close_task(struct egi_worker *worker, int code)
 {
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
@@ -65,6 +66,14 @@ static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
 		eg_error_unref(error);
 	else
 		worker_fail(state, error);
+}
+
+static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
+{
+	worker_close_task(worker, code);
+	/* To whoever waits for the group, and to later tasks of the slot: see egi_box_run. */
+	egi_annotate_release(worker->state);
+	egi_annotate_release(&worker->recovery);
 }
 
 /* Counts the task, or the tasks, that just ended. */
@@ -111,6 +120,7 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 		skipped++;
 	} while (egi_find_is_asked(worker, EGI_ATTENTION_SKIP) && egi_claim_next(&worker->claim, &task));
 	egi_failures_count(&state->failures, unkept);
+	egi_annotate_release(state);
 	worker_count(worker, state, skipped);
 }
 

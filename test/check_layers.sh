@@ -13,7 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 base
-affinity atomic exception fpenv task text text_file unwind_reader verify wheel
+affinity annotate atomic exception fpenv task text text_file unwind_reader verify wheel
 clock libdw_memory libdw_room
 debuginfo elf_file fault_machine fence gate notice park process quota status unwind_program
 identity
