@@ -8,7 +8,7 @@
 #include "verify.h"
 
 #define LIVES_AT_ONCE 65536
-#define KEPT_MAX 1024  /* states kept by a thread: groups within groups, or batches of them; 5 MiB */
+#define KEPT_MAX 1024  /* the most states kept by a thread: groups within groups, or batches of them; 5 MiB */
 #define KEPT_WORKERS 4 /* the most workers of a state that is kept */
 
 /* A number that no other group has had, in this process. */
@@ -50,13 +50,21 @@ static struct eg_group_state *state_alloc(const struct egi_post_customer *custom
 	return state;
 }
 
-/* A state that this thread keeps, or a new one. NULL without memory. */
+/*
+ * A state that this thread keeps, or a new one. NULL without memory.
+ *
+ * A thread keeps at most as many as it has ever had to make, so that one that makes few groups, and is the last to leave
+ * many of others, a worker mostly, does not hoard theirs.
+ */
 static struct eg_group_state *state_get(struct egi_thread *self, const struct egi_post_customer *customer)
 {
 	struct eg_group_state *state = self->kept;
 
-	if (!state)
+	if (!state) {
+		if (self->kept_max < KEPT_MAX)
+			self->kept_max++;
 		return state_alloc(customer);
+	}
 	self->kept = state->next_kept;
 	self->kept_count--;
 	return state;
@@ -142,7 +150,7 @@ static void state_retire(struct eg_group_state *state, uint64_t gate)
 	egi_annotate_acquire(state);
 	egi_failures_finish(&state->failures);
 	EGI_ASSERT(!state->ctx && !state->parent && !state->announced);
-	if (self->kept_count == KEPT_MAX || self->id == 0 || state->queues_count > 1 ||
+	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
 		state_free(state);
 		return;

@@ -25,7 +25,7 @@ struct egi_thread {
 	uint64_t queue_life;
 	uint64_t life_next, life_end; /* lives to give to groups made here (state.h) */
 	struct eg_group_state *kept;  /* states to make groups of (state.h) */
-	unsigned kept_count;
+	unsigned kept_count, kept_max;
 	unsigned trees_made;         /* contexts without a parent (ctx.c) */
 	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
 
