@@ -71,10 +71,13 @@
 
 struct dw {
 	DW_FUNCTIONS(DW_MEMBER)
+	bool can_be_led; /* its calls of malloc, which are these */
+	struct egi_libdw_calls calls;
 };
 
 static struct dw *loaded;   /* NULL until it is loaded, constant from then on */
 static const struct dw *dw; /* the same, under the caller's mutex */
+static bool is_led;         /* under it, too */
 
 struct egi_debuginfo {
 	bool is_broken; /* libdw was left in the middle: what it has made is not used again, nor given back */
@@ -96,6 +99,7 @@ static bool dw_find(void *library, const char *name, void *ret_function)
 static bool dw_find_all(void *library, struct dw *ret_found)
 {
 #define DW_FIND(name) &&dw_find(library, #name, &ret_found->name)
+	ret_found->can_be_led = egi_libdw_memory_learn(library, &ret_found->calls);
 	return true DW_FUNCTIONS(DW_FIND);
 }
 
@@ -136,11 +140,21 @@ bool egi_debuginfo_load(void)
 	    !egi_cas_ptr(&loaded, NULL, found)) {
 		free(found);
 		dlclose(library);
-	} else {
-		/* By one thread alone. Where it cannot be done libdw may be the end when memory is. */
-		(void)egi_libdw_memory_lead(library);
 	}
 	return egi_load_acquire_ptr(&loaded) != NULL;
+}
+
+/* Under the mutex: takes what was loaded into use. Return: false when nothing was. */
+static bool dw_take(void)
+{
+	dw = egi_load_acquire_ptr(&loaded); /* [V2] acquire: pairs with [V1] */
+	if (dw == NULL)
+		return false;
+	/* Where it cannot be done libdw may be the end when memory is. */
+	if (!is_led && dw->can_be_led)
+		(void)egi_libdw_memory_lead(&dw->calls);
+	is_led = true;
+	return true;
 }
 
 static void dwarf_begin_run(void *arg)
@@ -157,8 +171,7 @@ struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size)
 	bool is_read = file_size <= READ_BYTES_MAX;
 	struct egi_debuginfo *debuginfo;
 
-	if (!egi_libdw_has_stack() || !egi_libdw_has_memory(is_read ? 2 * file_size : 0) ||
-	    !(dw = egi_load_acquire_ptr(&loaded))) /* [V2] acquire: pairs with [V1] */
+	if (!egi_libdw_has_stack() || !egi_libdw_has_memory(is_read ? 2 * file_size : 0) || !dw_take())
 		return NULL;
 	debuginfo = malloc(sizeof(*debuginfo));
 	if (debuginfo == NULL)

@@ -36,12 +36,12 @@
 #define ATTEMPTS_MAX 8
 #define PAUSE_MIN (20 * EGI_MICROSECOND) /* doubled each time: 5 ms in all */
 
+#define YIELD_MIN 100 /* ns that a system call takes at least */
+
 uint32_t egi_fence_is_asymmetric;
 
-/* Until when the heavy side waits: 0 where light fences were never free, GIVING_UP while somebody finds out. */
-static uint64_t settled_at_ns;
-
-#define GIVING_UP UINT64_MAX
+/* No light fence that cost nothing is under way: there was none, or the wait for them is over. */
+static uint32_t is_settled;
 
 static long membarrier(int command)
 {
@@ -56,20 +56,28 @@ static bool is_registered(void)
 void egi_fence_start(void)
 {
 	int saved = errno;
+	bool registered = is_registered();
 
-	egi_store_relaxed_u64(&settled_at_ns, 0);
-	egi_store_relaxed_u32(&egi_fence_is_asymmetric, is_registered());
+	egi_store_relaxed_u32(&is_settled, !registered);
+	egi_store_relaxed_u32(&egi_fence_is_asymmetric, registered);
 	errno = saved;
 }
 
-/* Not a futex, whose words are looked at by those who use them; whatever ends the sleep, the clock decides. */
-static void wait_until(int64_t time_ns)
+/*
+ * Sleeps for so long, whatever signals arrive. By the kernel's own call: it takes the time that it is told, while a clock
+ * in its place may stand still. A sandbox may refuse it as well; then the CPU is offered to others for about as long.
+ */
+static void pause_for(int64_t time_ns)
 {
-	struct timespec time = egi_clock_timespec(time_ns);
+	struct timespec left = egi_clock_timespec(time_ns);
 
-	while (eg_clock_now_ns() < time_ns)
-		if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) != 0)
+	while (syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) != 0) {
+		if (errno == EINTR)
+			continue;
+		for (int64_t i = 0; i < time_ns / YIELD_MIN; i++)
 			sched_yield();
+		return;
+	}
 }
 
 /* Interrupts all running threads of the process. Return: false when the kernel refuses to. */
@@ -85,55 +93,53 @@ static bool interrupt_all(void)
 			continue;
 		if (errno != ENOMEM && errno != EAGAIN && errno != EINTR)
 			return false;
-		wait_until(egi_clock_after(pause));
+		pause_for(pause);
 		pause *= 2;
 	}
 	return false;
 }
 
-/* Light fences are full ones from now on. Several threads may come here; the latest time is right for all. */
-static void give_up(void)
+/*
+ * Waits for those who took a light fence that cost nothing, because they did not see that it has to be a full one. Several
+ * threads may do so, each for as long.
+ */
+static void settle(void)
 {
-	/* [A1] release: who sees the fences full sees that there is a time to wait for; pairs with [A2]. */
-	egi_store_relaxed_u64(&settled_at_ns, GIVING_UP);
-	egi_store_release_u32(&egi_fence_is_asymmetric, 0);
+	int saved = errno;
+
 	egi_fence_full();
-	egi_store_relaxed_u64(&settled_at_ns, (uint64_t)egi_clock_after(SETTLE));
+	pause_for(SETTLE);
+	errno = saved;
 }
 
-/* Return: false when the light fences that cost nothing have not been ordered: there are none any more. */
+/* Return: false when the light fences that cost nothing have not been ordered: from now on there are none. */
 static bool order_all(void)
 {
 	int saved = errno;
 	bool ordered;
 
 	egi_fence_full();
-	/* [A2] acquire: pairs with [A1]. */
-	if (egi_load_acquire_u32(&egi_fence_is_asymmetric) == 0)
+	if (egi_load_relaxed_u32(&egi_fence_is_asymmetric) == 0)
 		return false;
 	ordered = interrupt_all();
 	errno = saved;
 	if (!ordered)
-		give_up();
+		egi_store_relaxed_u32(&egi_fence_is_asymmetric, 0);
 	return ordered;
 }
 
 void egi_fence_heavy(void)
 {
-	uint64_t settled_at;
-
-	if (order_all())
+	/* [A2] acquire: what the others stored before they were through is looked at after this; pairs with [A1]. */
+	if (order_all() || egi_load_acquire_u32(&is_settled) != 0)
 		return;
-	settled_at = egi_load_relaxed_u64(&settled_at_ns);
-	/* Whoever is about to say until when may have lost its CPU. */
-	if (settled_at == GIVING_UP)
-		settled_at = (uint64_t)egi_clock_after(SETTLE);
-	if (settled_at != 0)
-		wait_until((int64_t)settled_at);
+	settle();
+	/* [A1] release: the wait before the word that it is over; pairs with [A2]. */
+	egi_store_release_u32(&is_settled, 1);
 }
 
 void egi_fence_heaviest(void)
 {
 	if (!order_all())
-		wait_until(egi_clock_after(SETTLE));
+		settle();
 }

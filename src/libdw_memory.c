@@ -102,6 +102,8 @@ static const struct led {
     {"strdup", (uintptr_t)led_strdup, &called.strdup},
 };
 
+_Static_assert(sizeof(led) / sizeof(led[0]) == EGI_LIBDW_CALLS, "as many as are known of a library");
+
 /*
  * Slots
  */
@@ -164,7 +166,7 @@ static void object_read(struct object *object, const ElfW(Dyn) * entry)
 }
 
 /* A shared object begins with its ELF header, at its base. */
-static bool object_find_sealed(struct object *object)
+static bool object_open(struct object *object)
 {
 	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->base;
 	const ElfW(Phdr) * segments;
@@ -174,12 +176,14 @@ static bool object_find_sealed(struct object *object)
 		return false;
 	segments = (const ElfW(Phdr) *)(object->base + header->e_phoff);
 	for (size_t i = 0; i < header->e_phnum; i++) {
+		if (segments[i].p_type == PT_DYNAMIC)
+			object_read(object, (const ElfW(Dyn) *)(object->base + segments[i].p_vaddr));
 		if (segments[i].p_type != PT_GNU_RELRO)
 			continue;
 		object->sealed = (object->base + segments[i].p_vaddr) & ~(page - 1);
 		object->sealed_end = (object->base + segments[i].p_vaddr + segments[i].p_memsz) & ~(page - 1);
 	}
-	return true;
+	return object->symbols && object->names;
 }
 
 static const struct led *led_find(const struct object *object, const ElfW(Rela) * entry)
@@ -197,18 +201,29 @@ static const struct led *led_find(const struct object *object, const ElfW(Rela) 
 	return NULL;
 }
 
-/* Return: false when one is not found. */
-static bool called_find(void)
+bool egi_libdw_memory_learn(void *library, struct egi_libdw_calls *ret_calls)
 {
-	for (size_t i = 0; i < sizeof(led) / sizeof(led[0]); i++) {
-		void *function = dlsym(RTLD_DEFAULT, led[i].name);
+	const void *own = dlsym(library, "dwarf_begin_elf");
+	struct egi_libdw_calls calls;
+	Dl_info info;
 
-		if (!function)
+	if (!own || dladdr(own, &info) == 0)
+		return false;
+	calls.base = (uintptr_t)info.dli_fbase;
+	for (size_t i = 0; i < EGI_LIBDW_CALLS; i++) {
+		calls.functions[i] = dlsym(RTLD_DEFAULT, led[i].name);
+		if (!calls.functions[i])
 			return false;
-		/* C has no cast from an object pointer to a function pointer; POSIX grants that they look alike. */
-		memcpy(led[i].called, &function, sizeof(function));
 	}
+	*ret_calls = calls;
 	return true;
+}
+
+/* C has no cast from an object pointer to a function pointer; POSIX grants that they look alike. */
+static void called_take(const struct egi_libdw_calls *calls)
+{
+	for (size_t i = 0; i < EGI_LIBDW_CALLS; i++)
+		memcpy(led[i].called, &calls->functions[i], sizeof(calls->functions[i]));
 }
 
 static void object_lead(const struct object *object)
@@ -225,17 +240,14 @@ static void object_lead(const struct object *object)
 	}
 }
 
-bool egi_libdw_memory_lead(void *library)
+bool egi_libdw_memory_lead(const struct egi_libdw_calls *calls)
 {
 	struct object object = {0};
-	struct link_map *map;
 	size_t sealed_size;
 
-	if (!called_find() || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0)
-		return false;
-	object.base = map->l_addr;
-	object_read(&object, map->l_ld);
-	if (!object.symbols || !object.names || !object_find_sealed(&object))
+	called_take(calls);
+	object.base = calls->base;
+	if (!object_open(&object))
 		return false;
 	for (size_t t = 0; t < 2; t++)
 		if (!object.tables[t])
@@ -252,9 +264,16 @@ bool egi_libdw_memory_lead(void *library)
 
 #else
 
-bool egi_libdw_memory_lead(void *library)
+bool egi_libdw_memory_learn(void *library, struct egi_libdw_calls *ret_calls)
 {
 	(void)library;
+	(void)ret_calls;
+	return false;
+}
+
+bool egi_libdw_memory_lead(const struct egi_libdw_calls *calls)
+{
+	(void)calls;
 	return false;
 }
 

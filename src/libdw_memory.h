@@ -10,13 +10,25 @@
  * a look-up runs, one that fails leaves the look-up instead of returning to libdw. For everything else they are what they
  * were: on other threads, at other times, and for a program that uses libdw itself.
  *
- * Threads: the first function is for one at a time; the others are any thread's.
+ * Threads: leading is for one at a time; the other functions are any thread's.
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
-/* Leads the calls of a library from dlopen. Return: false where that cannot be done: nothing is led then. */
-bool egi_libdw_memory_lead(void *library);
+#define EGI_LIBDW_CALLS 5
+
+/* What has to be known of a library to lead its calls. */
+struct egi_libdw_calls {
+	uintptr_t base;
+	void *functions[EGI_LIBDW_CALLS]; /* what it would have called */
+};
+
+/* For a library from dlopen. Calls the loader, so no lock may be held. Return: false where it cannot be done. */
+bool egi_libdw_memory_learn(void *library, struct egi_libdw_calls *ret_calls);
+
+/* Leads the calls, once. Return: false where that cannot be done: nothing is led then. */
+bool egi_libdw_memory_lead(const struct egi_libdw_calls *calls);
 
 /*
  * Calls fn(arg). Return: false when it was left for want of memory: what it worked on must not be used again, nor given

@@ -21,6 +21,7 @@
 static atomic_int refusals;  /* so many are refused */
 static atomic_int refuse_by; /* with this code */
 static atomic_int barriers, registrations;
+static atomic_bool sleeping_is_refused;
 
 long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
@@ -37,6 +38,10 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 			errno = atomic_load(&refuse_by);
 			return -1;
 		}
+	}
+	if (number == SYS_clock_nanosleep && atomic_load(&sleeping_is_refused)) {
+		errno = EPERM;
+		return -1;
 	}
 	return __real_syscall(number, a, b, c, d, e, f);
 }
@@ -137,6 +142,19 @@ static void the_first_heavy_fences_after_a_refusal_wait(void **state)
 	before = eg_clock_now_ns();
 	egi_fence_heaviest();
 	assert_true(eg_clock_now_ns() - before >= 10 * EGI_MILLISECOND);
+}
+
+static void a_refusal_to_sleep_as_well_is_no_obstacle(void **state)
+{
+	(void)state;
+	if (!start_over())
+		skip();
+	refuse(INT_MAX, EPERM);
+	atomic_store(&sleeping_is_refused, true);
+	egi_fence_heavy();
+	assert_false(is_asymmetric());
+	use_groups();
+	atomic_store(&sleeping_is_refused, false);
 }
 
 static void groups_work_when_it_is_refused_from_the_start(void **state)
@@ -258,6 +276,7 @@ int main(void)
 	    TEST(a_registration_that_was_lost_is_made_again),
 	    TEST(the_first_heavy_fences_after_a_refusal_wait),
 	    TEST(memory_that_stays_short_ends_in_full_fences),
+	    TEST(a_refusal_to_sleep_as_well_is_no_obstacle),
 	    TEST(groups_work_when_it_is_refused_from_the_start),
 	    TEST(groups_in_use_at_the_moment_of_a_refusal_lose_no_task),
 	    TEST(a_sandbox_may_be_entered_when_groups_have_been_used),

@@ -162,6 +162,24 @@ static long gone(void)
 	return -1;
 }
 
+/* Sleeps for so long that no store is in a buffer any more of those that were. */
+static long clock_nanosleep_for(va_list args, const void *caller)
+{
+	const struct timespec *time;
+
+	(void)va_arg(args, clockid_t);
+	(void)va_arg(args, int);
+	time = va_arg(args, const struct timespec *);
+	threads_point(false);
+	TRACE(OP_SLEEP, &machine.now, 0, 0, caller);
+	threads_sleep(THREAD_ASLEEP, NULL, machine.now + deadline_of(time));
+	memory_drain_all();
+	if (machine.deciding)
+		thread_print(thread_now(), 16);
+	TRACE(OP_WOKEN, &machine.now, 0, 0, caller);
+	return 0;
+}
+
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
 {
@@ -173,6 +191,8 @@ long __wrap_syscall(long number, ...)
 		result = membarrier(args, CALLER());
 	else if (number == SYS_futex && machine.running)
 		result = futex(args, CALLER());
+	else if (number == SYS_clock_nanosleep && machine.running)
+		result = clock_nanosleep_for(args, CALLER());
 	else if (number == SYS_tgkill && machine.running)
 		result = gone(); /* asked of threads only that have been joined */
 	else if (number == SYS_gettid && machine.running)
@@ -214,21 +234,6 @@ WRAP(bool, egi_likeness_take, uint64_t *ret_blocked)
 
 WRAP(uint64_t, egi_likeness_slack_ns, void)
 {
-	return 0;
-}
-
-/* Sleeps until a time, so long that no store is in a buffer any more of those that were. */
-WRAP(int, clock_nanosleep, clockid_t clock, int flags, const struct timespec *time, struct timespec *ret_left)
-{
-	if (!machine.running)
-		return __real_clock_nanosleep(clock, flags, time, ret_left);
-	threads_point(false);
-	TRACE(OP_SLEEP, &machine.now, 0, 0, CALLER());
-	threads_sleep(THREAD_ASLEEP, NULL, deadline_of(time));
-	memory_drain_all();
-	if (machine.deciding)
-		thread_print(thread_now(), 16);
-	TRACE(OP_WOKEN, &machine.now, 0, 0, CALLER());
 	return 0;
 }
 
