@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -67,11 +68,16 @@ struct ends {
 	int read, write;
 };
 
+/* Writing and closing end a thread that is cancelled, and with it what it holds: locks, and the other descriptor. */
 static void ends_close(const struct ends *ends)
 {
+	int cancelable;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
 	close(ends->read);
 	if (ends->write != ends->read)
 		close(ends->write);
+	pthread_setcancelstate(cancelable, NULL);
 }
 
 static int ends_open(struct ends *ret_ends)
@@ -112,9 +118,11 @@ static int ends_open_above(struct ends *ret_ends)
 void egi_ctx_fd_raise(int fd_to_write)
 {
 	static const uint64_t inexhaustible = UINT64_MAX - 1;
-	int saved = errno;
+	int saved = errno, cancelable;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
 	(void)!write(fd_to_write, &inexhaustible, sizeof(inexhaustible));
+	pthread_setcancelstate(cancelable, NULL);
 	errno = saved;
 }
 

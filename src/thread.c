@@ -236,10 +236,13 @@ void egi_thread_open_child(void)
 
 int egi_thread_cpus(void)
 {
-	int saved = errno;
-	int cpus = egi_affinity_cpus();
-	int quota = egi_quota_cpus();
+	int saved = errno, cancelable, cpus, quota;
 
+	/* Reading files ends a thread of the program that is cancelled, and it may hold a lock. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+	cpus = egi_affinity_cpus();
+	quota = egi_quota_cpus();
+	pthread_setcancelstate(cancelable, NULL);
 	errno = saved;
 	return quota > 0 && quota < cpus ? quota : cpus;
 }

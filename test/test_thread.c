@@ -227,6 +227,48 @@ static void a_waiter_that_is_cancelled_goes_on_until_its_wait_is_over(void **sta
 	eg_group_destroy(&group);
 }
 
+/*
+ * A thread that has been cancelled, and uses the library before it comes to a cancellation point: nothing in the library is
+ * one, or what it holds would be lost with it.
+ */
+static void *user_that_is_cancelled(void *arg)
+{
+	atomic_int *calls = arg;
+	eg_group group = EG_GROUP_INIT;
+	eg_ctx *ctx, *other;
+
+	CHECK(pthread_cancel(pthread_self()) == 0);
+	CHECK(eg_group_set_limit(&group, EG_LIMIT_CPUS) == 0);
+	CHECK(eg_group_go(&group, task_nothing, NULL) == 0);
+	CHECK(eg_group_wait(&group) == 0);
+	CHECK(eg_group_destroy(&group) == 0);
+	atomic_fetch_add(calls, 1);
+	CHECK(eg_ctx_with_cancel(NULL, &ctx) == 0 && eg_ctx_with_cancel(NULL, &other) == 0);
+	CHECK(eg_ctx_fd(ctx) >= 0 && eg_ctx_fd(other) >= 0);
+	atomic_fetch_add(calls, 1);
+	CHECK(eg_ctx_cancel(ctx, NULL) == 0);
+	atomic_fetch_add(calls, 1);
+	CHECK(eg_ctx_fd(ctx) >= 0);
+	eg_ctx_unref(ctx);
+	eg_ctx_unref(other);
+	atomic_fetch_add(calls, 1);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void a_thread_that_is_cancelled_finishes_its_calls(void **state)
+{
+	atomic_int calls = 0;
+	void *result = NULL;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, user_that_is_cancelled, &calls), 0);
+	pthread_join(thread, &result);
+	assert_ptr_equal(result, PTHREAD_CANCELED);
+	assert_int_equal(atomic_load(&calls), 4);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -236,6 +278,7 @@ int main(void)
 	    TEST(a_worker_that_is_cancelled_goes_on),
 	    TEST(a_task_that_lets_its_thread_be_cancelled_is_an_error),
 	    TEST(a_waiter_that_is_cancelled_goes_on_until_its_wait_is_over),
+	    TEST(a_thread_that_is_cancelled_finishes_its_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
