@@ -76,14 +76,14 @@ static void board_note_stuck(struct egi_post *post)
 
 struct egi_post *egi_board_look(bool spare_cpu, bool may_serve, int64_t now)
 {
-	egi_board.stuck = NULL;
-	for (int i = 0; i < LOOKS_MAX; i++) {
-		struct egi_post *post = TAILQ_FIRST(&egi_board.posted);
-		enum egi_post_look look;
+	int looks = egi_board.posts < LOOKS_MAX ? egi_board.posts : LOOKS_MAX;
 
-		if (!post)
-			break;
-		look = post->customer->look(post, spare_cpu);
+	egi_board.stuck = NULL;
+	/* Each once: what moved between the last two looks has not moved since the last. */
+	for (; looks > 0; looks--) {
+		struct egi_post *post = TAILQ_FIRST(&egi_board.posted);
+		enum egi_post_look look = post->customer->look(post, spare_cpu);
+
 		if (look == EGI_POST_DONE) {
 			egi_board_remove(post);
 			if (post->customer->retire(post))

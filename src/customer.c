@@ -20,6 +20,9 @@ static bool customer_enlist(struct egi_post *post)
 		if (placed)
 			next += EGI_GATE_RUNNING_ONE + EGI_GATE_HOLDERS_ONE;
 	} while (!egi_cas_u64(&state->gate, &gate, next));
+	/* The task that the thread is about to take does not show that the group moves without it. */
+	if (placed)
+		state->seen_moves++;
 	return placed;
 }
 

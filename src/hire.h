@@ -5,10 +5,10 @@
 /*
  * Hiring: starting threads for the crew, which may fail, for a moment or for good.
  *
- * A shortage begins when a thread cannot be started and ends when one can. While it lasts whoever needs a thread tries
- * again, the less often the longer it lasts. For some time nobody does without: tasks may need one another, and a waiter
- * that has begun to run one of them itself cannot try any more. When that time is over the crew's work is done by those
- * who wait for it.
+ * A shortage begins when a thread cannot be started and ends when one can. While it lasts whoever comes by and needs a thread
+ * tries again, every millisecond at most; who sleeps wakes up for it, the less often the longer the shortage lasts. For some
+ * time nobody does without: tasks may need one another, and a waiter that has begun to run one of them itself cannot try any
+ * more. When that time is over the crew's work is done by those who wait for it.
  *
  * Everything else is under the crew's lock.
  */
@@ -42,7 +42,7 @@ static inline bool egi_hire_is_due(int64_t now)
 /* Starts a member, which is coming then. The lock is given up meanwhile. False if there is none, or it is too early to try again. */
 bool egi_hire(void *(*main)(void *member));
 
-/* The next attempt is made even if there was one just before. */
+/* The next attempt is made even if there was one just before. Without the lock. */
 void egi_hire_at_once(void);
 
 /* When whoever sleeps tries again; EGI_FOREVER without a shortage. */

@@ -72,9 +72,10 @@ static void member_hand_over(struct egi_member *member)
 {
 	int64_t pause = EGI_TICK_MIN;
 
-	/* Groups are being made: the next one is about to come. */
-	if (egi_watch_is_busy_time() && egi_crew_is_watching() && !egi_watch.sentinel &&
-	    (egi_roster.coming > 0 || egi_watch_bring()))
+	/* Whoever is on the way looks before it sleeps; and while groups are being made the next one is about to come. */
+	if (egi_roster.coming > 0)
+		return;
+	if (egi_watch_is_busy_time() && egi_crew_is_watching() && !egi_watch.sentinel && egi_watch_bring())
 		return;
 	while (!may_unwatch()) {
 		egi_watch.last_post = eg_clock_now_ns();
