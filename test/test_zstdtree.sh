@@ -139,6 +139,14 @@ the_first_error_names_its_path() {
     [ "$(ls -A denied)" = closed ]
 }
 
+messages_reach_no_file_of_a_program_without_standard_descriptors() {
+    wipe tree
+    exits 1 "$zstdtree" -j 1 tree/zero missing <&- >&- 2>&-
+    exits 0 "$zstdtree" tree <&- >&- 2>&-
+    exits 0 "$zstdtree" tree <&- >&- 2>&-
+    all_done tree
+}
+
 control_characters_are_not_shown() {
     exits 1 "$zstdtree" "$controls" 2>err
     is_harmless err '\177: No such file or directory'
@@ -267,6 +275,8 @@ check 'every file is compressed, with any number of jobs' every_file_is_compress
 check 'compressed files that are there are kept, or made anew with -f' what_is_there_is_kept
 check 'operands may be files and links' operands_may_be_files_and_links
 try 'the first error names its path and nothing is left' the_first_error_names_its_path
+check 'messages reach no file of a program without standard descriptors' \
+    messages_reach_no_file_of_a_program_without_standard_descriptors
 check 'control characters in names do not reach the terminal' control_characters_are_not_shown
 check 'an error ends the files being compressed' an_error_ends_what_runs
 check 'a wrong command line ends with status 2' a_wrong_command_line_is_refused

@@ -26,7 +26,7 @@
  * wait. These threads exist only while there is something to do and for some seconds afterwards.
  *
  * In a forked child contexts are copies. What was registered before the fork does nothing there: no function is called,
- * no descriptor becomes readable, no signal cancels. Whoever asks or waits for a context of before learns of its end, by a
+ * no descriptor is raised, no signal cancels. Whoever asks or waits for a context of before learns of its end, by a
  * deadline too, and what the child registers and derives works as ever.
  */
 

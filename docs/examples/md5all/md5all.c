@@ -311,21 +311,6 @@ static int job_report(struct job *job, int result, int output_error, int signal)
 	return status;
 }
 
-/*
- * Makes sure that descriptors 0 to 2 are taken. If standard output was closed, the next file opened would be
- * taken for it. Descriptors that have to be filled in fail when used, as the closed ones would have.
- */
-static void take_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_PATH);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -336,7 +321,6 @@ int main(int argc, char **argv)
 	int result;
 	int status;
 
-	take_standard_descriptors();
 	console_init();
 	options_parse(&options, argc, argv);
 

@@ -7,6 +7,7 @@
 #include "console.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <pthread.h>
@@ -35,8 +36,24 @@ void console_resume(void)
 	pthread_mutex_unlock(&console_lock);
 }
 
+/*
+ * If a standard descriptor was closed, the next file opened would be taken for it, and what is printed would go there.
+ * Descriptors that have to be filled in fail when used, as the closed ones would have.
+ */
+static void take_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_PATH);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void console_init(void)
 {
+	take_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 }
 

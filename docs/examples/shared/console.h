@@ -12,7 +12,10 @@
 
 #include <errgroup.h>
 
-/* At the program's begin: which characters can be shown is the environment's to say. */
+/*
+ * At the program's begin. Which characters can be shown is the environment's to say; and no file that is opened later is
+ * taken for a standard one that was closed.
+ */
 void console_init(void);
 
 /* Writes a message as one line, with the program's name before it. */
