@@ -96,6 +96,15 @@ search_prints_in_order() {
     printf '%s result for "a query"\n' web image video | cmp - out
 }
 
+search_shows_no_control_characters() {
+    exits 0 "$programs/search" "$controls" >out
+    printf '%s result for "'"$controls"'"\n' web image video | cmp - out
+    script --version >/dev/null 2>&1 || return 0
+    TERM=dumb script -qec "'$programs/search' '$controls'" screen >/dev/null </dev/null
+    grep ' result for ' screen | tr -d '\r' >line
+    is_harmless line 'web result for'
+}
+
 search_fails_with_the_first_error() {
     exits 1 "$programs/search" '' >out 2>err
     is_empty out
@@ -535,6 +544,7 @@ memcheck_finds_nothing() {
 
 check 'hello prints results and the first error' hello_works
 check 'search prints its results in a fixed order' search_prints_in_order
+check 'search: what it is asked for does not reach the terminal' search_shows_no_control_characters
 check 'search fails with the first error' search_fails_with_the_first_error
 check 'crash: the tasks beside the one that fails complete and are counted' crash_finishes_the_other_tasks
 check 'crash: the kind of failure is named' crash_names_the_kind

@@ -60,6 +60,18 @@ static int find_loader(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
+/* valgrind puts its own in the place of this file's. */
+static bool is_counted(void)
+{
+	void *volatile memory;
+
+	is_armed = true;
+	memory = malloc(1);
+	is_armed = false;
+	free(memory);
+	return calls > 0;
+}
+
 static __attribute__((noinline)) void innermost(int number)
 {
 	eg_panic("number %d", number);
@@ -110,6 +122,9 @@ static void memory_may_run_out_at_any_moment_of_a_look_up(void **state)
 	(void)state;
 	dl_iterate_phdr(find_loader, NULL);
 	assert_true(loader_end > loader_begin);
+	if (!is_counted())
+		skip();
+	calls = 0;
 	eg_group_go(&group, task_panic, NULL);
 	assert_int_equal(eg_group_wait(&group), EG_EPANIC);
 	attempt.error = eg_group_error(&group);

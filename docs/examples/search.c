@@ -17,6 +17,8 @@
 
 #include <errgroup.h>
 
+#include "shared/console.h"
+
 struct search {
 	const char *kind;
 	long takes_ms;
@@ -58,9 +60,10 @@ int main(int argc, char **argv)
 	size_t i;
 	int error;
 
+	console_init();
 	error = eg_group_init(&group, NULL, NULL);
 	if (error != 0) {
-		fprintf(stderr, "search: %s\n", eg_strerror(error));
+		console_report("%s", eg_strerror(error));
 		return EXIT_FAILURE;
 	}
 	for (i = 0; i < count && error == 0; i++)
@@ -68,14 +71,11 @@ int main(int argc, char **argv)
 	if (error == 0)
 		error = eg_group_wait(&group);
 
-	if (error != 0) {
-		fprintf(stderr, "search: %s\n",
-			eg_group_error(&group) != NULL ? eg_error_message(eg_group_error(&group))
-						       : eg_strerror(error));
-	} else {
-		for (i = 0; i < count; i++)
-			puts(searches[i].result);
-	}
+	if (error != 0)
+		console_report("%s", eg_group_error(&group) != NULL ? eg_error_message(eg_group_error(&group))
+								    : eg_strerror(error));
+	for (i = 0; i < count && error == 0; i++)
+		error = console_print(searches[i].result);
 	eg_group_destroy(&group);
 	return error != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
