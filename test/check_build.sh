@@ -78,6 +78,17 @@ library_is_as_asked() {
     has installed liberrgroup.a
 }
 
+# First pkg-config knows Concurrency Kit alone.
+later_is_found() {
+    pkg-config --exists libdw || skip "no libdw"
+    mkdir packages
+    ln -s "$(pkg-config --variable=pcfiledir ck)/ck.pc" packages
+    PKG_CONFIG_LIBDIR=$scratch/packages configured later "$top" -Ddocs=disabled
+    has_not later/build.ninja EGI_HAVE_LIBDW
+    configured later "$top" --reconfigure
+    has later/build.ninja EGI_HAVE_LIBDW
+}
+
 # The lines of README.md, in a project of somebody else's, in a folder whose name has a blank.
 is_a_subproject() {
     mkdir -p 'other project/subprojects'
@@ -99,8 +110,9 @@ is_a_subproject() {
     has out '35 has no half'
 }
 
-echo 1..4
+echo 1..5
 check "the default makes the library and its pages, each object once" default_is_small
 try "the default has a page for every function" default_has_pages
 check "default_library is honoured" library_is_as_asked
+try "what was not there at first is found when meson configures again" later_is_found
 check "README.md's lines make it a subproject of a program that runs" is_a_subproject
