@@ -8,7 +8,7 @@
 #ifdef LOAD_LIBRARY
 #include <errgroup.h>
 
-static int (*const volatile never_called)(void) = eg_version_number;
+static __attribute__((used)) int (*never_called)(void) = eg_version_number;
 #endif
 
 static int asked;
