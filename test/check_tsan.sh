@@ -28,7 +28,7 @@ result() {
 compile() {
     gcc -std=gnu11 -D_GNU_SOURCE -DEGI_BUILD -g -O1 -fsanitize=thread -pthread -I"$top/test/tsan" -I"$1" \
         -I"$top/include" "$top/test/tsan/queue_race.c" "$1/affinity.c" "$1/claim.c" "$1/clock.c" "$1/fence.c" \
-        "$1/identity.c" "$1/likeness.c" "$1/overflow.c" "$1/pool.c" "$1/process.c" "$1/queue.c" "$1/quota.c" \
+        "$1/annotate.c" "$1/identity.c" "$1/likeness.c" "$1/overflow.c" "$1/pool.c" "$1/process.c" "$1/queue.c" "$1/quota.c" \
         "$1/status.c" "$1/text_file.c" "$1/thread.c" "$1/verify.c" -o "$scratch/program" >"$scratch/output" 2>&1
 }
 
