@@ -111,8 +111,8 @@ void egi_ctx_watch_remove(eg_ctx *ctx, struct egi_ctx_watch *watch);
 /* A call that a thread is about to make, or makes. */
 struct egi_ctx_calling {
 	struct egi_ctx_call *call;
-	eg_ctx *ctx; /* the call's reference, or NULL */
-	bool gone;   /* it has removed itself */
+	eg_ctx *ctx;         /* the call's reference, or NULL */
+	bool gone;           /* it has removed itself */
 	uint32_t *under_way; /* lowered when the function has returned; or NULL */
 };
 

@@ -44,9 +44,9 @@ static struct {
 	unsigned last; /* the queue that was last taken from: the others come first */
 	unsigned threads;
 	uint32_t calling; /* how many threads are in a function that they call; lowered without the lock */
-	uint64_t taken;  /* how often somebody came for a call */
-	uint64_t seen;   /* the same when the keeper last saw it change, */
-	int64_t seen_at; /* and when that was; 0: the first call is waiting */
+	uint64_t taken;   /* how often somebody came for a call */
+	uint64_t seen;    /* the same when the keeper last saw it change, */
+	int64_t seen_at;  /* and when that was; 0: the first call is waiting */
 	bool stopping;
 	struct egi_ctx_queue queues[EGI_CTX_LOCKS]; /* each under the trees' lock */
 } callers = {
