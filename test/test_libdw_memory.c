@@ -15,8 +15,10 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
-static bool is_armed, is_for_good;
-static long calls, fails_at;
+static volatile bool is_armed; /* read by what the compiler takes for malloc */
+static bool is_for_good;
+static volatile long calls;
+static long fails_at;
 static uintptr_t loader_begin, loader_end;
 
 /* What the loader takes for a thread's variables it cannot do without, whoever asks for them. */
