@@ -15,8 +15,10 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
-static bool is_armed, is_for_good;
-static long calls, fails_at;
+static volatile bool is_armed; /* read by what the compiler takes for malloc */
+static bool is_for_good;
+static volatile long calls;
+static long fails_at;
 static uintptr_t loader_begin, loader_end;
 
 /* What the loader takes for a thread's variables it cannot do without, whoever asks for them. */
@@ -63,12 +65,12 @@ static int find_loader(struct dl_phdr_info *info, size_t size, void *arg)
 /* valgrind puts its own in the place of this file's. */
 static bool is_counted(void)
 {
-	void *volatile memory;
+	char *copy;
 
 	is_armed = true;
-	memory = malloc(1);
+	copy = strdup("called by the C library");
 	is_armed = false;
-	free(memory);
+	free(copy);
 	return calls > 0;
 }
 
