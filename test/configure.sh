@@ -29,8 +29,9 @@ configure() {
     if [ -f "$folder/made-with" ] && [ "$state" = "$(cat "$folder/made-with")" ]; then
         left=$folder/meson-private
     fi
-    if ! rm -rf "$left"; then
-        echo "$left cannot be removed; it may be another user's" >&2
+    # Said in one line, rather than in one for each file.
+    if ! mkdir -p "$folder" || [ ! -w "$folder" ] || ! rm -rf "$left" 2>/dev/null; then
+        echo "$folder cannot be written to; it may be another user's" >&2
         return 1
     fi
     mkdir -p "$folder" && printf '%s\n' "$state" >"$folder/made-with" && meson setup "$folder" "$source" "$@"

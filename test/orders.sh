@@ -11,7 +11,8 @@
 #
 # A machine is a folder made by debootstrap from the distribution's packages, as this machine's apt is configured to
 # fetch them; commands run in it by chroot, with /proc, /sys and /dev of this machine, mounted in a namespace of their
-# own. So it takes root, Debian and some 3 GB in build-orders/; without these everything is skipped.
+# own. So it takes root, Debian, mounts and device nodes, which a sandbox may forbid, and some 3 GB in build-orders/.
+# Where one of these is not to be had everything is skipped.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -32,7 +33,7 @@ skip_all() {
 [ "$(id -u)" -eq 0 ] || skip_all "not root"
 command -v apt-get >/dev/null || skip_all "not Debian"
 need_packages debootstrap || skip_all "no debootstrap"
-unshare --mount true 2>/dev/null || skip_all "no mount namespaces here"
+unshare --mount mount --rbind /proc /proc 2>/dev/null || skip_all "nothing can be mounted here"
 # The first part of the distribution that apt knows; others of the same mirror have a suffix, as in bookworm-updates.
 release=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
@@ -56,6 +57,8 @@ orders=
 # shellcheck disable=SC2086
 trap '[ -z "$orders" ] || kill $orders 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
 trap 'exit 1' HUP INT TERM
+
+{ mknod "$work/null" c 1 3 && true >"$work/null"; } 2>/dev/null || skip_all "no devices can be made in $work"
 
 # In $work/bare, with this machine's ways to packages: where from, by whom signed, and through which proxy.
 make_bare() {

@@ -159,8 +159,7 @@ not_ours() {
         unprivileged test -r "$top/$file" || skip "the source tree is for its owner alone"
     done
     exits 1 unprivileged sh -c '. "$1" && configure "the source" locked/folder' sh "$top/test/configure.sh" >out 2>err
-    has err "locked/folder"
-    has err "another user's"
+    echo "locked/folder cannot be written to; it may be another user's" | diff - err
 }
 
 #
@@ -222,7 +221,7 @@ check "a folder that is half configured is configured" half_configured
 check "another version of the compiler compiles everything again" compiler_changed
 check "when nothing changed nothing is compiled" nothing_changed
 check "a source tree may have been moved" moved
-try "a folder that cannot be emptied is said to be one" not_ours
+try "a folder that cannot be written to is said to be one" not_ours
 try "missing packages are installed, with new lists when the old do not do" installs_with_new_lists
 try "who may not install is told what is missing" names_what_is_missing
 check "so is who has no Debian" not_debian
