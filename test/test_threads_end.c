@@ -12,6 +12,14 @@ enum { STATUS = 7, THREADS = 5 };
 /* Threads of the process that are none of the library's: a sanitizer may have one. */
 static long others;
 
+static void assert_none_is_left(void)
+{
+	/* An emulator's thread ends a moment after the one that it stands for. */
+	while (getenv("ERRGROUP_TEST_EMULATED") && threads_now() > others)
+		sched_yield();
+	assert_int_equal(threads_now(), others);
+}
+
 struct meeting {
 	struct tally met;
 	long parties;
@@ -54,7 +62,7 @@ static void no_thread_is_left_after_the_last_group(void **state)
 	for (long round = 0; goes_on(round, 200); round++) {
 		use_threads(1 + round % THREADS);
 		assert_int_equal(eg_threads_end_idle(), 0);
-		assert_int_equal(threads_now(), others);
+		assert_none_is_left();
 	}
 	assert_int_equal(eg_threads_end_idle(), 0);
 }
@@ -73,7 +81,7 @@ static void small_groups_leave_none_either(void **state)
 			eg_group_destroy(&group);
 		}
 		assert_int_equal(eg_threads_end_idle(), 0);
-		assert_int_equal(threads_now(), others);
+		assert_none_is_left();
 		assert_int_equal(atomic_load(&ran), 50);
 	}
 }
@@ -94,7 +102,7 @@ static void nor_does_a_deadline_that_is_past(void **state)
 		wait_for_deadline();
 		use_threads(2);
 		assert_int_equal(eg_threads_end_idle(), 0);
-		assert_int_equal(threads_now(), others);
+		assert_none_is_left();
 	}
 }
 
@@ -159,7 +167,7 @@ static void several_may_ask_at_once(void **state)
 			assert_int_equal(pthread_create(&threads[i], NULL, end_idle_main, &begin), 0);
 		for (int i = 0; i < THREADS; i++)
 			pthread_join(threads[i], NULL);
-		assert_int_equal(threads_now(), others);
+		assert_none_is_left();
 	}
 }
 
@@ -193,7 +201,7 @@ static void groups_work_while_another_thread_asks_all_the_time(void **state)
 	atomic_store(&over, true);
 	pthread_join(thread, NULL);
 	assert_int_equal(eg_threads_end_idle(), 0);
-	assert_int_equal(threads_now(), others);
+	assert_none_is_left();
 }
 
 /*
@@ -287,7 +295,7 @@ static void threads_that_tasks_end_are_gone_too(void **state)
 		assert_int_equal(eg_group_wait(&group), EG_EEXITED);
 		eg_group_destroy(&group);
 		assert_int_equal(eg_threads_end_idle(), 0);
-		assert_int_equal(threads_now(), others);
+		assert_none_is_left();
 	}
 }
 
