@@ -186,12 +186,16 @@ eg_error *egi_error_pass(eg_error *error)
 		eg_error_unref(error);
 		return passed;
 	}
-	*passed = *error;
-	passed->refs = 1;
-	passed->origin = EGI_ERROR_NO_ORIGIN;
-	eg_error_ref(passed->cause);
-	eg_error_ref(passed->joined);
-	passed->passed = error;
+	*passed = (eg_error){.refs = 1,
+			     .code = error->code,
+			     .kind = error->kind,
+			     .signal = error->signal,
+			     .origin = EGI_ERROR_NO_ORIGIN,
+			     .cause = eg_error_ref(error->cause),
+			     .joined = eg_error_ref(error->joined),
+			     .passed = error,
+			     .trace = error->trace,
+			     .message = error->message};
 	return passed;
 }
 

@@ -9,8 +9,8 @@
 #include "state.h"
 
 enum egi_worker_end {
-	EGI_WORKER_DRY,     /* no task was found; the caller still has its place */
-	EGI_WORKER_DONE,    /* the group stayed biased: everything is done and the place given up, in a section */
+	EGI_WORKER_DRY,  /* no task was found; the caller still has its place */
+	EGI_WORKER_DONE, /* the group stayed biased: everything is done and the place given up, in a section */
 	EGI_WORKER_INSIDE,  /* the caller runs a task of the group already; nothing was done */
 	EGI_WORKER_SHARED,  /* the group is not biased; nothing was done */
 	EGI_WORKER_YIELDED, /* the limit was lowered; the place is given up */
