@@ -76,6 +76,8 @@ static int64_t try_again(int64_t now)
 	if (egi_watch.is_missing && egi_board.posts > 0) {
 		egi_watch_attend(now);
 		again = egi_hire_again_ns();
+	} else {
+		egi_hire_later(now);
 	}
 	egi_mutex_unlock(&egi_board.lock);
 	return again;

@@ -42,7 +42,7 @@ static void shortage_goes_on(void)
 		hire.again_after *= 2;
 	}
 	hire.again_at = now + hire.again_after;
-	egi_store_relaxed_u64(&egi_hire_due_ns, (uint64_t)(now + PACE));
+	egi_hire_later(now);
 }
 
 bool egi_hire(void *(*main)(void *member))
@@ -72,14 +72,21 @@ bool egi_hire(void *(*main)(void *member))
 
 int64_t egi_hire_again_ns(void)
 {
-	bool is_short = egi_hire_shortage_now() != EGI_SHORTAGE_NONE;
+	int64_t due = (int64_t)egi_load_relaxed_u64(&egi_hire_due_ns);
 
-	return is_short && !hire.stopped ? hire.again_at : EGI_FOREVER;
+	if (egi_hire_shortage_now() == EGI_SHORTAGE_NONE || hire.stopped)
+		return EGI_FOREVER;
+	return due > hire.again_at ? due : hire.again_at;
 }
 
 void egi_hire_at_once(void)
 {
 	egi_store_relaxed_u64(&egi_hire_due_ns, 0);
+}
+
+void egi_hire_later(int64_t now)
+{
+	egi_store_relaxed_u64(&egi_hire_due_ns, (uint64_t)(now + PACE));
 }
 
 void egi_hire_stop(void)

@@ -45,6 +45,9 @@ bool egi_hire(void *(*main)(void *member));
 /* The next attempt is made even if there was one just before. Without the lock. */
 void egi_hire_at_once(void);
 
+/* There is nobody to try for just now: not before the next time is due. Without the lock. */
+void egi_hire_later(int64_t now);
+
 /* When whoever sleeps tries again; EGI_FOREVER without a shortage. */
 int64_t egi_hire_again_ns(void);
 
