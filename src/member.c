@@ -233,8 +233,6 @@ void *egi_member_main(void *arg)
 	egi_member_begin(member);
 	egi_mutex_lock(&egi_board.lock);
 	egi_roster.coming--;
-	/* Whoever has started it may get the lock after it, and find nobody on the way any more. */
-	egi_watch_begin();
 	while (stays) {
 		struct egi_post *post;
 
