@@ -27,6 +27,7 @@
 #include "fault_judge.h"
 #include "fault_libc.h"
 #include "guard.h"
+#include "live.h"
 #include "verify.h"
 
 /* What has to be left of a stack to land on it. */
@@ -135,7 +136,7 @@ static void end_by_fault(void)
 	egi_die("internal: a fault did not end the process");
 }
 
-static void fault_land(void *arg)
+static EGI_LIVE_CALLER void fault_land(void *arg)
 {
 	struct egi_recovery *recovery = arg;
 

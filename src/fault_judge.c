@@ -135,15 +135,6 @@ static bool judge_frame(struct judgement *judgement, struct egi_unwind *unwind)
 	}
 }
 
-/* Whether the worker is there, further up. Where its code cannot be told from the program's, as far as is known. */
-static bool is_called_by_worker(struct egi_unwind *unwind, const struct egi_recovery *recovery)
-{
-	enum egi_live live = egi_live_walk(unwind, recovery->stop);
-
-	return live == EGI_LIVE || (live == EGI_LIVE_UNKNOWN && unwind->at.sp < (uintptr_t)recovery->stop &&
-				    egi_unwind_view(unwind) && egi_unwind_view(unwind)->shown.program);
-}
-
 bool egi_fault_is_open(const ucontext_t *context, const struct egi_recovery *recovery,
 		       enum egi_fault_kind *kind, unsigned *ret_raising)
 {
@@ -166,7 +157,7 @@ bool egi_fault_is_open(const ucontext_t *context, const struct egi_recovery *rec
 		case EGI_UNWIND_STOPPED:
 			/* Ours, and it called what is before it. */
 			if (!has_frames || (before.in_libc && !judge_call(&before)) ||
-			    !is_called_by_worker(&unwind, recovery))
+			    egi_live_walk(&unwind, recovery->stop) != EGI_LIVE)
 				return false;
 			*kind = before.kind;
 			*ret_raising = before.raising;

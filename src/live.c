@@ -3,14 +3,17 @@
 
 #include "base.h"
 
-/* By its module only: compilers spread a function over several places. */
+/*
+ * Where the linker has put the functions that are marked EGI_LIVE_CALLER, of this copy of the library. Weak: a program may
+ * have nothing of the static library that calls tasks, and then there is no such place.
+ */
+extern EGI_HIDDEN __attribute__((weak)) const char __start_egi_callers[], __stop_egi_callers[];
+
 static enum egi_live live_judge(struct egi_unwind *unwind)
 {
-	const struct egi_module_view *view = egi_unwind_view(unwind);
+	uintptr_t place = egi_unwind_lookup(unwind) - (uintptr_t)__start_egi_callers;
 
-	if (!view || (uintptr_t)egi_live_look - view->start >= view->end - view->start)
-		return EGI_LIVE_GONE;
-	return view->shown.program ? EGI_LIVE_UNKNOWN : EGI_LIVE;
+	return place < (uintptr_t)__stop_egi_callers - (uintptr_t)__start_egi_callers ? EGI_LIVE : EGI_LIVE_GONE;
 }
 
 enum egi_live egi_live_walk(struct egi_unwind *unwind, const void *stop)

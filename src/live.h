@@ -7,7 +7,10 @@
  *
  * It is not when a task has left its worker behind: by longjmp to a buffer that the program set before it began to
  * wait. The thread is then in no task any more, and does not know. Where the stack is walked up to the address at which
- * the worker called the task, it shows: the function there is none of the library's now.
+ * the worker called the task, it shows: the function there is none that calls tasks.
+ *
+ * These functions lie together, in a section of their own, whose bounds the linker tells: so they are known in programs
+ * that have the library in them, too, and compilers do not spread them over several places.
  */
 
 #include "unwind_step.h"
@@ -15,8 +18,14 @@
 enum egi_live {
 	EGI_LIVE,
 	EGI_LIVE_GONE,
-	EGI_LIVE_UNKNOWN /* the stack cannot be walked, or the library's code not be told from the program's */
+	EGI_LIVE_UNKNOWN /* the stack cannot be walked */
 };
+
+/*
+ * Marks a function that calls tasks, or the deferred calls of a task that is over: every one whose frame is a `stop`, and
+ * the one where faults land, above which nothing can be seen.
+ */
+#define EGI_LIVE_CALLER __attribute__((noinline, section("egi_callers")))
 
 /*
  * Steps from a frame of a task to the one that called the task, and says what it is. Async-signal-safe.

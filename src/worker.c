@@ -8,6 +8,7 @@
 #include "exception.h"
 #include "fault.h"
 #include "find.h"
+#include "live.h"
 #include "site.h"
 #include "verify.h"
 
@@ -176,7 +177,7 @@ static bool place_yield(struct eg_group_state *state)
 	return true;
 }
 
-static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
+static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker)
 {
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
@@ -221,7 +222,7 @@ static EGI_NOINLINE enum egi_worker_end worker_loop(struct egi_worker *worker)
 }
 
 /* The frame to which a panic returns. It has nothing of its own that a jump could spoil. */
-static EGI_NOINLINE enum egi_worker_end worker_run_recovered(struct egi_worker *worker)
+static EGI_LIVE_CALLER enum egi_worker_end worker_run_recovered(struct egi_worker *worker)
 {
 	enum egi_worker_end end;
 
@@ -248,7 +249,7 @@ static void worker_retire(struct egi_worker *worker)
  * The thread ended inside a task: by pthread_exit, or cancelled while it helped. Its stack is gone; the task
  * becomes an error, and the worker leaves as if it had found nothing.
  */
-static void worker_exited(struct egi_recovery *recovery)
+static EGI_LIVE_CALLER void worker_exited(struct egi_recovery *recovery)
 {
 	struct egi_worker *worker = worker_of(recovery);
 	struct eg_group_state *state = worker->state;

@@ -235,7 +235,7 @@ static void *user_that_is_cancelled(void *arg)
 {
 	atomic_int *calls = arg;
 	eg_group group = EG_GROUP_INIT;
-	eg_ctx *ctx, *other;
+	eg_ctx *ctx = NULL, *other = NULL;
 
 	CHECK(pthread_cancel(pthread_self()) == 0);
 	CHECK(eg_group_set_limit(&group, EG_LIMIT_CPUS) == 0);
