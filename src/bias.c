@@ -10,6 +10,7 @@ static void bias_end(struct eg_group_state *state, uint64_t gate)
 {
 	bool engaged = (egi_load_relaxed_u64(&state->slots.taken) & 1) != 0;
 
+	/* [B8] full: what the owner has done alone before the gate is everybody's; pairs with [J2], [J6]. */
 	egi_cas_u64(&state->gate, &gate, egi_gate_shared(gate, engaged));
 }
 
@@ -29,10 +30,13 @@ static void bias_end(struct eg_group_state *state, uint64_t gate)
  */
 static bool bias_contest(struct eg_group_state *state, uint64_t life)
 {
+	/* [B7] acquire: `contested` before the life; pairs with [B6]. */
 	uint64_t before = egi_load_acquire_u64(&state->contested);
 
+	/* [J4] acquire: the life before the swap; pairs with [J3]. */
 	if (egi_load_acquire_u64(&state->life) != life)
 		return false;
+	/* [B6] full: after the look at the life; pairs with [B5], [B7]. */
 	if (before != life && !egi_cas_u64(&state->contested, &before, life))
 		return before == life;
 	egi_fence_heavy(); /* [B2] the contest before the look at busy; pairs with [B1] */
@@ -45,8 +49,10 @@ static bool bias_contest(struct eg_group_state *state, uint64_t life)
  */
 static bool bias_begin_end(struct eg_group_state *state, uint64_t *ret_gate)
 {
+	/* [J4] acquire: pairs with [J3]. */
 	uint64_t life = egi_load_acquire_u64(&state->life);
 
+	/* [J2] acquire: pairs with [J1], [B8]. */
 	*ret_gate = egi_load_acquire_u64(&state->gate);
 	/* A gate and a life that do not belong together are those of a group that is no more. */
 	return (*ret_gate & EGI_GATE_BIASED) == 0 ||
@@ -62,6 +68,7 @@ static bool bias_try_end(struct eg_group_state *state, uint64_t gate)
 	if (egi_load_acquire_u32(&state->busy) != 0)
 		return false;
 	bias_end(state, gate);
+	/* [J2] acquire: pairs with [B8], whoever has made it. */
 	return (egi_load_acquire_u64(&state->gate) & EGI_GATE_BIASED) == 0;
 }
 
@@ -74,6 +81,7 @@ bool egi_state_try_share(struct eg_group_state *state)
 
 void egi_state_share(struct eg_group_state *state)
 {
+	/* [J2] acquire: pairs with [J1], [B8]. */
 	uint64_t gate = egi_load_acquire_u64(&state->gate);
 	unsigned turns = 0;
 

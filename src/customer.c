@@ -19,7 +19,7 @@ static bool customer_enlist(struct egi_post *post)
 		next = gate & ~EGI_GATE_POSTED;
 		if (placed)
 			next += EGI_GATE_RUNNING_ONE + EGI_GATE_HOLDERS_ONE;
-	} while (!egi_cas_u64(&state->gate, &gate, next));
+	} while (!egi_cas_u64(&state->gate, &gate, next)); /* [J6] full: pairs with [J1], [B8], [J8] */
 	/* The task that the thread is about to take does not show that the group moves without it. */
 	if (placed)
 		state->seen_moves++;
@@ -37,7 +37,8 @@ static enum egi_post_look customer_look(struct egi_post *post, bool spare_cpu)
 	if (!egi_state_has_tasks(state))
 		return EGI_POST_DONE;
 	while ((worker = egi_slots_next(&walk)) != NULL)
-		moves += egi_load_acquire_u64(&worker->done);
+		moves += egi_load_acquire_u64(&worker->done); /* [J12] a hint: compared with the last look */
+	/* [J5] acquire: pairs with [Q2]. */
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next) {
 		moves += egi_queue_taken(queue);
 		submitted += egi_queue_submitted(queue);
@@ -102,9 +103,9 @@ static bool customer_is_over(struct egi_post *post)
 static enum egi_post_glance customer_glance(struct egi_post *post)
 {
 	struct eg_group_state *state = state_of(post);
-	uint64_t life = egi_load_acquire_u64(&state->life);
+	uint64_t life = egi_load_acquire_u64(&state->life); /* [J4] acquire: pairs with [J3] */
 
-	uint64_t gate = egi_load_acquire_u64(&state->gate);
+	uint64_t gate = egi_load_acquire_u64(&state->gate); /* [J2] acquire: pairs with [J1], [B8] */
 
 	/* Nobody may come; a worker that leaves, or whoever raises the limit, sees to the tasks that are left. */
 	if ((gate & EGI_GATE_BIASED) == 0 && egi_gate_is_quiet(gate))

@@ -44,7 +44,7 @@ bool egi_failures_add(struct egi_failures *failures, eg_error *error)
 
 	egi_annotate_release(failures);
 	egi_mutex_lock(&failures->lock);
-	egi_add_u64(&failures->total, 1);
+	egi_add_u64(&failures->total, 1); /* [F3] nothing is ordered: a number */
 	is_first = !failures->first;
 	keep = failures->kept_count < failures->kept_max;
 	if (keep && !is_first)
@@ -53,9 +53,9 @@ bool egi_failures_add(struct egi_failures *failures, eg_error *error)
 		failures->kept[failures->kept_count] = error;
 	if (keep)
 		failures->kept_count++;
-	/* [F1] release: the error before the pointer; pairs with [F2] in the readers. */
+	/* The error before the pointer, for those who read it without the lock. */
 	if (is_first)
-		egi_store_release_ptr(&failures->first, error);
+		egi_store_release_ptr(&failures->first, error); /* [F1] release: pairs with [F2] */
 	egi_mutex_unlock(&failures->lock);
 	if (!keep)
 		eg_error_unref(error);
@@ -79,7 +79,7 @@ bool egi_failures_wants(const struct egi_failures *failures)
 
 void egi_failures_count(struct egi_failures *failures, uint64_t count)
 {
-	egi_add_u64(&failures->total, count);
+	egi_add_u64(&failures->total, count); /* [F3] nothing is ordered: a number */
 }
 
 size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors)

@@ -76,19 +76,21 @@ static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, i
 static bool worker_steal_late(struct egi_worker *worker, int64_t now)
 {
 	struct egi_slots *block = &worker->state->slots;
+	/* [T4] acquire: pairs with [T3]. */
 	uint32_t made = egi_load_acquire_u32(&block->made);
 	struct egi_worker *victim;
 	int64_t due = EGI_FOREVER;
 
 	if (made <= 1)
 		return false;
-	/* The first block only: with more workers than that, order is not what anybody notices. */
+	/* [T4], too. The first block only: with more workers than that, order is not what anybody notices. */
 	victim = egi_load_acquire_ptr(&block->workers[worker->suspect++ % made]);
 	return victim && worker_steal(worker, victim, now, &due);
 }
 
 static bool worker_claim(struct egi_worker *worker, int64_t now)
 {
+	/* [J5] acquire: pairs with [Q2]. */
 	struct egi_queue *first = egi_load_acquire_ptr(&worker->state->queues);
 	struct egi_queue *start = worker->cursor ? worker->cursor : first;
 	struct egi_queue *queue = start;

@@ -70,7 +70,7 @@ static inline bool egi_gate_post(uint64_t *at, bool again)
 	do {
 		if (!egi_gate_has_room(gate) || (!again && (gate & EGI_GATE_POSTED) != 0))
 			return false;
-	} while (!egi_cas_u64(at, &gate, gate | EGI_GATE_POSTED));
+	} while (!egi_cas_u64(at, &gate, gate | EGI_GATE_POSTED)); /* [J11] full: the task before the post */
 	return true;
 }
 
@@ -91,6 +91,7 @@ static inline void egi_gate_unpost(uint64_t *at)
 {
 	uint64_t gate = egi_load_relaxed_u64(at);
 
+	/* [G2] full, and followed by the heavy fence of egi_state_has_left_over; pairs with [G1]. */
 	while (!egi_cas_u64(at, &gate, gate & ~EGI_GATE_POSTED))
 		;
 }

@@ -201,6 +201,7 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 	}
 	state_set_ctx(state, ctx);
 	memset(group, 0, sizeof(*group));
+	/* [P2] release: the state before the pointer; pairs with [P1]. */
 	egi_store_release_ptr(&group->eg_state, state);
 	return 0;
 }
@@ -213,6 +214,7 @@ static void slots_raise(struct eg_group_state *state, uint32_t limit)
 {
 	uint32_t slots_max = egi_load_relaxed_u32(&state->slots_max);
 
+	/* [J10] full: before the limit is raised; pairs with [J6]. */
 	while (limit > slots_max && !egi_cas_u32(&state->slots_max, &slots_max, limit))
 		;
 }
@@ -221,6 +223,7 @@ static void slots_lower(struct eg_group_state *state, uint32_t limit)
 {
 	uint32_t slots_max = egi_load_relaxed_u32(&state->slots_max);
 
+	/* [J10] full: after the limit was lowered. */
 	while (limit < slots_max && !egi_state_has_been_used(state) &&
 	       !egi_cas_u32(&state->slots_max, &slots_max, limit))
 		;
@@ -237,6 +240,7 @@ int eg_group_set_limit(eg_group *group, int limit)
 	err = group_open(group, &state);
 	if (err)
 		return err;
+	/* [W2] acquire: pairs with [W1]. */
 	if (egi_load_acquire_u32(&state->closed))
 		return -ECANCELED;
 	limit = resolve_limit(limit);
@@ -248,6 +252,10 @@ int eg_group_set_limit(eg_group *group, int limit)
 	do {
 		next = gate & ~(EGI_GATE_MAX * EGI_GATE_LIMIT_ONE);
 		next |= places * EGI_GATE_LIMIT_ONE;
+		/*
+		 * [J10] full: slots_max is raised before and lowered after; pairs with [J6].
+		 * [G2] full, and followed by the heavy fence of egi_state_has_left_over; pairs with [G1].
+		 */
 	} while (!egi_cas_u64(&state->gate, &gate, next));
 	slots_lower(state, (uint32_t)places);
 	if ((next & EGI_GATE_BIASED) != 0)
@@ -509,6 +517,7 @@ static int state_close(struct eg_group_state *state)
 	egi_state_close(state);
 	if (state->owns_ctx)
 		eg_ctx_cancel(state->ctx, NULL);
+	/* [E2] full, by the swap [W5] of egi_state_close: what it says before the look at sleepers. */
 	egi_event_notify(&state->room);
 	return egi_wait(state, true, EGI_FOREVER, &code, NULL);
 }

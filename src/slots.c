@@ -86,8 +86,9 @@ static void block_add(struct egi_slots *block, unsigned index, struct egi_worker
 {
 	uint32_t made = egi_load_relaxed_u32(&block->made);
 
-	/* [T3] release: the worker before its pointer, and the pointer before the bound; pairs with [T4]. */
+	/* [T3] release: the worker before its pointer; pairs with [T4]. */
 	egi_store_release_ptr(&block->workers[index], worker);
+	/* [T3] full: the pointer before the bound; pairs with [T4]. */
 	while (made <= index && !egi_cas_u32(&block->made, &made, index + 1))
 		;
 }
@@ -142,7 +143,7 @@ void egi_slots_return(struct egi_worker *worker)
 	struct egi_slots *block = &worker->state->slots;
 
 	while (worker->slot - block->first >= EGI_SLOTS_PER_BLOCK)
-		block = egi_load_acquire_ptr(&block->next);
+		block = egi_load_acquire_ptr(&block->next); /* [T6] acquire: pairs with [T5] */
 	block_return(block, worker->slot - block->first);
 }
 
@@ -151,14 +152,15 @@ struct egi_worker *egi_slots_next(struct egi_slots_walk *walk)
 	while (walk->block) {
 		const struct egi_slots *block = walk->block;
 
-		/* [T4] acquire: pairs with [T3]. A slot whose worker could not be made leaves a hole. */
+		/* [T4] acquire: the bound, then the pointer; pairs with [T3]. */
 		while (walk->index < egi_load_acquire_u32(&block->made)) {
+			/* [T4] acquire: pairs with [T3]. A slot whose worker was not made is a hole. */
 			struct egi_worker *worker = egi_load_acquire_ptr(&block->workers[walk->index++]);
 
 			if (worker)
 				return worker;
 		}
-		walk->block = egi_load_acquire_ptr(&block->next);
+		walk->block = egi_load_acquire_ptr(&block->next); /* [T6] acquire: pairs with [T5] */
 		walk->index = 0;
 	}
 	return NULL;

@@ -17,6 +17,7 @@ static uint64_t new_life(struct egi_thread *self)
 	static uint64_t last;
 
 	if (self->life_next == self->life_end) {
+		/* [J9] nothing is ordered: numbers that nobody else has. */
 		self->life_next = egi_add_u64(&last, LIVES_AT_ONCE) + 1;
 		self->life_end = self->life_next + LIVES_AT_ONCE;
 	}
@@ -80,6 +81,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	if (!state)
 		return NULL;
 	life = new_life(self);
+	/* [J3] release: the end of the life before; pairs with [J4]. */
 	egi_store_release_u64(&state->life, life);
 	state->fork_count = egi_thread_fork_count;
 	state->flags = options->flags;
@@ -95,12 +97,13 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	state->slots_max = (uint32_t)limit;
 	if (options->backlog == 0) {
 		state->owner = state->first_queue.owner = id;
+		/* [J1] release: all of the above before the gate; pairs with [J2]. */
 		egi_store_release_u64(&state->gate, egi_gate_biased(limit, life));
 	} else {
 		/* Room is asked for under a lock, so there is nothing to be gained. */
 		state->owner = EGI_OWNER_NONE;
 		state->first_queue.owner = 0;
-		egi_store_release_u64(&state->gate, limit * EGI_GATE_LIMIT_ONE);
+		egi_store_release_u64(&state->gate, limit * EGI_GATE_LIMIT_ONE); /* [J1], the same */
 	}
 	return state;
 }
@@ -111,8 +114,9 @@ void egi_state_reset(struct eg_group_state *state)
 
 	egi_failures_finish(&state->failures);
 	egi_failures_init(&state->failures, collect);
+	/* [W9] release: nothing hangs from it; a new round is known by its tasks and its context. */
 	egi_store_release_u32(&state->halted, 0);
-	egi_store_release_u32(&state->over, 0);
+	egi_store_release_u32(&state->over, 0); /* [W9], the same */
 	egi_state_ask(state, 0, EGI_ATTENTION_SKIP);
 	for (struct egi_queue *queue = state->queues; queue; queue = queue->next)
 		queue->index_base = egi_queue_submitted(queue);
@@ -185,7 +189,7 @@ static struct egi_queue *queue_add(struct eg_group_state *state, uint64_t owner)
 	egi_queue_init(queue, owner);
 	queue->next = state->queues;
 	state->queues_count++;
-	/* [Q2] release: the queue before its link; pairs with the acquire loads of `queues`. */
+	/* [Q2] release: the queue before its link; pairs with [J5]. */
 	egi_store_release_ptr(&state->queues, queue);
 	return queue;
 }
@@ -233,9 +237,10 @@ uint64_t egi_state_unfinished(struct eg_group_state *state)
 	struct egi_worker *worker;
 	uint64_t done = 0, submitted = 0;
 
-	/* [D1] acquire, every D before any S; pairs with [D2] in worker.c and with the counts in egi_queue_put. */
+	/* Every D before any S: [D1] pairs with [D2] in worker.c and with the counts in egi_queue_put. */
 	while ((worker = egi_slots_next(&walk)) != NULL)
-		done += egi_load_acquire_u64(&worker->done);
+		done += egi_load_acquire_u64(&worker->done); /* [D1] acquire: pairs with [D2] */
+	/* [J5] acquire: pairs with [Q2]. */
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
 		submitted += egi_queue_submitted(queue);
 	return submitted - done;
@@ -245,6 +250,7 @@ uint64_t egi_state_pending(struct eg_group_state *state)
 {
 	uint64_t pending = 0;
 
+	/* [J5] acquire: pairs with [Q2]. */
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
 		pending += egi_queue_pending(queue);
 	return pending;
@@ -252,6 +258,7 @@ uint64_t egi_state_pending(struct eg_group_state *state)
 
 bool egi_state_has_been_used(const struct eg_group_state *state)
 {
+	/* [J5] acquire: pairs with [Q2]. */
 	const struct egi_queue *newest = egi_load_acquire_ptr(&state->queues);
 
 	return newest != &state->first_queue ||
@@ -260,6 +267,7 @@ bool egi_state_has_been_used(const struct eg_group_state *state)
 
 static bool queues_have_tasks(struct eg_group_state *state)
 {
+	/* [J5] acquire: pairs with [Q2]. */
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
 		if (egi_queue_has_tasks(queue))
 			return true;
@@ -288,7 +296,7 @@ void egi_state_hold(struct eg_group_state *state, bool wants_place, bool *ret_pl
 			   "more than a million threads wait for one group");
 		*ret_placed = wants_place && egi_gate_has_room(gate);
 		next = gate + EGI_GATE_HOLDERS_ONE + (*ret_placed ? EGI_GATE_RUNNING_ONE : 0);
-	} while (!egi_cas_u64(&state->gate, &gate, next));
+	} while (!egi_cas_u64(&state->gate, &gate, next)); /* [J6] full: pairs with [J1], [B8], [J8] */
 }
 
 bool egi_state_take_place(struct eg_group_state *state)
@@ -298,13 +306,17 @@ bool egi_state_take_place(struct eg_group_state *state)
 	do {
 		if (!egi_gate_has_room(gate))
 			return false;
-	} while (!egi_cas_u64(&state->gate, &gate, gate + EGI_GATE_RUNNING_ONE));
+	} while (!egi_cas_u64(&state->gate, &gate, gate + EGI_GATE_RUNNING_ONE)); /* [J6] pairs with [J8] */
 	return true;
 }
 
 bool egi_state_leave_place(struct eg_group_state *state)
 {
-	/* [G2] full, and followed by the heavy fence of egi_state_has_left_over where that matters; pairs with [G1]. */
+	/*
+	 * [G2] full, and where that matters followed by the heavy fence of egi_state_has_left_over; pairs
+	 * with [G1].
+	 * [J8] full: the slot given back before the place; pairs with [J6].
+	 */
 	uint64_t before = egi_add_u64(&state->gate, ~EGI_GATE_RUNNING_ONE + 1);
 
 	return egi_gate_is_quiet(before) && !egi_gate_is_quiet(before - EGI_GATE_RUNNING_ONE);
@@ -315,7 +327,7 @@ bool egi_state_has_left_over(struct eg_group_state *state)
 	/* What is seen without the fence need not be looked for with it. */
 	if (egi_state_has_tasks(state))
 		return true;
-	egi_fence_heavy();
+	egi_fence_heavy(); /* [G2] the gate before the look for tasks; pairs with [G1] */
 	return egi_state_has_tasks(state);
 }
 
@@ -324,6 +336,7 @@ void egi_state_release(struct eg_group_state *state)
 	uint64_t before;
 
 	egi_annotate_release(state);
+	/* [J7] full: all that was done inside before the hold is given back; pairs with itself. */
 	before = egi_add_u64(&state->gate, ~EGI_GATE_HOLDERS_ONE + 1);
 	if ((before & EGI_GATE_DEAD) != 0 && egi_gate_holders(before) == 1)
 		state_retire(state, before);
@@ -356,6 +369,7 @@ static void state_hide(struct eg_group_state *state)
 {
 	uint32_t announced = egi_load_relaxed_u32(&state->announced);
 
+	/* [J9] nothing is ordered: who lowers it hides it. */
 	if (announced && egi_cas_u32(&state->announced, &announced, 0))
 		egi_announce_hide(&state->post);
 }
@@ -386,6 +400,7 @@ void egi_state_abandon(struct eg_group_state *state)
 	egi_state_share(state);
 	state_hide(state);
 	egi_annotate_release(state);
+	/* [J7] full: what its owner has done before the group is dead; pairs with itself. */
 	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
 	if (egi_gate_holders(before) == 0)
 		state_retire(state, before);
@@ -443,16 +458,17 @@ void egi_state_call(struct eg_group_state *state, bool urgent)
 void egi_state_close(struct eg_group_state *state)
 {
 	egi_mutex_lock(&state->lock);
+	/* [W1] release, all three: no thread finds its queue without coming by `closed`; pairs with [W2]. */
 	egi_store_release_u32(&state->closed, 1);
-	/* No thread finds its queue without coming by `closed`. */
-	egi_store_release_u64(&state->owner, EGI_OWNER_NONE);
-	egi_store_release_u64(&state->life, new_life(&egi_thread_self));
+	egi_store_release_u64(&state->owner, EGI_OWNER_NONE);            /* [W1] */
+	egi_store_release_u64(&state->life, new_life(&egi_thread_self)); /* [W1] */
 	egi_mutex_unlock(&state->lock);
 	egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
 }
 
 void egi_state_notify_if_done(struct eg_group_state *state)
 {
+	/* [E2] full, before this load, by the gate change; pairs with [E1]. */
 	if (egi_load_acquire_u32(&state->finished.sleepers) != 0 && egi_state_unfinished(state) == 0)
 		egi_event_notify(&state->finished);
 }
@@ -461,14 +477,17 @@ void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 {
 	uint32_t attention = egi_load_relaxed_u32(&state->attention);
 
+	/* [W5] full: what it is about before the word; taken back, the word before the look [W6]. */
 	while (!egi_cas_u32(&state->attention, &attention, (attention & ~clear) | set))
 		;
 }
 
 void egi_state_halt(struct eg_group_state *state)
 {
+	/* [W8] acquire: the caller was told by the context's end [X1], and [W7] comes before that. */
 	if (egi_load_acquire_u32(&state->over) != 0)
 		return;
+	/* [W3] release: the end of the context before the word of it; pairs with [W4]. */
 	egi_store_release_u32(&state->halted, 1);
 	if (state->flags & EG_GROUP_SKIP_UNSTARTED)
 		egi_state_ask(state, EGI_ATTENTION_SKIP, 0);

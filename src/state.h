@@ -184,10 +184,11 @@ static inline bool egi_bias_begin(struct eg_group_state *state)
 {
 	egi_store_relaxed_u32(&state->busy, 1);
 	egi_fence_light(); /* [B1] busy before the look for others; pairs with [B2] */
+	/* [B5] acquire: the look before what is done in the section; pairs with [B6]. */
 	if (EGI_LIKELY(egi_load_acquire_u64(&state->contested) != state->life &&
 		       (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0))
 		return true;
-	egi_store_release_u32(&state->busy, 0);
+	egi_store_release_u32(&state->busy, 0); /* [B3] release: earlier sections; pairs with [B4] */
 	return false;
 }
 

@@ -66,6 +66,7 @@ static bool has_room(struct eg_group_state *state, enum egi_submit_mode mode)
 /* Whether a submitter that is waiting for room should give up. */
 static bool is_over(const struct eg_group_state *state)
 {
+	/* [W4] acquire: pairs with [W3]. [W2] acquire: pairs with [W1]. */
 	return egi_load_acquire_u32(&state->halted) != 0 || egi_load_acquire_u32(&state->closed) != 0;
 }
 
@@ -75,6 +76,7 @@ static bool is_over(const struct eg_group_state *state)
  */
 static int64_t waits_until(const struct eg_group_state *state)
 {
+	/* [W8] acquire: pairs with [W7]; looked at again at each turn. */
 	if (!egi_timer_is_by_clock() || egi_load_acquire_u32(&state->over) != 0)
 		return EGI_FOREVER;
 	return egi_timer_fires_ns(eg_ctx_deadline(state->ctx));
@@ -112,6 +114,7 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 {
 	int err;
 
+	/* [W2] acquire: pairs with [W1]. */
 	if (egi_load_acquire_u32(&state->closed) != 0)
 		return -ECANCELED;
 	if (mode == EGI_SUBMIT_GO && state->backlog == 0)

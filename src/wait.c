@@ -127,6 +127,7 @@ static eg_ctx *round_ctx(struct eg_group_state *state)
 {
 	if (!state->ctx || eg_ctx_err(state->ctx) != 0)
 		return NULL;
+	/* [W7] release: before the context ends [X1]; pairs with [W8]. */
 	egi_store_release_u32(&state->over, 1);
 	return eg_ctx_ref(state->ctx);
 }

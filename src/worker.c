@@ -155,7 +155,7 @@ static bool worker_is_one_too_many(struct eg_group_state *state)
 	if (egi_gate_running(gate) > egi_gate_limit(gate))
 		return true;
 	egi_state_ask(state, 0, EGI_ATTENTION_SHRINK);
-	/* The limit may have been lowered again in between. */
+	/* [W6] acquire: after the swap of [W5]. The limit may have been lowered again in between. */
 	gate = egi_load_acquire_u64(&state->gate);
 	if (egi_gate_running(gate) > egi_gate_limit(gate))
 		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
@@ -173,7 +173,7 @@ static bool place_yield(struct eg_group_state *state)
 	do {
 		if (egi_gate_running(gate) <= egi_gate_limit(gate))
 			return false;
-	} while (!egi_cas_u64(&state->gate, &gate, gate - EGI_GATE_RUNNING_ONE));
+	} while (!egi_cas_u64(&state->gate, &gate, gate - EGI_GATE_RUNNING_ONE)); /* [J8] pairs with [J6] */
 	return true;
 }
 
