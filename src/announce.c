@@ -50,6 +50,7 @@ static void page_sweep(struct egi_notices *page)
 	uint64_t taken = page->taken;
 
 	for (int at = 0; at < EGI_NOTICES_PER_PAGE; at++) {
+		/* [N5] nothing is ordered: whoever took it away wrote nothing else of the page. */
 		const struct egi_post *post = egi_load_acquire_ptr(&page->shown[at]);
 
 		if (!post)
@@ -79,6 +80,7 @@ bool egi_announce_show(struct egi_post *post)
 		return false;
 	post->shown_at = egi_notices_show(page, post);
 	post->shown_by = egi_thread_self.id;
+	/* [N8] nothing is ordered: the thread itself asks, or whoever holds the crew's lock. */
 	egi_store_release_ptr(&post->shown_in, page);
 	/* Unless all are full, the first has room. */
 	if (EGI_UNLIKELY(egi_notices_is_full(page)))
@@ -103,7 +105,7 @@ static EGI_COLD void hide_foreign(struct egi_post *post)
 	/* Its thread may be ending, and have put the post on the board. */
 	page = egi_load_relaxed_ptr(&post->shown_in);
 	if (page)
-		egi_store_release_ptr(&page->shown[post->shown_at], NULL);
+		egi_store_release_ptr(&page->shown[post->shown_at], NULL); /* [N5] nothing is ordered. */
 	egi_crew_unlock();
 }
 
@@ -117,7 +119,7 @@ void egi_announce_hide(struct egi_post *post)
 		hide_foreign(post);
 	else if (EGI_UNLIKELY(egi_notices_hide(page, post->shown_at)))
 		page_reopen(page);
-	egi_store_release_ptr(&post->shown_in, NULL);
+	egi_store_release_ptr(&post->shown_in, NULL); /* [N8] nothing is ordered. */
 }
 
 void egi_announce_exit_thread(void)

@@ -272,7 +272,7 @@ void egi_board_drop_notices(struct egi_notices *page)
 
 	EGI_VERIFY(notices_adopt(page), "internal: a group is busy though its thread is not");
 	while ((post = egi_notices_next(&walk)) != NULL)
-		egi_store_release_ptr(&post->shown_in, NULL);
+		egi_store_release_ptr(&post->shown_in, NULL); /* [N8] nothing is ordered. */
 	TAILQ_REMOVE(&egi_board.notices, page, link);
 }
 

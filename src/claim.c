@@ -55,12 +55,12 @@ static void claim_set(struct egi_claim *claim, struct egi_segment *segment, cons
 	claim->queue = queue;
 	egi_store_relaxed_u64(&claim->claimed_at_ns, now_ns);
 	/*
-	 * No searcher may see a front from one range and a back from another that together look
-	 * like tasks: the empty range first, then its start, then its end.
+	 * [C7] release: no searcher may see a front from one range and a back from another that together look
+	 * like tasks: the empty range first, then its start, then its end; pairs with [C8].
 	 */
 	egi_store_release_u32(&claim->back, 0);
-	egi_store_release_u32(&claim->front, front);
-	egi_store_release_u32(&claim->back, back);
+	egi_store_release_u32(&claim->front, front); /* [C7] */
+	egi_store_release_u32(&claim->back, back);   /* [C7] */
 }
 
 /*
@@ -70,15 +70,17 @@ static bool claim_begin(struct egi_claim *claim)
 {
 	egi_store_relaxed_u32(&claim->busy, 1);
 	egi_fence_light(); /* [C1] busy before the look for a thief; pairs with [C2] */
+	/* [C5] acquire: pairs with [C4]. */
 	if (EGI_LIKELY(egi_load_acquire_u32(&claim->robbed) == 0))
 		return true;
+	/* [C3] release: the range that there is, to which nothing was done. */
 	egi_store_release_u32(&claim->busy, 0);
 	return false;
 }
 
 static void claim_end(struct egi_claim *claim)
 {
-	/* [C3] release: the new range before it is open to thieves; pairs with the acquire load of `busy`. */
+	/* [C3] release: the new range before it is open to thieves; pairs with [C6]. */
 	egi_store_release_u32(&claim->busy, 0);
 }
 
@@ -104,12 +106,13 @@ EGI_COLD bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_
 	uint32_t front = claim->front - 1;
 	bool found;
 
-	/* A thief sees either front, and takes nothing below the higher one. */
+	/* [C7] release. A thief sees either front, and takes nothing below the higher one. */
 	egi_store_release_u32(&claim->front, front);
 	egi_mutex_lock(&claim->lock);
 	found = front < claim->back;
 	if (found) {
 		*ret_task = claim->tasks[front];
+		/* [C7] release: for searchers; thieves are kept out by the lock. */
 		egi_store_release_u32(&claim->front, front + 1);
 	}
 	egi_mutex_unlock(&claim->lock);
@@ -157,15 +160,17 @@ static bool thief_enters(struct egi_claim *victim)
 {
 	egi_store_relaxed_u32(&victim->robbed, 1);
 	egi_fence_heavy(); /* [C2] the announcement before the look at busy and front; pairs with [C1] */
+	/* [C6] acquire: pairs with [C3]. */
 	if (egi_load_acquire_u32(&victim->busy) == 0)
 		return true;
+	/* [C4] release: the back that the thief before has lowered. */
 	egi_store_release_u32(&victim->robbed, 0);
 	return false;
 }
 
 static void thief_leaves(struct egi_claim *victim)
 {
-	/* [C4] release: the lowered back before the owner goes on; pairs with the acquire load of `robbed`. */
+	/* [C4] release: the lowered back before the owner goes on; pairs with [C5]. */
 	egi_store_release_u32(&victim->robbed, 0);
 }
 
@@ -177,6 +182,7 @@ static void thief_moves(struct egi_claim *thief, struct egi_claim *victim, uint3
 	uint64_t sequence = victim->sequence;
 
 	claim_settle(thief, thief->back);
+	/* The owner sees it by [C4]; searchers take it as a hint. */
 	egi_store_release_u32(&victim->back, cut);
 	if (!victim->segment) {
 		/* The victim will use its buffer again. Tools see what memcpy does, and not what orders it. */
@@ -203,6 +209,7 @@ bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, uint64_t
 	/* Two thieves that rob each other must not wait in a circle: neither waits. */
 	if (claim_begin(thief)) {
 		if (thief_enters(victim)) {
+			/* [C8] acquire: pairs with [C7]; the look is behind [C2]. */
 			uint32_t front = egi_load_acquire_u32(&victim->front), back = victim->back;
 
 			stolen = front < back;

@@ -62,10 +62,14 @@ static inline bool egi_claim_next(struct egi_claim *claim, struct egi_task *ret_
 
 	egi_store_relaxed_u32(&claim->front, front + 1);
 	egi_fence_light(); /* [C1] the raised front before the look for a thief; pairs with [C2] */
-	/* The end is read last: a thief that has come and gone in between has lowered it. */
+	/*
+	 * [C5] acquire: pairs with [C4]. The end is read last: a thief that has come and gone in between has
+	 * lowered it.
+	 */
 	if (EGI_UNLIKELY(egi_load_acquire_u32(&claim->robbed) != 0))
 		return egi_claim_next_slow(claim, ret_task);
 	if (EGI_UNLIKELY(front >= egi_load_relaxed_u32(&claim->back))) {
+		/* [C7] release: a searcher that sees this front sees the end below it, too; pairs with [C8]. */
 		egi_store_release_u32(&claim->front, front);
 		return false;
 	}
@@ -77,6 +81,7 @@ static inline bool egi_claim_next(struct egi_claim *claim, struct egi_task *ret_
 /* Owner: the task last taken is not started after all. */
 static inline void egi_claim_put_back(struct egi_claim *claim)
 {
+	/* [C7] release: the end that there is; pairs with [C8]. */
 	egi_store_release_u32(&claim->front, claim->front - 1);
 }
 
@@ -86,6 +91,7 @@ const struct egi_task *egi_claim_current(const struct egi_claim *claim, uint64_t
 /* Whether tasks are left that a thief could take. */
 static inline bool egi_claim_has_tasks(const struct egi_claim *claim)
 {
+	/* [C8] acquire: pairs with [C7]. A hint: it is looked at again under the lock, or behind [G2]. */
 	return egi_load_acquire_u32(&claim->front) < egi_load_acquire_u32(&claim->back);
 }
 

@@ -104,6 +104,7 @@ static int end_idle(void)
 	uint64_t number = crew_last_number();
 
 	for (;;) {
+		/* [E7] nothing hangs on its order: the locks of the looks that follow keep it before them. */
 		uint32_t left_before = egi_load_acquire_u32(&egi_leave_count);
 		int members, callers, keepers;
 		bool ending = egi_ctx_caller_dismiss(&callers);

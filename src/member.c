@@ -39,6 +39,7 @@ static void member_is_lost(void *arg)
 		free(member);
 		return;
 	}
+	/* [M1] release: pairs with [M2]. The group is left later, when the thread's values are destroyed. */
 	egi_store_release_ptr(&member->post, NULL);
 	egi_mutex_lock(&egi_board.lock);
 	egi_roster_leave(member);
@@ -98,7 +99,7 @@ static bool member_serve(struct egi_member *member, struct egi_post *post)
 	int64_t begin = eg_clock_now_ns();
 
 	egi_pulse_forget(&member->pulse);
-	egi_store_release_ptr(&member->post, post);
+	egi_store_release_ptr(&member->post, post); /* [M3] nothing is ordered: read under the lock */
 	egi_roster_move(member, EGI_MEMBER_RUNNING);
 	member_hand_over(member);
 	egi_watch_attend(begin);

@@ -79,6 +79,7 @@ static inline bool egi_notices_hide(struct egi_notices *page, int at)
 {
 	uint64_t taken = page->taken;
 
+	/* [N5] nothing is ordered: who sees it looks at nothing. */
 	egi_store_release_ptr(&page->shown[at], NULL);
 	egi_store_relaxed_u64(&page->taken, taken & ~(UINT64_C(1) << at));
 	return taken == EGI_NOTICES_FULL;
@@ -92,6 +93,7 @@ struct egi_notices_walk {
 
 static inline struct egi_notices_walk egi_notices_walk(struct egi_notices *page)
 {
+	/* [N6] nothing is ordered: what has to be seen is seen behind [N2]. */
 	return (struct egi_notices_walk){page, egi_load_acquire_u64(&page->taken)};
 }
 

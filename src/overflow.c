@@ -83,7 +83,7 @@ static void segment_populate(struct egi_segment *segment, size_t size)
 /* The spare if it is large enough, or a new segment. NULL without memory. */
 static struct egi_segment *segment_get(struct egi_overflow *overflow, uint32_t capacity)
 {
-	/* [O4] full: pairs with [O3]; the producer writes to a spare only what comes after its last settlement. */
+	/* [O4] full: pairs with [O7]; the producer writes to a spare only what comes after its last settlement. */
 	struct egi_segment *segment = egi_swap_ptr(&overflow->spare, NULL);
 	size_t size;
 
@@ -160,6 +160,7 @@ bool egi_overflow_take(struct egi_overflow *overflow, uint64_t max, struct egi_r
 	*ret_range =
 	    (struct egi_range){head, &head->slots[overflow->head_used], (uint32_t)count, overflow->taken};
 	overflow->head_used += (uint32_t)count;
+	/* [O5] release: tasks published, and an empty ring, before they are taken; pairs with [O6], [R6]. */
 	egi_store_release_u64(&overflow->taken, overflow->taken + count);
 	return true;
 }
@@ -167,6 +168,7 @@ bool egi_overflow_take(struct egi_overflow *overflow, uint64_t max, struct egi_r
 /* Nobody uses the segment any more. */
 static void segment_leave(struct egi_segment *segment)
 {
+	/* [O7] full: everybody's last access, which [O3] has seen, before it is the spare; pairs with [O4]. */
 	if (!egi_cas_ptr(&segment->home->spare, NULL, segment))
 		segment_free(segment);
 }

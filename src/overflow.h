@@ -90,6 +90,7 @@ static inline uint64_t egi_overflow_capacity(const struct egi_overflow *overflow
 /* How many tasks wait. Exact for nobody, never less than what waits for its own producer. */
 static inline uint64_t egi_overflow_pending(const struct egi_overflow *overflow)
 {
+	/* [O6] acquire: pairs with [O5]. */
 	uint64_t taken = egi_load_acquire_u64(&overflow->taken);
 
 	/* [O2] acquire: pairs with [O1]; taken is read first, so the difference is never negative. */

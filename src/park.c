@@ -88,12 +88,13 @@ void egi_event_prepare(struct egi_event *event, uint32_t *ret_key)
 {
 	/* [E1] full: the sleeper is announced before it looks again; pairs with [E2]. */
 	egi_add_u32(&event->sleepers, 1);
+	/* [E3] acquire: the key before the sleeper looks again; pairs with [E4]. */
 	*ret_key = egi_load_acquire_u32(&event->sequence);
 }
 
 void egi_event_finish(struct egi_event *event)
 {
-	egi_add_u32(&event->sleepers, UINT32_MAX);
+	egi_add_u32(&event->sleepers, UINT32_MAX); /* [U1] nothing is ordered: at worst one more is woken. */
 }
 
 bool egi_event_wait(struct egi_event *event, uint32_t key, int64_t deadline_ns)
@@ -106,20 +107,23 @@ void egi_event_notify(struct egi_event *event)
 	/* [E2] full, before this load, by the caller's read-modify-write or fence; pairs with [E1]. */
 	if (egi_load_acquire_u32(&event->sleepers) == 0)
 		return;
+	/* [E4] full: the change before the key that stands for it; pairs with [E3]. */
 	egi_add_u32(&event->sequence, 1);
 	egi_word_wake_all(&event->sequence);
 }
 
 bool egi_flag_wait(uint32_t *flag, int64_t deadline_ns)
 {
+	/* [E6] acquire: pairs with [E5]. */
 	while (egi_load_acquire_u32(flag) == 0)
 		if (!egi_word_wait(flag, 0, deadline_ns))
-			return egi_load_acquire_u32(flag) != 0;
+			return egi_load_acquire_u32(flag) != 0; /* [E6] */
 	return true;
 }
 
 void egi_flag_raise(uint32_t *flag)
 {
+	/* [E5] release: what it is raised for, before it is; pairs with [E6]. */
 	egi_store_release_u32(flag, 1);
 	futex_wake(flag, 1);
 }

@@ -25,6 +25,10 @@ static bool put_into_ring(struct egi_queue *queue, struct egi_task task)
 {
 	if (!egi_ring_has_room(&queue->ring))
 		return false;
+	/*
+	 * [Q3] release: the count, and what the submitter has read by now, before the task can be taken; pairs
+	 * with [R2]. CK's store fence, which follows, keeps stores in order, and nothing else.
+	 */
 	egi_store_release_u64(&queue->ring_in, queue->ring_in + 1);
 	EGI_VERIFY(egi_ring_put(&queue->ring, task), "internal: the ring filled up under its only producer");
 	return true;

@@ -77,6 +77,7 @@ static inline bool egi_queue_spill(struct egi_queue *queue, struct egi_task task
  */
 static inline uint64_t egi_queue_submitted(const struct egi_queue *queue)
 {
+	/* [Q4] nothing hangs on the order of these: they follow what makes tasks known, [R2], [O2] or [D1]. */
 	return egi_load_acquire_u64(&queue->ring_in) + egi_load_acquire_u64(&queue->overflow.published);
 }
 
@@ -101,6 +102,7 @@ static inline uint64_t egi_queue_pending(const struct egi_queue *queue)
 /* How many tasks have been taken from here, modulo 2^64 and good only to see whether it changes. */
 static inline uint64_t egi_queue_taken(const struct egi_queue *queue)
 {
+	/* [U1] nothing is ordered: it is compared with an earlier one. */
 	return egi_load_acquire_u64(&queue->overflow.taken) + egi_ring_taken(&queue->ring);
 }
 

@@ -68,6 +68,7 @@ static inline uint32_t egi_ring_size(const struct egi_ring *ring)
 /* How many entries have been taken in all, modulo 2^32. */
 static inline uint32_t egi_ring_taken(const struct egi_ring *ring)
 {
+	/* [R4] acquire: pairs with [R3] and [R5]. */
 	return egi_load_acquire_u32(&ring->ck.c_head);
 }
 
@@ -78,6 +79,7 @@ static inline uint32_t egi_ring_taken(const struct egi_ring *ring)
 static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const uint64_t *beside,
 				     struct egi_task *ret_tasks, uint32_t *ret_position, uint64_t *ret_beside)
 {
+	/* [R4] acquire: the tail that is read next is not behind it; pairs with [R3] and [R5]. */
 	uint32_t head = egi_load_acquire_u32(&ring->ck.c_head);
 
 	for (;;) {
@@ -88,6 +90,7 @@ static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const 
 			count = max;
 		if (count == 0)
 			return 0;
+		/* [R6] acquire: if it is newer, so is the head, and the swap fails; pairs with [O5]. */
 		*ret_beside = egi_load_acquire_u64(beside);
 		for (uint32_t i = 0; i < count; i++) {
 			struct egi_task *slot = &ring->slots[(head + i) & (EGI_RING_SLOTS - 1)];
@@ -110,6 +113,7 @@ static inline uint32_t egi_ring_take_alone(struct egi_ring *ring, struct egi_tas
 
 	for (uint32_t i = 0; i < count; i++)
 		ret_tasks[i] = ring->slots[(head + i) & (EGI_RING_SLOTS - 1)];
+	/* [R5] release: a searcher that sees the head sees the tail; pairs with [R1] and [R4]. */
 	egi_store_release_u32(&ring->ck.c_head, head + count);
 	return count;
 }

@@ -16,6 +16,7 @@ void egi_watch_begin(void)
 	bool asymmetric = egi_load_relaxed_u32(&egi_fence_is_asymmetric) != 0;
 
 	egi_watch.is_on |= asymmetric;
+	/* [N7] nothing is ordered: what whoever relies on it has shown before is looked at behind [N2]. */
 	egi_store_release_u32(&egi_crew_watching, asymmetric);
 }
 
