@@ -62,10 +62,19 @@ bool egi_clock_is_kernels(void)
 	static uint32_t is_another;
 	uint64_t second = (uint64_t)(eg_clock_now_ns() / EGI_SECOND) + 1;
 
-	/* Whoever comes at the same time asks as well, or goes by what was so a second ago. */
-	if (egi_load_relaxed_u64(&asked_second) != second) {
-		egi_store_relaxed_u64(&asked_second, second);
+	/*
+	 * Whoever comes at the same time asks as well.
+	 *
+	 * [Z5] acquire: the answer of this second; pairs with [Z6]. Otherwise the first answer of all could be missed:
+	 *
+	 *     first thread                    second thread
+	 *     notes that it has asked
+	 *                                     sees that, and goes by no answer
+	 *     notes that the clock is another
+	 */
+	if (egi_load_acquire_u64(&asked_second) != second) {
 		egi_store_relaxed_u32(&is_another, !compare_clocks());
+		egi_store_release_u64(&asked_second, second); /* [Z6] release: the answer before the question's second */
 	}
 	return egi_load_relaxed_u32(&is_another) == 0;
 }

@@ -109,7 +109,7 @@ int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
 eg_ctx *eg_ctx_ref(eg_ctx *ctx)
 {
 	if (ctx)
-		egi_add_u32(&ctx->refs, 1);
+		egi_add_u32(&ctx->refs, 1); /* [Z1] nothing is ordered */
 	return ctx;
 }
 
@@ -121,10 +121,11 @@ static bool ctx_put(eg_ctx *ctx)
 {
 	uint32_t refs;
 
-	/* [X3] acquire: what others did before they gave theirs back; pairs with the full order of the other branch. */
+	/* [X3] acquire: what others did before they gave theirs back; pairs with [X6]. */
 	if (egi_load_acquire_u32(&ctx->refs) == 1)
 		return true;
 	egi_annotate_release(ctx);
+	/* [X6] full: before it what this thread did, after it what the last one does; pairs with [X3]. */
 	refs = egi_add_u32(&ctx->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_ctx_unref of a context that is gone");
 	return refs == 1;
@@ -196,6 +197,7 @@ int eg_ctx_err(const eg_ctx *ctx)
 
 int egi_ctx_attend(eg_ctx *ctx)
 {
+	/* [X7] acquire: a hint, no order is relied on; the caller looks again under the lock. */
 	if (eg_ctx_deadline(ctx) == EG_CTX_NO_DEADLINE || egi_load_acquire_u32(&ctx->err) != 0)
 		return 0;
 	/* What the clock says and nobody has done. The end is the deadline's all the same. */
@@ -210,6 +212,7 @@ eg_error *eg_ctx_cause(const eg_ctx *ctx)
 {
 	if (!ctx)
 		return NULL;
+	/* [X2] acquire: the code before the cause; pairs with [X1]. */
 	if (egi_load_acquire_u32(&ctx->err) != 0) {
 		egi_annotate_acquire(ctx);
 		return ctx->cause;

@@ -47,13 +47,14 @@ bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 	if (fork_count != egi_thread_fork_count)
 		return false;
 	if (calling->under_way)
-		egi_add_u32(calling->under_way, UINT32_MAX);
+		egi_add_u32(calling->under_way, UINT32_MAX); /* [Z2] nothing is ordered; [X4] comes later */
 	eg_ctx_unref(calling->ctx);
 	if (calling->gone)
 		return true;
 	egi_annotate_release(call);
 	/* [X4] full: what the function did, before it is done; pairs with [X5]. */
 	if (!egi_cas_u32(&call->state, &state, CALL_DONE)) {
+		/* [X4] release: the same, where somebody waits. */
 		egi_store_release_u32(&call->state, CALL_DONE);
 		egi_word_wake_all(&call->state);
 	}
@@ -110,7 +111,10 @@ static void call_await(struct egi_ctx_call *call)
 	if (state == CALL_RUNNING && call->caller == egi_thread_id()) {
 		bool *gone = call->gone;
 
-		/* If another thread waits as well, the call stays until that one has seen it done. */
+		/*
+		 * If another thread waits as well, the call stays until that one has seen it done. [X4] full:
+		 * what the function did, and the look at `gone`, before it is done; pairs with [X5].
+		 */
 		if (egi_cas_u32(&call->state, &state, CALL_DONE))
 			*gone = true;
 		return;
@@ -118,9 +122,10 @@ static void call_await(struct egi_ctx_call *call)
 	while (state != CALL_DONE) {
 		if (call->caller == egi_thread_id())
 			return;
+		/* [Z1] nothing is ordered: its caller changes the same word when it is done. */
 		if (state == CALL_AWAITED || egi_cas_u32(&call->state, &state, CALL_AWAITED))
 			egi_word_wait(&call->state, CALL_AWAITED, EGI_FOREVER);
-		state = egi_load_acquire_u32(&call->state);
+		state = egi_load_acquire_u32(&call->state); /* [X5] acquire: pairs with [X4] */
 	}
 	egi_annotate_acquire(call);
 }

@@ -103,7 +103,7 @@ static bool callers_serve(void)
 	if (!found)
 		return true;
 	calling.under_way = &callers.calling;
-	egi_add_u32(&callers.calling, 1);
+	egi_add_u32(&callers.calling, 1); /* [Z2] nothing is ordered */
 	egi_mutex_unlock(&callers.lock);
 	if (!egi_ctx_call_make(&calling))
 		return false;
@@ -236,7 +236,10 @@ bool egi_ctx_caller_dismiss(int *ret_left)
 		caller->dismissed = true;
 		callers_wake();
 	}
-	/* Whoever is not calling a function is on its way to being idle, or to its end. */
+	/*
+	 * Whoever is not calling a function is on its way to being idle, or to its end. [Z2] acquire, but no
+	 * order is relied on: raised under the lock, and lowered before the call is done ([X4]).
+	 */
 	ending = callers.threads > egi_load_acquire_u32(&callers.calling);
 	*ret_left = (int)callers.threads;
 	egi_mutex_unlock(&callers.lock);

@@ -141,7 +141,7 @@ bool egi_debuginfo_load(void)
 		free(found);
 		dlclose(library);
 	}
-	return egi_load_acquire_ptr(&loaded) != NULL;
+	return egi_load_acquire_ptr(&loaded) != NULL; /* [V2] acquire: pairs with [V1] */
 }
 
 /* Under the mutex: takes what was loaded into use. Return: false when nothing was. */

@@ -177,7 +177,10 @@ eg_error *egi_error_pass(eg_error *error)
 
 	if (error_is_bare(error))
 		return error;
-	/* Nobody else has it, and it comes from no task yet. */
+	/*
+	 * Nobody else has it, and it comes from no task yet. [Z3] acquire: it is changed after what others did
+	 * with it; pairs with [Z4].
+	 */
 	if (egi_load_acquire_u32(&error->refs) == 1 && error->origin.task_index < 0)
 		return error;
 	passed = malloc(sizeof(*passed));
@@ -245,7 +248,7 @@ void egi_error_join(eg_error *error, eg_error *later)
 eg_error *eg_error_ref(eg_error *error)
 {
 	if (error && !error_is_bare(error))
-		egi_add_u32(&error->refs, 1);
+		egi_add_u32(&error->refs, 1); /* [Z1] nothing is ordered */
 	return error;
 }
 
@@ -260,6 +263,7 @@ static void error_drop(eg_error *error, eg_error **dead)
 	if (!error || error_is_bare(error))
 		return;
 	egi_annotate_release(error);
+	/* [Z4] full: before it what this thread did, after it what the last one does; pairs with [Z3]. */
 	refs = egi_add_u32(&error->refs, UINT32_MAX);
 	EGI_VERIFY(refs != 0, "eg_error_unref of an error that is gone");
 	if (refs != 1)

@@ -236,7 +236,7 @@ int egi_libc_learn(void)
 	/* [Y3] full: what was learned before the pointer to it; pairs with [Y4]. */
 	if (knowledge->libc_start == 0 || !egi_cas_ptr(&known, NULL, knowledge))
 		free(knowledge);
-	return egi_load_acquire_ptr(&known) ? 0 : -ENOTSUP;
+	return egi_load_acquire_ptr(&known) ? 0 : -ENOTSUP; /* [Y4] acquire: pairs with [Y3] */
 }
 
 const char *egi_libc_abort_message(void)

@@ -107,6 +107,7 @@ static void settle(void)
 {
 	int saved = errno;
 
+	/* [A4] full: that light fences are full ones now, before the wait; what pairs with it is time. */
 	egi_fence_full();
 	pause_for(SETTLE);
 	errno = saved;
@@ -118,6 +119,7 @@ static bool order_all(void)
 	int saved = errno;
 	bool ordered;
 
+	/* [A3] full: what the caller stored before what it looks at; pairs with light fences that are full. */
 	egi_fence_full();
 	if (egi_load_relaxed_u32(&egi_fence_is_asymmetric) == 0)
 		return false;

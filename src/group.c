@@ -257,7 +257,9 @@ int eg_group_set_limit(eg_group *group, int limit)
 		 * [G2] full, and followed by the heavy fence of egi_state_has_left_over; pairs with [G1].
 		 */
 	} while (!egi_cas_u64(&state->gate, &gate, next));
-	slots_lower(state, (uint32_t)places);
+	/* Not while waiters of a group without tasks have places: they may run the first ones in their slots. */
+	if ((next & EGI_GATE_BIASED) != 0 || egi_gate_running(next) == 0)
+		slots_lower(state, (uint32_t)places);
 	if ((next & EGI_GATE_BIASED) != 0)
 		return 0; /* nobody else has ever seen it */
 	if (egi_gate_running(next) > egi_gate_limit(next))

@@ -60,6 +60,7 @@ static void handle(int signal)
 {
 	uint64_t bits = egi_load_relaxed_u64(&arrived);
 
+	/* [K3] full: the signal before the kick; pairs with [K2]. */
 	while (!egi_cas_u64(&arrived, &bits, bits | bit_of(signal)))
 		;
 	egi_timer_kick();
@@ -230,6 +231,7 @@ static void signals_see_to(void)
 	struct signalled_ctx *signalled;
 	uint64_t bits = egi_load_relaxed_u64(&arrived);
 
+	/* [Z1] nothing is ordered: the look is after [K2] already, and takes what is there at once. */
 	while (!egi_cas_u64(&arrived, &bits, 0))
 		;
 	egi_mutex_lock(&signals.lock);

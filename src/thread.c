@@ -55,6 +55,7 @@ uint64_t egi_thread_register(void)
 
 	egi_library_begin();
 	egi_process_note();
+	/* [Z1] nothing is ordered: a number that no other thread has. */
 	egi_thread_self.id = egi_add_u64(&last, 1) + 1;
 	/* Only keys beyond the first 32 of a process need memory; without, it is as if there were no key. */
 	if (has_exit_key)

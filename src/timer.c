@@ -199,7 +199,7 @@ static void keeper_is_kicked(void)
 {
 	egi_mutex_unlock(&timers.lock);
 	egi_store_relaxed_u32(&timers.kicked, 0);
-	egi_fence_full(); /* [K2]: the kick is taken note of before what it was for is looked at */
+	egi_fence_full(); /* [K2]: the kick is lowered before what it was for is looked at; pairs with [K3] */
 	timers.on_kick();
 	egi_mutex_lock(&timers.lock);
 }
@@ -245,6 +245,7 @@ static void keeper_sleeps(int64_t until)
 	egi_fence_full();
 	egi_mutex_unlock(&timers.lock);
 	egi_thread_be_punctual();
+	/* The look that [K2] is before. */
 	if (egi_load_acquire_u32(&timers.kicked) == 0)
 		egi_flag_wait(&timers.wake, until);
 	egi_mutex_lock(&timers.lock);
@@ -253,6 +254,7 @@ static void keeper_sleeps(int64_t until)
 /* Under lock: does what there is to do at once. False when there is nothing. */
 static bool keeper_works(void)
 {
+	/* [K4] acquire, but no order is relied on: a hint, for [K2] is made in either case. */
 	if (egi_load_acquire_u32(&timers.kicked) != 0)
 		keeper_is_kicked();
 	else if (egi_wheel_turn(&timers.wheel, eg_clock_now_ns()))

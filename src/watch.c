@@ -16,15 +16,16 @@ void egi_watch_begin(void)
 	bool asymmetric = egi_load_relaxed_u32(&egi_fence_is_asymmetric) != 0;
 
 	egi_watch.is_on |= asymmetric;
+	egi_watch.is_relied_on |= asymmetric;
 	/* [N7] nothing is ordered: what whoever relies on it has shown before is looked at behind [N2]. */
 	egi_store_release_u32(&egi_crew_watching, asymmetric);
 }
 
 void egi_watch_end(void)
 {
-	bool relied = egi_crew_is_watching();
+	bool relied = egi_watch.is_relied_on;
 
-	egi_watch.is_on = false;
+	egi_watch.is_on = egi_watch.is_relied_on = false;
 	egi_store_relaxed_u32(&egi_crew_watching, 0);
 	if (relied)
 		egi_fence_heaviest(); /* [N2] before the look at all notices; pairs with [N1] */

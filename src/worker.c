@@ -139,7 +139,8 @@ static bool worker_skips(struct egi_worker *worker)
 {
 	struct eg_group_state *state = worker->state;
 
-	if (egi_find_is_asked(worker, EGI_ATTENTION_SKIP))
+	/* [W10] acquire: the context's end, and its cause, before the word to skip; pairs with [W5]. */
+	if ((egi_load_acquire_u32(&state->attention) & EGI_ATTENTION_SKIP) != 0)
 		return true;
 	if (!egi_find_is_asked(worker, EGI_ATTENTION_LOOK) || eg_ctx_err(state->ctx) == 0)
 		return false;

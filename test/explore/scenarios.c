@@ -167,6 +167,7 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(done_against_last_task, "a waiter that goes to sleep, and the last two tasks", 3, false, 1, 3),
     SCENARIO(done_against_submitting, "a waiter, and a task that submits another", 2, false, 2, 3),
     SCENARIO(done_while_helping, "a waiter that works, and tasks that submit tasks", 2, false, 1, 3),
+    SCENARIO(slots_against_waiters, "a limit that is lowered, and two waiters of a group without tasks", 2, false, 1, 3),
     SCENARIO(two_waiters, "two waiters and a worker", 2, false, 1, 3),
     SCENARIO(waiter_against_destroy, "a waiter about to return, and the owner that destroys the group", 2,
 	     false, 1, 2),

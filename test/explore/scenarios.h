@@ -71,6 +71,7 @@ void submitter_ends(void);
 void done_against_last_task(void);
 void done_against_submitting(void);
 void done_while_helping(void);
+void slots_against_waiters(void);
 void two_waiters(void);
 void waiter_against_destroy(void);
 void owner_against_destroy(void);

@@ -335,3 +335,40 @@ void cancel_against_backlog(void)
 	jobs_check_all_ran();
 	eg_group_destroy(&group);
 }
+
+/*
+ * The limit is lowered while two waiters have places in a group that has had no task: the one in the higher slot may be who
+ * runs the first.
+ */
+
+static int slots_told;
+
+static void *thread_waits(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	return NULL;
+}
+
+static void body_finds_its_slot(struct job *job)
+{
+	(void)job;
+	EXPLORE_REQUIRE(eg_task_slot() < slots_told);
+}
+
+void slots_against_waiters(void)
+{
+	pthread_t one, other;
+
+	group_open_elsewhere(2, 0, EG_GROUP_NO_CANCEL);
+	jobs[0].body = body_finds_its_slot;
+	explore_begin();
+	one = thread_start(thread_waits, NULL);
+	other = thread_start(thread_waits, NULL);
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 1) == 0);
+	slots_told = eg_group_slots(&group);
+	EXPLORE_REQUIRE(job_submit(&group, 0) == 0);
+	thread_join(one);
+	thread_join(other);
+	wait_and_destroy();
+}
