@@ -229,6 +229,23 @@ static void slots_lower(struct eg_group_state *state, uint32_t limit)
 		;
 }
 
+static uint64_t gate_with(uint64_t gate, uint64_t places)
+{
+	return (gate & ~(EGI_GATE_MAX * EGI_GATE_LIMIT_ONE)) | places * EGI_GATE_LIMIT_ONE;
+}
+
+/* By the thread towards which the group is biased, in a section: nobody else has ever seen it. False if others come. */
+static bool set_limit_alone(struct eg_group_state *state, uint64_t places)
+{
+	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
+		return false;
+	egi_store_relaxed_u64(&state->gate, gate_with(egi_load_relaxed_u64(&state->gate), places));
+	if (places > state->slots_max || !egi_state_has_been_used(state))
+		egi_store_relaxed_u32(&state->slots_max, (uint32_t)places);
+	egi_bias_end(state);
+	return true;
+}
+
 int eg_group_set_limit(eg_group *group, int limit)
 {
 	struct eg_group_state *state;
@@ -243,25 +260,22 @@ int eg_group_set_limit(eg_group *group, int limit)
 	/* [W2] acquire: pairs with [W1]. */
 	if (egi_load_acquire_u32(&state->closed))
 		return -ECANCELED;
-	limit = resolve_limit(limit);
-	if (!egi_bias_is_mine(state))
-		egi_state_share(state);
-	places = egi_gate_limit_of(limit);
+	places = egi_gate_limit_of(resolve_limit(limit));
+	if (set_limit_alone(state, places))
+		return 0;
+	egi_state_share(state);
 	slots_raise(state, (uint32_t)places);
 	gate = egi_load_relaxed_u64(&state->gate);
 	do {
-		next = gate & ~(EGI_GATE_MAX * EGI_GATE_LIMIT_ONE);
-		next |= places * EGI_GATE_LIMIT_ONE;
+		next = gate_with(gate, places);
 		/*
 		 * [J10] full: slots_max is raised before and lowered after; pairs with [J6].
 		 * [G2] full, and followed by the heavy fence of egi_state_has_left_over; pairs with [G1].
 		 */
 	} while (!egi_cas_u64(&state->gate, &gate, next));
 	/* Not while waiters of a group without tasks have places: they may run the first ones in their slots. */
-	if ((next & EGI_GATE_BIASED) != 0 || egi_gate_running(next) == 0)
+	if (egi_gate_running(next) == 0)
 		slots_lower(state, (uint32_t)places);
-	if ((next & EGI_GATE_BIASED) != 0)
-		return 0; /* nobody else has ever seen it */
 	if (egi_gate_running(next) > egi_gate_limit(next))
 		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
 	else if (!egi_gate_has_room(gate) && egi_gate_has_room(next) && egi_state_has_left_over(state))
