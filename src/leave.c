@@ -47,7 +47,23 @@ static void leaver_remove(struct leaver *leaver)
 	leaving.count--;
 }
 
-/* Under lock: joins those of the first ones that are gone. The others come last, so that nobody is hidden by one that stays. */
+/*
+ * The system knows a thread for some microseconds after it can be joined: until then the process has one more for whoever
+ * counts them, unshare(2) and setns(2) too. Where a sandbox refuses to say, it is not known, and has to do.
+ */
+static bool is_known(const struct leaver *leaver)
+{
+	int saved = errno;
+	bool known = syscall(SYS_tgkill, getpid(), leaver->tid, 0) == 0;
+
+	errno = saved;
+	return known;
+}
+
+/*
+ * Under lock: joins those of the first ones that are gone. The others come last, so that nobody is hidden by one that stays.
+ * One that the system still knows is left, for egi_leave_await to wait for.
+ */
 static void leavers_reap(int max)
 {
 	for (int i = 0; i < max; i++) {
@@ -56,7 +72,7 @@ static void leavers_reap(int max)
 		if (!leaver)
 			return;
 		leaver_remove(leaver);
-		if (pthread_tryjoin_np(leaver->thread, NULL) == 0)
+		if (!is_known(leaver) && pthread_tryjoin_np(leaver->thread, NULL) == 0)
 			free(leaver);
 		else
 			leaver_insert(leaver);
@@ -90,19 +106,13 @@ void egi_leave_stop(void)
 	egi_mutex_unlock(&leaving.lock);
 }
 
-/*
- * The system knows a thread for some microseconds after it has been joined: until then the process has one more for whoever
- * counts them, unshare(2) and setns(2) too. Where a sandbox refuses to say, it is not known, and has to do.
- */
 static void leaver_await(const struct leaver *leaver)
 {
-	int saved = errno;
 	unsigned turns = 0;
 
 	pthread_join(leaver->thread, NULL);
-	while (syscall(SYS_tgkill, getpid(), leaver->tid, 0) == 0)
+	while (is_known(leaver))
 		egi_pause(&turns);
-	errno = saved;
 }
 
 /* Under lock, given up meanwhile: joins one of those that left before `count` had. False if there is none. */

@@ -129,6 +129,15 @@ void tally_meet(struct tally *tally, long parties)
 	tally_await(tally, parties);
 }
 
+int task_meet(eg_ctx *ctx, void *arg)
+{
+	struct meeting *meeting = arg;
+
+	(void)ctx;
+	tally_meet(&meeting->met, meeting->parties);
+	return 0;
+}
+
 int gauge_enter(struct gauge *gauge)
 {
 	int now = atomic_fetch_add(&gauge->now, 1) + 1;

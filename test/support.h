@@ -84,6 +84,14 @@ long tally_value(struct tally *tally);
 /* Adds 1 and waits for `parties` arrivals: returns only if that many callers are there at once. */
 void tally_meet(struct tally *tally, long parties);
 
+/* A task that does so: its group has to run as many at once as are to meet. */
+struct meeting {
+	struct tally met;
+	long parties;
+};
+
+int task_meet(eg_ctx *ctx, void *meeting);
+
 /* How many are inside now, and the most that ever were. All-zero is empty. */
 struct gauge {
 	atomic_int now;

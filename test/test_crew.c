@@ -65,20 +65,6 @@ int __wrap_sched_yield(void)
 
 #define REFUSED 6 /* some 60 ms, as the crew tries again */
 
-struct meeting {
-	struct tally met;
-	long parties;
-};
-
-static int task_meet(eg_ctx *ctx, void *arg)
-{
-	struct meeting *meeting = arg;
-
-	(void)ctx;
-	tally_meet(&meeting->met, meeting->parties);
-	return 0;
-}
-
 static void begin_shortage(void)
 {
 	assert_true(eg_threads_end_idle() == 0);

@@ -67,20 +67,6 @@ static void the_helping_waiter_counts_under_the_limit(void **state)
 	}
 }
 
-struct meeting {
-	struct tally met;
-	long parties;
-};
-
-static int task_meet(eg_ctx *ctx, void *arg)
-{
-	struct meeting *meeting = arg;
-
-	(void)ctx;
-	tally_meet(&meeting->met, meeting->parties);
-	return 0;
-}
-
 /* The whole limit is used: that many tasks meet, though nobody waits for the group and others are pending. */
 static void a_limit_is_reached_without_anyone_waiting(void **state)
 {

@@ -70,7 +70,7 @@ static void no_two_tasks_at_once_have_the_same_slot_and_all_are_below_the_limit(
 	}
 }
 
-struct meeting {
+struct slot_meeting {
 	struct tally met;
 	long parties;
 	atomic_int seen[SLOTS_MAX];
@@ -78,7 +78,7 @@ struct meeting {
 
 static int task_meet_with_slot(eg_ctx *ctx, void *arg)
 {
-	struct meeting *meeting = arg;
+	struct slot_meeting *meeting = arg;
 
 	(void)ctx;
 	atomic_fetch_add(&meeting->seen[eg_task_slot()], 1);
@@ -88,7 +88,7 @@ static int task_meet_with_slot(eg_ctx *ctx, void *arg)
 
 static void as_many_tasks_as_the_limit_have_all_slots_below_it(void **state)
 {
-	struct meeting meeting = {.met = TALLY_INIT, .parties = 5};
+	struct slot_meeting meeting = {.met = TALLY_INIT, .parties = 5};
 	eg_group group = EG_GROUP_INIT;
 
 	(void)state;
@@ -111,7 +111,7 @@ static int task_expect_slot_0(eg_ctx *ctx, void *arg)
 
 static int task_wait_for_inner_group(eg_ctx *ctx, void *arg)
 {
-	struct meeting *meeting = arg;
+	struct slot_meeting *meeting = arg;
 	eg_group inner = EG_GROUP_INIT;
 	int slot = eg_task_slot();
 
@@ -128,7 +128,7 @@ static int task_wait_for_inner_group(eg_ctx *ctx, void *arg)
 
 static void in_nested_groups_the_slot_is_the_innermost_ones(void **state)
 {
-	struct meeting meeting = {.met = TALLY_INIT, .parties = 3};
+	struct slot_meeting meeting = {.met = TALLY_INIT, .parties = 3};
 	eg_group group = EG_GROUP_INIT;
 
 	(void)state;

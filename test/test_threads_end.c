@@ -20,20 +20,6 @@ static void assert_none_is_left(void)
 	assert_int_equal(threads_now(), others);
 }
 
-struct meeting {
-	struct tally met;
-	long parties;
-};
-
-static int task_meet(eg_ctx *ctx, void *arg)
-{
-	struct meeting *meeting = arg;
-
-	(void)ctx;
-	tally_meet(&meeting->met, meeting->parties);
-	return 0;
-}
-
 static void workers_only(eg_group *group, int limit)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
@@ -146,11 +132,18 @@ static void a_task_counts_its_own_thread(void **state)
 	assert_int_equal(eg_threads_end_idle(), 0);
 }
 
+struct asker {
+	pthread_t thread;
+	pid_t id;
+	struct tally *begin;
+};
+
 static void *end_idle_main(void *arg)
 {
-	struct tally *begin = arg;
+	struct asker *asker = arg;
 
-	tally_meet(begin, THREADS);
+	asker->id = thread_id();
+	tally_meet(asker->begin, THREADS);
 	CHECK(eg_threads_end_idle() == 0);
 	return NULL;
 }
@@ -160,22 +153,32 @@ static void several_may_ask_at_once(void **state)
 	(void)state;
 	for (long round = 0; goes_on(round, 50); round++) {
 		struct tally begin = TALLY_INIT;
-		pthread_t threads[THREADS];
+		struct asker askers[THREADS];
 
 		use_threads(THREADS);
-		for (int i = 0; i < THREADS; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, end_idle_main, &begin), 0);
-		for (int i = 0; i < THREADS; i++)
-			pthread_join(threads[i], NULL);
+		for (int i = 0; i < THREADS; i++) {
+			askers[i].begin = &begin;
+			assert_int_equal(pthread_create(&askers[i].thread, NULL, end_idle_main, &askers[i]), 0);
+		}
+		for (int i = 0; i < THREADS; i++) {
+			pthread_join(askers[i].thread, NULL);
+			thread_await_end(askers[i].id);
+		}
 		assert_none_is_left();
 	}
 }
 
+struct frequent_asker {
+	pid_t id;
+	atomic_bool over;
+};
+
 static void *end_idle_often(void *arg)
 {
-	atomic_bool *over = arg;
+	struct frequent_asker *asker = arg;
 
-	while (!atomic_load(over)) {
+	asker->id = thread_id();
+	while (!atomic_load(&asker->over)) {
 		CHECK(eg_threads_end_idle() >= 0);
 		sched_yield();
 	}
@@ -184,11 +187,11 @@ static void *end_idle_often(void *arg)
 
 static void groups_work_while_another_thread_asks_all_the_time(void **state)
 {
-	atomic_bool over = false;
+	struct frequent_asker asker = {0};
 	pthread_t thread;
 
 	(void)state;
-	assert_int_equal(pthread_create(&thread, NULL, end_idle_often, &over), 0);
+	assert_int_equal(pthread_create(&thread, NULL, end_idle_often, &asker), 0);
 	for (long round = 0; goes_on(round, 200); round++) {
 		struct meeting meeting = {TALLY_INIT, 3};
 		eg_group group = EG_GROUP_INIT;
@@ -198,8 +201,9 @@ static void groups_work_while_another_thread_asks_all_the_time(void **state)
 		assert_int_equal(eg_group_wait(&group), 0);
 		eg_group_destroy(&group);
 	}
-	atomic_store(&over, true);
+	atomic_store(&asker.over, true);
 	pthread_join(thread, NULL);
+	thread_await_end(asker.id);
 	assert_int_equal(eg_threads_end_idle(), 0);
 	assert_none_is_left();
 }
@@ -346,9 +350,10 @@ static void a_forked_child_has_none_of_its_parents(void **state)
 	}
 }
 
-static void *nothing(void *arg)
+static void *say_id(void *arg)
 {
-	return arg;
+	*(pid_t *)arg = thread_id();
+	return NULL;
 }
 
 int main(void)
@@ -368,10 +373,13 @@ int main(void)
 	    TEST(a_forked_child_has_none_of_its_parents),
 	};
 	pthread_t first;
+	pid_t id;
 
 	/* A sanitizer starts its own with the first of the program's. */
-	if (pthread_create(&first, NULL, nothing, NULL) == 0)
+	if (pthread_create(&first, NULL, say_id, &id) == 0) {
 		pthread_join(first, NULL);
+		thread_await_end(id);
+	}
 	others = threads_now();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
