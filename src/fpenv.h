@@ -38,7 +38,7 @@ static inline void egi_fpenv_restore(const struct egi_fpenv *env)
 
 static inline uint64_t egi_fpenv_flush(void)
 {
-	struct egi_fpenv env;
+	struct egi_fpenv env = {0};
 
 	egi_fpenv_save(&env);
 	return env.mxcsr & EGI_FPENV_FLUSH;
