@@ -503,19 +503,9 @@ static void in_child_small_stack(void *arg)
 	eg_ctx_unref(ctx);
 }
 
-/* valgrind does not know a coroutine's stack from an overflow when it delivers a signal. */
-static bool is_under_valgrind(void)
-{
-	const char *preloaded = getenv("LD_PRELOAD");
-
-	return preloaded && strstr(preloaded, "vgpreload");
-}
-
 static void the_handler_runs_on_the_alternate_stack(void **state)
 {
 	(void)state;
-	if (is_under_valgrind())
-		skip();
 	run(in_child_small_stack);
 }
 
