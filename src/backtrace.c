@@ -322,11 +322,10 @@ EGI_NOINLINE struct egi_backtrace *egi_backtrace_capture(unsigned skip, const vo
 struct egi_backtrace *egi_backtrace_create_one(const void *return_address)
 {
 	struct egi_backtrace_record record;
-	struct egi_unwind unwind;
+	struct egi_unwind unwind = {0};
 	struct walk walk;
 
 	egi_module_prime();
-	unwind.module_count = 0;
 	walk_begin(&walk, 0, NULL, NULL);
 	walk_commit(&walk, (uintptr_t)return_address - 1, 1);
 	record_fill(&record, &walk, &unwind);
