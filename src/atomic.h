@@ -110,10 +110,10 @@ EGI_ATOMIC_LOADS_STORES(u64, uint64_t, 64)
  * Pointers. Macros, so that the pointer keeps its type.
  */
 #define egi_load_relaxed_ptr(from) ((__typeof__(*(from)))EGI_CK_LOAD_RELAXED(ptr, from))
-#define egi_load_acquire_ptr(from)                                                                   \
-	(__extension__({                                                                             \
-		__typeof__(*(from)) egi_value = (__typeof__(*(from)))EGI_CK_LOAD_ACQUIRE(ptr, from); \
-		egi_value;                                                                           \
+#define egi_load_acquire_ptr(from)                                                                    \
+	(__extension__({                                                                              \
+		__typeof__(*(from)) egi_loaded = (__typeof__(*(from)))EGI_CK_LOAD_ACQUIRE(ptr, from); \
+		egi_loaded;                                                                           \
 	}))
 #define egi_store_release_ptr(to, value) EGI_CK_STORE_RELEASE(ptr, to, value)
 #define egi_cas_ptr(at, expected, desired)                             \

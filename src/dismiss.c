@@ -22,6 +22,7 @@
 
 /* How often to look for threads that have found out by themselves. */
 #define LOOK (1 * EGI_MILLISECOND)
+#define ROUNDS_MAX 16
 
 /* Under lock: whether the sentinel is asleep and has something to watch. */
 static bool sentinel_is_at_work(void)
@@ -99,9 +100,11 @@ static uint64_t crew_last_number(void)
 	return number;
 }
 
+/* A member that ends may have had another one started before. It is dismissed as well, unless that goes on and on. */
 static int end_idle(void)
 {
-	uint64_t number = crew_last_number();
+	uint64_t number = crew_last_number(), last;
+	int rounds = 0;
 
 	for (;;) {
 		/* [E7] nothing hangs on its order: the locks of the looks that follow keep it before them. */
@@ -112,8 +115,13 @@ static int end_idle(void)
 		ending = egi_timer_dismiss(&keepers) || ending;
 		ending = crew_dismiss(number, &members) || ending;
 		egi_leave_await();
-		if (!ending)
+		last = crew_last_number();
+		if (!ending && (last == number || ++rounds == ROUNDS_MAX))
 			return members + callers + keepers;
+		if (!ending) {
+			number = last;
+			continue;
+		}
 		egi_word_wait(&egi_leave_count, left_before, egi_clock_after(LOOK));
 	}
 }
