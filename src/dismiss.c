@@ -103,26 +103,27 @@ static uint64_t crew_last_number(void)
 /* A member that ends may have had another one started before. It is dismissed as well, unless that goes on and on. */
 static int end_idle(void)
 {
-	uint64_t number = crew_last_number(), last;
+	uint64_t number = crew_last_number();
 	int rounds = 0;
 
 	for (;;) {
 		/* [E7] nothing hangs on its order: the locks of the looks that follow keep it before them. */
 		uint32_t left_before = egi_load_acquire_u32(&egi_leave_count);
 		int members, callers, keepers;
+		uint64_t last;
 		bool ending = egi_ctx_caller_dismiss(&callers);
 
 		ending = egi_timer_dismiss(&keepers) || ending;
 		ending = crew_dismiss(number, &members) || ending;
 		egi_leave_await();
-		last = crew_last_number();
-		if (!ending && (last == number || ++rounds == ROUNDS_MAX))
-			return members + callers + keepers;
-		if (!ending) {
-			number = last;
+		if (ending) {
+			egi_word_wait(&egi_leave_count, left_before, egi_clock_after(LOOK));
 			continue;
 		}
-		egi_word_wait(&egi_leave_count, left_before, egi_clock_after(LOOK));
+		last = crew_last_number();
+		if (last == number || ++rounds == ROUNDS_MAX)
+			return members + callers + keepers;
+		number = last;
 	}
 }
 

@@ -17,32 +17,13 @@ enum {
 	REPEAT_SECONDS = 5  /* after so long a test repeats no more what it has done once */
 };
 
-/* gcc says by macros what it instruments for, clang by features. */
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__SANITIZE_ADDRESS__)
-#define UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#elif __has_feature(address_sanitizer)
-#define UNDER_ASAN 1
-#endif
-#endif
-
-#if defined(UNDER_TSAN) || defined(UNDER_ASAN)
-#define UNDER_SANITIZER 1
-#else
-#define UNDER_SANITIZER 0
-#endif
-
 static atomic_int checks_failed;
 static int64_t begin_ns;
 
 static long slowdown(void)
 {
 	const char *text = getenv("ERRGROUP_TEST_SLOWDOWN");
-	long factor = text ? strtol(text, NULL, 10) : UNDER_SANITIZER ? 10 : 1;
+	long factor = text ? strtol(text, NULL, 10) : IS_SANITIZED ? 10 : 1;
 
 	return factor < 1 ? 1 : factor;
 }
@@ -458,14 +439,14 @@ bool child_killed(const struct child *child, int signal)
 
 bool child_died(const struct child *child, int signal)
 {
-	if (UNDER_SANITIZER && WIFEXITED(child->status) && strstr(child->text, "Sanitizer"))
+	if (IS_SANITIZED && WIFEXITED(child->status) && strstr(child->text, "Sanitizer"))
 		return true;
 	return child_killed(child, signal);
 }
 
 bool child_may_start_threads(void)
 {
-#if defined(UNDER_TSAN)
+#if IS_THREAD_SANITIZED
 	return false;
 #else
 	return !getenv("ERRGROUP_TEST_EMULATED");
@@ -481,5 +462,5 @@ size_t small_stack(size_t size)
 
 bool child_of_busy_may_allocate(void)
 {
-	return !UNDER_SANITIZER;
+	return !IS_SANITIZED;
 }

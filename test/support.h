@@ -36,6 +36,24 @@
 
 #include <errgroup.h>
 
+/* Whether this is built with AddressSanitizer, with ThreadSanitizer, or with one of them: 1 or 0. */
+#if defined(__has_feature)
+#define IS_ADDRESS_SANITIZED __has_feature(address_sanitizer)
+#define IS_THREAD_SANITIZED __has_feature(thread_sanitizer)
+#else
+#ifdef __SANITIZE_ADDRESS__
+#define IS_ADDRESS_SANITIZED 1
+#else
+#define IS_ADDRESS_SANITIZED 0
+#endif
+#ifdef __SANITIZE_THREAD__
+#define IS_THREAD_SANITIZED 1
+#else
+#define IS_THREAD_SANITIZED 0
+#endif
+#endif
+#define IS_SANITIZED (IS_ADDRESS_SANITIZED || IS_THREAD_SANITIZED)
+
 /*
  * A test with the hang guard around it. test_begin arms the guard, test_end fails the test if a CHECK failed.
  */

@@ -15,17 +15,6 @@
 
 #include "fault_kinds.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
-
 /* cmocka puts handlers of its own in place for every test, and nobody else here calls this. */
 __sighandler_t signal(int number, __sighandler_t handler)
 {

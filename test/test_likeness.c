@@ -524,19 +524,11 @@ static void child_without_main(void *arg)
 	pthread_exit(NULL);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-#define LOOKS_FOR_LEAKS true
-#elif defined(__has_feature)
-#define LOOKS_FOR_LEAKS __has_feature(address_sanitizer)
-#else
-#define LOOKS_FOR_LEAKS false
-#endif
-
 static void a_main_thread_that_has_ended_still_says_what_the_process_is_like(void **state)
 {
 	(void)state;
 	/* The look for leaks does not find what lies on the stack of a main thread that has ended. */
-	if (LOOKS_FOR_LEAKS)
+	if (IS_ADDRESS_SANITIZED)
 		skip();
 	run_for_each_trait(child_without_main, NEEDS_MAIN);
 }

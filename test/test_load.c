@@ -69,14 +69,6 @@ static int run_program(const char *path, const char *first, const char *second)
  * Nothing used
  */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#elif defined(__has_feature)
-#define IS_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define IS_SANITIZED false
-#endif
-
 #define CALLS_MAX 1024
 
 struct calls {
