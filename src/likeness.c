@@ -129,20 +129,23 @@ static void take_name(void)
 
 /*
  * The C library blocks every signal for the moments in which it starts a thread or a process, its own among them: that is
- * not what the main thread blocks, and over soon. A thread that starts one of ours does the same.
+ * not what the main thread blocks, and over soon. A thread that starts one of ours does the same. This library masks a
+ * thread that forks.
  */
-static bool find_blocked(struct egi_status *main_thread, egi_signals *ret_blocked)
+static bool find_blocked(struct egi_status *main_thread, uint32_t masked, egi_signals *ret_blocked)
 {
 	uint64_t blocked;
 
 	for (int i = 0; i < LOOKS_AT_SIGNALS; i++) {
 		if (egi_status_numbers(main_thread, "SigBlk", 16, &blocked, 1) != 1)
 			return false;
-		if ((blocked & SIGNALS_OF_LIBRARY) == 0) {
+		if ((blocked & SIGNALS_OF_LIBRARY) == 0 && masked % 2 == 0 &&
+		    masked == egi_process_masked()) {
 			*ret_blocked = blocked;
 			return true;
 		}
 		sched_yield();
+		masked = egi_process_masked();
 		if (!egi_status_read_main(main_thread))
 			return false;
 	}
@@ -153,11 +156,12 @@ bool egi_likeness_take(egi_signals *ret_blocked)
 {
 	struct egi_status main_thread, own;
 	bool has_name = false, taken = true;
+	uint32_t masked = egi_process_masked();
 
 	if (egi_status_read_main(&main_thread) && egi_status_read_own(&own)) {
 		has_name = !egi_status_differ(&main_thread, &own, "Name");
 		taken = egi_identity_take(&main_thread, &own);
-		(void)find_blocked(&main_thread, ret_blocked);
+		(void)find_blocked(&main_thread, masked, ret_blocked);
 	}
 	if (!has_name)
 		take_name();

@@ -73,6 +73,13 @@ bool egi_recovery_is_inside(const void *group)
 	return false;
 }
 
+bool egi_recovery_is_hooks(void)
+{
+	const struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	return recovery && (recovery->is_hooks || egi_thread_self.announces);
+}
+
 void egi_recovery_mark_all(void)
 {
 	for (struct egi_recovery *recovery = egi_thread_self.recovery; recovery; recovery = recovery->outer)
@@ -163,7 +170,7 @@ static EGI_NOINLINE void announce(struct egi_recovery *recovery, eg_error *error
 	eg_panic_hook_fn *fn;
 	void *arg;
 
-	if (egi_thread_self.announces || !egi_hook_find(&fn, &arg))
+	if (egi_recovery_is_hooks() || !egi_hook_find(&fn, &arg))
 		return;
 	egi_thread_self.announces = recovery;
 	recovery->entry = __builtin_frame_address(0);

@@ -27,6 +27,7 @@ struct egi_recovery {
 	/* looked at after every task: whether any of the below needs work */
 	bool dirty;
 	bool abort_on_panic;
+	bool is_hooks;     /* the hook made the group, or a group above it: it is not told */
 	unsigned panics;   /* of the running task */
 	eg_error *failure; /* of the running task: what it is going to fail with */
 	eg_error *message; /* attached by eg_fail or eg_fail_with */
@@ -75,6 +76,9 @@ void egi_recovery_exit_thread(void);
 
 /* Whether the calling thread is running a task of this group, at any depth. */
 bool egi_recovery_is_inside(const void *group);
+
+/* Whether the calling thread is in the hook, or in a task of a group that the hook made: such groups are the hook's. */
+bool egi_recovery_is_hooks(void);
 
 /* Makes the deferred calls down to so many, last registered first. */
 void egi_recovery_run_defers(struct egi_recovery *recovery, size_t down_to);

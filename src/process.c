@@ -8,6 +8,7 @@
 
 #include "atomic.h"
 #include "fpenv.h"
+#include "verify.h"
 
 /* Written by the main thread alone. Each is right by itself, so no order between them matters. */
 static struct egi_process noted;
@@ -42,6 +43,43 @@ egi_signals egi_signals_blocked(void)
 	sigemptyset(&blocked);
 	(void)pthread_sigmask(SIG_SETMASK, NULL, &blocked);
 	return signals_of(&blocked);
+}
+
+static struct {
+	uint32_t times; /* twice as many, and odd meanwhile */
+	sigset_t before;
+} masking;
+
+/*
+ *     thread that masks                  thread that looks
+ *                                        reads `times`: even
+ *     `times` becomes odd
+ *     blocks signals
+ *                                        reads the mask: not the process's own
+ *                                        reads `times` again: another, so looks again
+ *
+ * The kernel writes and shows a mask under a lock, and so whoever sees the mask sees what was written before.
+ */
+void egi_process_mask(egi_signals signals)
+{
+	sigset_t set = egi_signals_set(signals);
+
+	/* [L3] relaxed: before the mask is set, by the kernel's lock; pairs with [L5]. */
+	egi_store_relaxed_u32(&masking.times, egi_load_relaxed_u32(&masking.times) + 1);
+	EGI_VERIFY(pthread_sigmask(SIG_BLOCK, &set, &masking.before) == 0, "cannot block signals");
+}
+
+void egi_process_unmask(void)
+{
+	EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &masking.before, NULL) == 0, "cannot restore signals");
+	/* [L4] release: after the mask; pairs with [L5]. */
+	egi_store_release_u32(&masking.times, egi_load_relaxed_u32(&masking.times) + 1);
+}
+
+uint32_t egi_process_masked(void)
+{
+	/* [L5] acquire: before the mask is read, and after it, by the kernel's lock; pairs with [L3] and [L4]. */
+	return egi_load_acquire_u32(&masking.times);
 }
 
 bool egi_process_is_main(void)

@@ -35,6 +35,19 @@ void egi_process_note(void);
 /* Return: false while the main thread has noted nothing, with ret_process untouched. */
 bool egi_process_noted(struct egi_process *ret_process);
 
+/*
+ * The calling thread blocks these, too, between the two: for the library's sake, and not long. The process's own signals
+ * are those that it blocked before. One thread at a time, which may be another process's copy of it when it ends.
+ */
+void egi_process_mask(egi_signals signals);
+void egi_process_unmask(void);
+
+/*
+ * Whoever looks at what the main thread blocks, looks again if it was masked meanwhile: the number of times so far, odd
+ * while it is.
+ */
+uint32_t egi_process_masked(void);
+
 /* In a forked child: its main thread is the one that forked, and has noted nothing. */
 void egi_process_start_child(void);
 

@@ -8,6 +8,7 @@
 
 #include "ctx.h"
 #include "error.h"
+#include "process.h"
 #include "verify.h"
 
 /*
@@ -28,14 +29,9 @@
 
 #define SIGNALS_MAX 64 /* as many as a word has bits; Linux has so many */
 
-static uint64_t bit_of(int signal)
-{
-	return UINT64_C(1) << (signal - 1);
-}
-
 struct signalled_ctx {
 	eg_ctx ctx;
-	uint64_t wanted;  /* a bit for each signal */
+	egi_signals wanted;
 	uint32_t process; /* the fork count of the one that listens */
 	LIST_ENTRY(signalled_ctx) link;
 };
@@ -46,22 +42,21 @@ static struct {
 	LIST_HEAD(, signalled_ctx) listening;
 	unsigned users[SIGNALS_MAX + 1];
 	struct sigaction before[SIGNALS_MAX + 1]; /* of signals that have users */
-	sigset_t mask;                            /* of a thread that forks, before these were blocked */
-	bool masked;
+	bool masked;                              /* the thread that forks */
 } signals = {
     .lock = EGI_MUTEX_INIT,
     .listening = LIST_HEAD_INITIALIZER(signals.listening),
 };
 
 /* A bit for each signal that has arrived and not been seen to. */
-static uint64_t arrived;
+static egi_signals arrived;
 
 static void handle(int signal)
 {
-	uint64_t bits = egi_load_relaxed_u64(&arrived);
+	egi_signals bits = egi_load_relaxed_u64(&arrived);
 
 	/* [K3] full: the signal before the kick; pairs with [K2]. */
-	while (!egi_cas_u64(&arrived, &bits, bits | bit_of(signal)))
+	while (!egi_cas_u64(&arrived, &bits, bits | EGI_SIGNAL(signal)))
 		;
 	egi_timer_kick();
 }
@@ -101,26 +96,26 @@ static void signal_restore(int signal)
 }
 
 /* Under lock. */
-static void signals_give_up(uint64_t wanted)
+static void signals_give_up(egi_signals wanted)
 {
 	for (int signal = 1; signal <= SIGNALS_MAX; signal++)
-		if ((wanted & bit_of(signal)) != 0 && --signals.users[signal] == 0)
+		if ((wanted & EGI_SIGNAL(signal)) != 0 && --signals.users[signal] == 0)
 			signal_restore(signal);
 }
 
 /* Under lock. */
-static int signals_take(uint64_t wanted)
+static int signals_take(egi_signals wanted)
 {
-	uint64_t taken = 0;
+	egi_signals taken = 0;
 
 	for (int signal = 1; signal <= SIGNALS_MAX; signal++) {
-		int err = (wanted & bit_of(signal)) != 0 ? signal_take(signal) : 0;
+		int err = (wanted & EGI_SIGNAL(signal)) != 0 ? signal_take(signal) : 0;
 
 		if (err) {
 			signals_give_up(taken);
 			return err;
 		}
-		taken |= wanted & bit_of(signal);
+		taken |= wanted & EGI_SIGNAL(signal);
 	}
 	return 0;
 }
@@ -173,7 +168,7 @@ static int signalled_listen(struct signalled_ctx *signalled)
 int eg_ctx_with_signals(eg_ctx *parent, const int *list, size_t count, eg_ctx **ret_ctx)
 {
 	struct signalled_ctx *signalled;
-	uint64_t wanted = 0;
+	egi_signals wanted = 0;
 	eg_ctx *ctx;
 	int err;
 
@@ -182,7 +177,7 @@ int eg_ctx_with_signals(eg_ctx *parent, const int *list, size_t count, eg_ctx **
 	for (size_t i = 0; i < count; i++) {
 		if (!is_usable(list[i]))
 			return -EINVAL;
-		wanted |= bit_of(list[i]);
+		wanted |= EGI_SIGNAL(list[i]);
 	}
 	ctx = egi_ctx_make(parent, sizeof(*signalled));
 	if (!ctx)
@@ -229,7 +224,7 @@ static void signalled_cancel(struct signalled_ctx *signalled, int signal)
 static void signals_see_to(void)
 {
 	struct signalled_ctx *signalled;
-	uint64_t bits = egi_load_relaxed_u64(&arrived);
+	egi_signals bits = egi_load_relaxed_u64(&arrived);
 
 	/* [Z1] nothing is ordered: the look is after [K2] already, and takes what is there at once. */
 	while (!egi_cas_u64(&arrived, &bits, 0))
@@ -252,23 +247,21 @@ void egi_signals_start(void)
  */
 void egi_signals_lock(void)
 {
-	sigset_t used;
+	egi_signals used = 0;
 
 	egi_mutex_lock(&signals.lock);
-	signals.masked = !LIST_EMPTY(&signals.listening);
-	if (!signals.masked)
-		return;
-	sigemptyset(&used);
 	for (int signal = 1; signal <= SIGNALS_MAX; signal++)
 		if (signals.users[signal] != 0)
-			sigaddset(&used, signal);
-	EGI_VERIFY(pthread_sigmask(SIG_BLOCK, &used, &signals.mask) == 0, "cannot block signals");
+			used |= EGI_SIGNAL(signal);
+	signals.masked = used != 0;
+	if (signals.masked)
+		egi_process_mask(used);
 }
 
 void egi_signals_unlock(void)
 {
 	if (signals.masked)
-		EGI_VERIFY(pthread_sigmask(SIG_SETMASK, &signals.mask, NULL) == 0, "cannot restore signals");
+		egi_process_unmask();
 	egi_mutex_unlock(&signals.lock);
 }
 

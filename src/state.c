@@ -85,6 +85,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options,
 	egi_store_release_u64(&state->life, life);
 	state->fork_count = egi_thread_fork_count;
 	state->flags = options->flags;
+	state->is_hooks = egi_recovery_is_hooks();
 	state->faults = options->fault;
 	state->backlog = options->backlog;
 	state->ctx = state->parent = NULL;

@@ -284,6 +284,7 @@ static enum egi_worker_end worker_run(struct egi_worker *worker, bool biased)
 	worker->recovery.origin = worker_origin;
 	worker->recovery.exited = worker_exited;
 	worker->recovery.abort_on_panic = (state->flags & EG_GROUP_ABORT_ON_PANIC) != 0;
+	worker->recovery.is_hooks = state->is_hooks;
 	worker->chunk = 1;
 	worker->claimed_ns = 0;
 	worker->tasks_are_long = false;

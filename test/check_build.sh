@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# What meson makes of the source tree for somebody who builds to install, or has it as a subproject: the library and its
-# pages and nothing else, shared or static as asked for.
+# What meson makes of the source tree for somebody who builds to install: the library and its pages and nothing else, shared or
+# static as asked for.
 #
 #     sh test/check_build.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
@@ -11,24 +11,8 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 # shellcheck source=test/tap.sh
 . "$top/test/tap.sh"
-
-# configured FOLDER SOURCE OPTION...
-configured() {
-    folder=$1
-    source=$2
-    shift 2
-    meson setup "$folder" "$source" "$@" >log 2>&1 || { cat log; return 1; }
-}
-
-# introspect FOLDER WHAT EXPRESSION: a line for each entry that the expression, of python, is not empty for.
-introspect() {
-    meson introspect "$1" "$2" | python3 -c "
-import json, os, sys
-found = json.load(sys.stdin)
-for entry in found.items() if isinstance(found, dict) else found:
-    line = $3
-    if line: print(line)"
-}
+# shellcheck source=test/configured.sh
+. "$top/test/configured.sh"
 
 default_is_small() {
     configured default "$top"
@@ -89,30 +73,8 @@ later_is_found() {
     has later/build.ninja EGI_HAVE_LIBDW
 }
 
-# The lines of README.md, in a project of somebody else's, in a folder whose name has a blank.
-is_a_subproject() {
-    mkdir -p 'other project/subprojects'
-    ln -s "$top" 'other project/subprojects/errgroup'
-    {
-        echo "project('other', 'c')"
-        awk '/^```meson$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$top/README.md"
-    } >'other project/meson.build'
-    has 'other project/meson.build' "fallback: 'errgroup'"
-    cp "$top/docs/examples/hello.c" 'other project/program.c'
-    # An installed library would be found first.
-    configured other 'other project' --force-fallback-for=errgroup -Doptimization=0 -Ddebug=false
-    introspect other --targets "entry['build_by_default'] and entry['name']" >made
-    has made program
-    has_not made test
-    has_not made man-
-    ninja -C other
-    exits 1 other/program >out
-    has out '35 has no half'
-}
-
-echo 1..5
+echo 1..4
 check "the default makes the library and its pages, each object once" default_is_small
 try "the default has a page for every function" default_has_pages
 check "default_library is honoured" library_is_as_asked
 try "what was not there at first is found when meson configures again" later_is_found
-check "README.md's lines make it a subproject of a program that runs" is_a_subproject

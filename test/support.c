@@ -444,12 +444,17 @@ bool child_died(const struct child *child, int signal)
 	return child_killed(child, signal);
 }
 
+bool is_emulated(void)
+{
+	return getenv("ERRGROUP_TEST_EMULATED") != NULL;
+}
+
 bool child_may_start_threads(void)
 {
 #if IS_THREAD_SANITIZED
 	return false;
 #else
-	return !getenv("ERRGROUP_TEST_EMULATED");
+	return !is_emulated();
 #endif
 }
 

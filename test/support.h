@@ -211,6 +211,9 @@ struct child {
 	char text[16384];
 };
 
+/* Whether an emulator of one process runs the program. */
+bool is_emulated(void);
+
 /*
  * Whether a forked child may start threads: ThreadSanitizer loses track of them when the parent had some too, and qemu's
  * emulation of one process, before version 9, fails an assertion of its own.

@@ -298,6 +298,78 @@ static void a_child_does_so_while_contexts_wait_for_signals(void **state)
 	assert_true(child_exited(&child, 0));
 }
 
+/*
+ * While the main thread forks, which it does all the time, threads are hired by another one. Handlers of fork that were
+ * set up before the library was used run while it holds the signals back; they make that last.
+ */
+static void linger(void)
+{
+	for (int i = 0; i < 100; i++)
+		sched_yield();
+}
+
+static int task_tell_blocked(eg_ctx *ctx, void *arg)
+{
+	sigset_t mask;
+
+	(void)ctx;
+	eg_spawn_begin();
+	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0);
+	eg_spawn_end();
+	if (sigismember(&mask, SIGUSR2))
+		atomic_store((atomic_bool *)arg, true);
+	return 0;
+}
+
+struct hirer {
+	atomic_bool is_blocked, is_over;
+};
+
+static void *hirer_main(void *arg)
+{
+	struct hirer *hirer = arg;
+
+	for (int i = 0; goes_on(i, 100); i++) {
+		run_on_worker(task_tell_blocked, &hirer->is_blocked);
+		CHECK(eg_threads_end_idle() == 0);
+	}
+	atomic_store(&hirer->is_over, true);
+	return NULL;
+}
+
+static void child_forks_while_another_thread_hires(void *arg)
+{
+	struct hirer hirer = {false, false};
+	pthread_t thread;
+	eg_ctx *ctx;
+
+	(void)arg;
+	EXPECT(pthread_atfork(linger, NULL, NULL) == 0);
+	EXPECT(eg_ctx_with_signals(NULL, (const int[]){SIGUSR2}, 1, &ctx) == 0);
+	EXPECT(pthread_create(&thread, NULL, hirer_main, &hirer) == 0);
+	while (!atomic_load(&hirer.is_over)) {
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(0);
+		EXPECT(waitpid(child, NULL, 0) == child);
+	}
+	EXPECT(pthread_join(thread, NULL) == 0);
+	EXPECT(!atomic_load(&hirer.is_blocked));
+	eg_ctx_unref(ctx);
+}
+
+static void a_worker_hired_while_the_process_forks_blocks_nothing_more(void **state)
+{
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		skip();
+	child_run(child_forks_while_another_thread_hires, NULL, &child);
+	assert_true(child_exited(&child, 0));
+}
+
 /* A child that waits for a signal for ever: what ends it is that signal. */
 static int task_end_child(eg_ctx *ctx, void *arg)
 {
@@ -509,6 +581,7 @@ int main(int argc, char **argv)
 	    TEST(a_child_of_fork_blocks_what_the_process_blocks),
 	    TEST(a_program_started_by_fork_and_exec_does_too),
 	    TEST(a_child_does_so_while_contexts_wait_for_signals),
+	    TEST(a_worker_hired_while_the_process_forks_blocks_nothing_more),
 	    TEST(and_one_started_by_posix_spawn_in_a_section),
 	    TEST(and_one_started_with_the_mask_that_a_section_tells),
 	    TEST(a_shell_in_a_section_sees_its_background_jobs_end),

@@ -459,9 +459,12 @@ static void in_child_storm(void *arg)
 	EXPECT(action_of(SIGWINCH) == SIG_DFL);
 }
 
+/* qemu looks at the action twice while it delivers a signal, and calls NULL if it was changed between. */
 static void contexts_may_come_and_go_while_signals_arrive(void **state)
 {
 	(void)state;
+	if (is_emulated())
+		skip();
 	run(in_child_storm);
 }
 

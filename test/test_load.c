@@ -54,7 +54,7 @@ static int run_program(const char *path, const char *first, const char *second)
 	pid_t child;
 	int status = 0;
 
-	if (getenv("ERRGROUP_TEST_EMULATED"))
+	if (is_emulated())
 		skip();
 	child = fork();
 	if (child == 0) {

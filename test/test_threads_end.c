@@ -15,7 +15,7 @@ static long others;
 static void assert_none_is_left(void)
 {
 	/* An emulator's thread ends a moment after the one that it stands for. */
-	while (getenv("ERRGROUP_TEST_EMULATED") && threads_now() > others)
+	while (is_emulated() && threads_now() > others)
 		sched_yield();
 	assert_int_equal(threads_now(), others);
 }

@@ -105,7 +105,7 @@ EG_PUBLIC void eg_nopanic_end(void);
  *
  * @fn  gets the error, complete with its trace. The error is the task's: it may be printed, and a reference may be
  *      taken to be used after the group's wait. It runs as the task does; if it panics itself, or faults, that joins
- *      the task's error, and it is not told of it, nor of panics in groups that it waits for
+ *      the task's error, and it is not told of it, nor of panics in groups that it makes
  *
  * Threads: any. Ordering: what was written before is visible to the hook. A panic that happens meanwhile may still
  * call the hook before. Return: 0; -ENOMEM with the hook as it was.
