@@ -21,7 +21,7 @@ default_is_small() {
     echo errgroup | diff - others
     # All of a target's objects would be compiled; those of the library are compiled once.
     ninja -C default -t inputs | grep -c '\.c\.o$' >objects || true
-    ls "$top"/src/*.c | wc -l | diff - objects
+    find "$top/src" -name '*.c' | wc -l | diff - objects
     introspect default --installed "'/include/' not in entry[1] and os.path.basename(entry[1])" | sort >installed
     has installed liberrgroup.so
     has installed liberrgroup.a

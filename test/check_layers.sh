@@ -59,14 +59,13 @@ result() {
 cd "$top/src" || exit 1
 echo 1..4
 
-for file in *.c *.h; do
-    echo "${file%.?}"
-done | sort -u >"$scratch/files"
+find . -name '*.[ch]' | sed -e 's|^\./||' -e 's/\..$//' | sort -u >"$scratch/files"
 tr ' ' '\n' <"$scratch/layers" | sort >"$scratch/listed"
 comm -23 "$scratch/files" "$scratch/listed" | sed 's/$/ has no line in the table/' >"$scratch/why"
 comm -13 "$scratch/files" "$scratch/listed" | sed 's/$/ is in the table and has no file/' >>"$scratch/why"
 result "the table lists every source file and no other"
 
+# shellcheck disable=SC2046 # several
 awk 'NR == FNR { for (i = 1; i <= NF; i++) layer[$i] = FNR; next }
      FNR == 1 { name = FILENAME; sub(/^\.\//, "", name); sub(/\.[ch]$/, "", name) }
      /^#include "/ {
@@ -75,12 +74,12 @@ awk 'NR == FNR { for (i = 1; i <= NF; i++) layer[$i] = FNR; next }
          sub(/\.[ch]$/, "", target)
          if (name != target && !(layer[target] < layer[name]))
              printf "%s:%d: includes %s, which is not below it\n", FILENAME, FNR, part[2]
-     }' "$scratch/layers" ./*.c ./*.h 2>/dev/null | sed 's|^\./||' >"$scratch/why"
+     }' "$scratch/layers" $(find . -name '*.[ch]') | sed 's|^\./||' >"$scratch/why"
 result "every include points down"
 
-grep -n 'ck_pr\.h' ./*.c ./*.h | grep '#include' | grep -v '^\./atomic\.h:' >"$scratch/why"
+grep -rn '#include.*ck_pr\.h' . | grep -v '^\./atomic\.h:' >"$scratch/why"
 result "only atomic.h includes ck_pr.h"
-grep -n '<ck_' ./*.c ./*.h | grep '#include' | grep -v -e '^\./atomic\.h:.*ck_pr\.h' -e '^\./ring\.h:.*ck_ring\.h' \
+grep -rn '#include.*<ck_' . | grep -v -e '^\./atomic\.h:.*ck_pr\.h' -e '^\./ring\.h:.*ck_ring\.h' \
     >"$scratch/why"
 result "only ring.h includes ck_ring.h, and nothing else of Concurrency Kit comes in"
 exit $failed

@@ -27,12 +27,13 @@ result() {
     fi
 }
 
-cat "$top"/src/*.[ch] | grep -o '\[[A-Z][0-9][0-9]*\]' | sort -u >"$scratch/source"
+find "$top/src" -name '*.[ch]' -exec cat {} + | grep -o '\[[A-Z][0-9][0-9]*\]' | sort -u >"$scratch/source"
 sed -n 's/^| *`*\(\[[A-Z][0-9][0-9]*\]\)`* *|.*/\1/p' "$document" | sort >"$scratch/rows"
 
 # Statements with such an access and no label. atomic.h and fence.h only define what others use.
 unlabelled() {
-    for file in "$top"/src/*.[ch]; do
+    # No name has a blank.
+    for file in $(find "$top/src" -name '*.[ch]' | sort); do
         case ${file##*/} in atomic.h | fence.h) ;; *) set -- "$@" "$file" ;; esac
     done
     awk '
@@ -53,7 +54,7 @@ unlabelled() {
                      code ~ /egi_fence_(light|heavy|heaviest|full|compiler) *\(/
             if (orders && text above !~ /\[[A-Z][0-9]+\]/) {
                 file = FILENAME
-                sub(/.*\//, "", file)
+                sub(/.*\/src\//, "", file)
                 gsub(/[ \t]+/, " ", code)
                 printf "%s:%d:%s\n", file, start, code
             }

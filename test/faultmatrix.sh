@@ -49,10 +49,10 @@ shared="-L$build/src -Wl,-rpath,$build/src -lerrgroup"
 # The library's objects, into a folder: compiler, folder, options.
 build_library() {
     mkdir -p "$2"
-    for source in src/*.c; do
-        echo "$source"
-    done | xargs -P "$(nproc)" -I '{}' sh -c "
-        $1 $language $library_options $3 -c '{}' -o \"$2/\$(basename '{}' .c).o\" || exit 255" >"$scratch/output" 2>&1
+    for source in $(find src -name '*.c'); do
+        echo "$source $(echo "${source%.c}" | tr / -)"
+    done | xargs -P "$(nproc)" -L 1 sh -c "
+        $1 $language $library_options $3 -c \"\$0\" -o \"$2/\$1.o\" || exit 255" >"$scratch/output" 2>&1
 }
 
 # try COMPILER LEVEL FORTIFY SANITIZER

@@ -6,11 +6,11 @@ them.
 
     plant.py SOURCES PLANTED OUT [DEPFILE]
 
-SOURCES is src/, PLANTED the folder of descriptions, OUT where the copy goes, DEPFILE a makefile that says what was
+SOURCES is src/, PLANTED the folder of descriptions, OUT where the copy goes, headers in their folders and the others in one, DEPFILE a makefile that says what was
 read. A description, NAME.plant, has lines "scenario:", "delay:" and "schedules:", which say who finds the bug and how
 soon, and any number of parts
 
-    file: queue.c
+    file: runtime/queue/queue.c
     <<<<
     text that stands in the file, exactly once
     ====
@@ -66,11 +66,12 @@ def parse(path):
 def main():
     sources, planted, out = sys.argv[1:4]
     texts, read = {}, []
-    for name in sorted(os.listdir(sources)):
-        if name.endswith((".c", ".h")):
-            read.append(os.path.join(sources, name))
-            with open(read[-1], encoding="utf-8") as stream:
-                texts[name] = stream.read()
+    for folder, _, names in sorted(os.walk(sources)):
+        for name in sorted(names):
+            if name.endswith((".c", ".h")):
+                read.append(os.path.join(folder, name))
+                with open(read[-1], encoding="utf-8") as stream:
+                    texts[os.path.relpath(read[-1], sources)] = stream.read()
     rows = []
     for path in sorted(os.listdir(planted)):
         if not path.endswith(".plant"):
@@ -92,8 +93,12 @@ def main():
     for name, text in texts.items():
         if "EXPLORE_PLANTED" in text:
             text = HEAD + text
-        with open(os.path.join(out, name), "w", encoding="utf-8") as stream:
+        path = os.path.join(out, name if name.endswith(".h") else name.replace("/", "-"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as stream:
             stream.write(text)
+    with open(os.path.join(out, "planted_headers.h"), "w", encoding="utf-8") as stream:
+        stream.write("".join(f'#include "{name}"\n' for name in texts if name.endswith(".h")))
     with open(os.path.join(out, "planted_list.c"), "w", encoding="utf-8") as stream:
         stream.write('#include "planted.h"\n\n')
         stream.write('unsigned explore_planted __attribute__((section("explore_kept")));\n\n')
