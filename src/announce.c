@@ -6,7 +6,7 @@
 
 #include "board.h"
 #include "crew.h"
-#include "thread.h"
+#include "os/thread.h"
 
 /* Puts a page into the calling thread's ring, first. */
 static void ring_insert(struct egi_notices *page)

@@ -22,8 +22,8 @@
 #include <string.h>
 #include <unwind.h>
 
-#include "base.h"
 #include "module.h"
+#include "os/compiler.h"
 #include "unwind_guard.h"
 #include "unwind_step.h"
 

@@ -2,7 +2,7 @@
 /*
  * The end of a group's bias: state.h says what it is.
  */
-#include "pause.h"
+#include "os/pause.h"
 #include "state.h"
 
 /* The gate as others may use it. Who comes late finds it done; nobody else changes a biased gate. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "board.h"
 
-#include "clock.h"
-#include "verify.h"
+#include "os/clock.h"
+#include "os/verify.h"
 
 #define LOOKS_MAX \
 	16 /* posts that the sentinel looks at in one round, and pages of notices that are not empty */

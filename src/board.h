@@ -7,8 +7,8 @@
  * crew's lock, which is here.
  */
 
+#include "os/thread.h"
 #include "post.h"
-#include "thread.h"
 
 struct egi_board {
 	struct egi_mutex lock;

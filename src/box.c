@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "annotate.h"
+#include "os/annotate.h"
+#include "os/thread.h"
+#include "os/verify.h"
 #include "panic.h"
-#include "thread.h"
-#include "verify.h"
 
 struct box {
 	eg_task_fn *fn;

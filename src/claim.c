@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "annotate.h"
-#include "verify.h"
+#include "os/annotate.h"
+#include "os/verify.h"
 
 #define CLAIM_ALONE 256 /* tasks of the overflow that the only worker claims at once */
 

@@ -22,7 +22,7 @@
  * that sees the owner claim anew goes away.
  */
 
-#include "fence.h"
+#include "os/fence.h"
 #include "queue.h"
 
 /* How far ahead of the next task memory is asked for, in bytes: a drained backlog comes from beyond the caches. */

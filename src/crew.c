@@ -2,10 +2,10 @@
 #include "crew.h"
 
 #include "board.h"
-#include "clock.h"
-#include "park.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/thread.h"
 #include "roster.h"
-#include "thread.h"
 #include "watch.h"
 
 /* How many CPUs the process may use, counted when something is first posted; 0 before. */

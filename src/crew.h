@@ -21,8 +21,8 @@
  * destructors of thread-specific values.
  */
 
-#include "atomic.h"
 #include "hire.h"
+#include "os/atomic.h"
 #include "post.h"
 
 /*

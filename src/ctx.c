@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "annotate.h"
-#include "atomic.h"
-#include "clock.h"
 #include "error.h"
-#include "park.h"
-#include "verify.h"
+#include "os/annotate.h"
+#include "os/atomic.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/verify.h"
 
 static struct {
 	EGI_ALIGNED struct egi_mutex mutex;

@@ -33,7 +33,7 @@
 #include <errgroup/ctx.h>
 #include <sys/queue.h>
 
-#include "thread.h"
+#include "os/thread.h"
 #include "timer.h"
 
 #define EGI_CTX_LOCKS 16

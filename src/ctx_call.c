@@ -13,12 +13,12 @@
  */
 #include <errno.h>
 
-#include "annotate.h"
-#include "clock.h"
 #include "ctx.h"
-#include "exception.h"
-#include "park.h"
-#include "verify.h"
+#include "os/annotate.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/exception.h"
+#include "os/verify.h"
 
 _Static_assert(sizeof(struct egi_ctx_call) <= sizeof(eg_ctx_callback), "a callback has room for a call");
 

@@ -21,10 +21,10 @@
  * If not one thread can be had, the keeper makes the calls itself, and meanwhile whoever asks or waits for a deadline
  * looks at the clock (timer.h): a function that waits for one is not stuck.
  */
-#include "clock.h"
 #include "ctx.h"
-#include "leave.h"
-#include "park.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/leave.h"
 
 #define IDLE_MAX (5 * EGI_SECOND)    /* a thread goes after it has had nothing to do for so long */
 #define STUCK (1 * EGI_MILLISECOND)  /* calls that wait for so long get another thread */

@@ -5,10 +5,10 @@
  */
 #include <errno.h>
 
-#include "clock.h"
 #include "ctx.h"
 #include "error.h"
-#include "exception.h"
+#include "os/clock.h"
+#include "os/exception.h"
 
 /*
  * Deadlines

@@ -8,11 +8,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "crew.h"
 #include "ctx.h"
-#include "park.h"
-#include "verify.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/verify.h"
 
 /* Announces that somebody is going to sleep on the context's code. */
 static void announce(eg_ctx *ctx)

@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "atomic.h"
 #include "libdw_memory.h"
 #include "libdw_room.h"
+#include "os/atomic.h"
 
 #define LIBDW_NAME "libdw.so.1"
 

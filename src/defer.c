@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/thread.h"
+#include "os/verify.h"
 #include "panic.h"
-#include "thread.h"
-#include "verify.h"
 
 static bool defers_grow(struct egi_recovery *recovery)
 {

@@ -11,12 +11,12 @@
 #include <pthread.h>
 
 #include "board.h"
-#include "clock.h"
 #include "ctx.h"
-#include "leave.h"
-#include "park.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/leave.h"
+#include "os/thread.h"
 #include "roster.h"
-#include "thread.h"
 #include "timer.h"
 #include "watch.h"
 

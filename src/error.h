@@ -10,7 +10,7 @@
 #include <errgroup/error.h>
 #include <stdarg.h>
 
-#include "base.h"
+#include "os/compiler.h"
 
 struct egi_backtrace;
 

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "annotate.h"
-#include "atomic.h"
+#include "os/annotate.h"
+#include "os/atomic.h"
 
 void egi_failures_init(struct egi_failures *failures, unsigned collect)
 {

@@ -8,7 +8,7 @@
  */
 
 #include "error.h"
-#include "thread.h"
+#include "os/thread.h"
 
 struct egi_failures {
 	eg_error *first; /* written once */

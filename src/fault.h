@@ -16,7 +16,7 @@
 
 #include <errgroup/fault.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 #include "panic.h"
 
 /* Whether it is a mode: of the process, or of a group, where 0 stands for the process's. */

@@ -28,7 +28,7 @@
 #include "fault_libc.h"
 #include "guard.h"
 #include "live.h"
-#include "verify.h"
+#include "os/verify.h"
 
 /* What has to be left of a stack to land on it. */
 #define LANDING_ROOM ((uintptr_t)32 * 1024)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 #include "unwind_step.h"
 
 static const char *const leaf_names[] = {
@@ -123,7 +123,8 @@ enum egi_libc_function egi_libc_function(const struct egi_module_view *view, uin
 	if (!egi_unwind_find_function(view, address, &start, &end))
 		return EGI_LIBC_OTHER;
 	index = functions_find(knowledge, start);
-	return functions_have(knowledge, index, start) ? knowledge->functions[index].function : EGI_LIBC_OTHER;
+	return functions_have(knowledge, index, start) ? knowledge->functions[index].function
+						       : EGI_LIBC_OTHER;
 }
 
 /* Return: false when it is there already, or there is no room. */
@@ -181,9 +182,9 @@ static void function_learn(struct knowledge *knowledge, uintptr_t address, enum 
 	struct egi_module_view view;
 	uintptr_t start, end;
 
-	if (egi_module_find(address, &view) && view.start != knowledge->own_start && is_libc(knowledge, &view) &&
-	    egi_unwind_find_function(&view, address, &start, &end) && start == address &&
-	    functions_add(knowledge, start, function) && jumps > 0)
+	if (egi_module_find(address, &view) && view.start != knowledge->own_start &&
+	    is_libc(knowledge, &view) && egi_unwind_find_function(&view, address, &start, &end) &&
+	    start == address && functions_add(knowledge, start, function) && jumps > 0)
 		jumps_learn(knowledge, start, end, function, jumps - 1);
 }
 
@@ -243,5 +244,6 @@ const char *egi_libc_abort_message(void)
 {
 	const struct knowledge *knowledge = egi_load_acquire_ptr(&known); /* [Y4] acquire: pairs with [Y3] */
 
-	return knowledge->abort_message && *knowledge->abort_message ? (*knowledge->abort_message)->text : NULL;
+	return knowledge->abort_message && *knowledge->abort_message ? (*knowledge->abort_message)->text
+								     : NULL;
 }

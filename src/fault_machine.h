@@ -13,7 +13,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "fpenv.h"
+#include "os/fpenv.h"
 
 #if defined(__x86_64__) && defined(__LP64__) && defined(__GLIBC__)
 #define EGI_FAULT_HAS_MACHINE 1

@@ -108,7 +108,7 @@ static bool find_stack_low(uintptr_t *ret_low)
 	return true;
 }
 
-/* thread.h gives crew threads stacks that are large enough, unless thread-local data takes most of them. */
+/* os/thread.h gives crew threads stacks that are large enough, unless thread-local data takes most of them. */
 static void pad_make_zone(struct egi_fault_pad *pad)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0), low;

@@ -24,7 +24,7 @@
 
 #include "backtrace.h"
 #include "fault_machine.h"
-#include "thread.h"
+#include "os/thread.h"
 
 #if EGI_FAULT_HAS_MACHINE
 

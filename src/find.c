@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "find.h"
 
-#include "clock.h"
-#include "pause.h"
+#include "os/clock.h"
+#include "os/pause.h"
 
 /* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
 #define CLAIM_SHORT (8 * EGI_MICROSECOND)

@@ -16,8 +16,8 @@
 
 #include "elf_file.h"
 #include "error.h"
+#include "os/thread.h"
 #include "symbolize.h"
-#include "thread.h"
 
 #define NO_TEXT SIZE_MAX
 

@@ -14,7 +14,7 @@
 #include <errgroup/frame.h>
 
 #include "backtrace.h"
-#include "base.h"
+#include "os/compiler.h"
 
 /* Longer names of functions and files are cut. Those of templates can be far longer. */
 #define EGI_FRAMES_NAME_MAX 4096

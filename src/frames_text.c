@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "text.h"
+#include "os/text.h"
 
 #define BUILD_ID_DIGITS 8
 #define FUNCTION_MAX 1000

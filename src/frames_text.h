@@ -22,7 +22,7 @@ typedef void egi_text_fn(void *arg, const char *text, size_t size);
  * Writes the frames through `fn`, which is called for whole lines. Where they would take more than `limit`
  * bytes, some in the middle are left out and counted. A limit below 200 gives nothing.
  *
- * Lines end in a newline and hold no control characters but that and the tab; names are shown as text.h says.
+ * Lines end in a newline and hold no control characters but that and the tab; names are shown as os/text.h says.
  */
 void egi_frames_format(struct egi_frames frames, size_t limit, egi_text_fn *fn, void *arg);
 

@@ -17,7 +17,7 @@
  * only when threads come and go, so for a submitter it is a line that stays in its cache.
  */
 
-#include "atomic.h"
+#include "os/atomic.h"
 
 #define EGI_GATE_BITS 20
 #define EGI_GATE_MAX ((UINT64_C(1) << EGI_GATE_BITS) - 1)

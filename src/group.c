@@ -21,10 +21,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "annotate.h"
-#include "clock.h"
 #include "customer.h"
 #include "fault.h"
+#include "os/annotate.h"
+#include "os/clock.h"
 #include "site.h"
 #include "submit.h"
 #include "wait.h"

@@ -2,7 +2,7 @@
 #include "growth.h"
 
 #include "board.h"
-#include "clock.h"
+#include "os/clock.h"
 #include "roster.h"
 
 #define STUCK_MIN (25 * EGI_MICROSECOND) /* how long nothing moves before a group can be called stuck */

@@ -15,7 +15,7 @@
  * Everything is under the crew's lock.
  */
 
-#include "base.h"
+#include "os/compiler.h"
 
 /* The sentinel looks: whether the process has kept all its CPUs busy since its last look. */
 void egi_growth_look(int cpus, int64_t now);

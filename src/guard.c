@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guard.h"
 
-#include "thread.h"
+#include "os/thread.h"
 
 /* Signal handlers of this thread read it: in the order of the program. */
 static void guard_set(struct egi_guard *guard)

@@ -9,7 +9,7 @@
 
 #include <setjmp.h>
 
-#include "base.h"
+#include "os/compiler.h"
 
 /* One on the stack of each egi_guard_run that is not over, innermost first from egi_thread_self.guard. */
 struct egi_guard {

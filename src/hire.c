@@ -2,10 +2,10 @@
 #include "hire.h"
 
 #include "board.h"
-#include "clock.h"
-#include "park.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/thread.h"
 #include "roster.h"
-#include "thread.h"
 
 #define PACE \
 	(1 * EGI_MILLISECOND) /* no more often than that, whoever comes by; one attempt takes some 10 us */

@@ -13,7 +13,7 @@
  * Everything else is under the crew's lock.
  */
 
-#include "atomic.h"
+#include "os/atomic.h"
 
 enum egi_shortage {
 	EGI_SHORTAGE_NONE,

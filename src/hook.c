@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "annotate.h"
-#include "atomic.h"
+#include "os/annotate.h"
+#include "os/atomic.h"
 
 struct hook {
 	eg_panic_hook_fn *fn;

@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 
 static __thread jmp_buf *leave_to __attribute__((tls_model("initial-exec")));
 

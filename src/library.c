@@ -8,22 +8,22 @@
 #include <link.h>
 #include <pthread.h>
 
-#include "annotate.h"
 #include "announce.h"
-#include "atomic.h"
 #include "crew.h"
 #include "ctx.h"
 #include "fault.h"
-#include "fence.h"
 #include "frames.h"
-#include "leave.h"
+#include "os/annotate.h"
+#include "os/atomic.h"
+#include "os/fence.h"
+#include "os/leave.h"
+#include "os/thread.h"
 #include "panic.h"
 #include "pool.h"
 #include "signals.h"
 #include "site.h"
 #include "state.h"
 #include "symbolize.h"
-#include "thread.h"
 #include "timer.h"
 
 #define TEXT_OF(x) #x

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "live.h"
 
-#include "base.h"
+#include "os/compiler.h"
 
 /*
  * Where the linker has put the functions that are marked EGI_LIVE_CALLER, of this copy of the library. Weak: a program may
@@ -13,7 +13,8 @@ static enum egi_live live_judge(struct egi_unwind *unwind)
 {
 	uintptr_t place = egi_unwind_lookup(unwind) - (uintptr_t)__start_egi_callers;
 
-	return place < (uintptr_t)__stop_egi_callers - (uintptr_t)__start_egi_callers ? EGI_LIVE : EGI_LIVE_GONE;
+	return place < (uintptr_t)__stop_egi_callers - (uintptr_t)__start_egi_callers ? EGI_LIVE
+										      : EGI_LIVE_GONE;
 }
 
 enum egi_live egi_live_walk(struct egi_unwind *unwind, const void *stop)

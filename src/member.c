@@ -7,9 +7,9 @@
 #include "board.h"
 #include "growth.h"
 #include "hire.h"
-#include "park.h"
+#include "os/event.h"
+#include "os/thread.h"
 #include "pool.h"
-#include "thread.h"
 #include "watch.h"
 
 #define IDLE_MAX (5 * EGI_SECOND) /* how long an idle thread stays */

@@ -23,7 +23,7 @@
 
 #include <sys/queue.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 
 /* How many notices are on a page, 64 at most. */
 #ifndef EGI_NOTICES_PER_PAGE

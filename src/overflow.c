@@ -6,9 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "annotate.h"
+#include "os/annotate.h"
+#include "os/verify.h"
 #include "pool.h"
-#include "verify.h"
 
 /* In tasks. A test build makes them, and the other sizes that are guarded so, small. */
 #ifndef SEGMENT_MIN

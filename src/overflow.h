@@ -15,9 +15,9 @@
  *   its `spare`: a stream of tasks then goes round in memory that is in the caches.
  */
 
-#include "atomic.h"
+#include "os/atomic.h"
+#include "os/thread.h"
 #include "task.h"
-#include "thread.h"
 
 struct egi_segment {
 	struct egi_segment *next; /* set by the producer before it publishes a task there */

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "backtrace.h"
-#include "exception.h"
 #include "guard.h"
 #include "hook.h"
 #include "live.h"
-#include "thread.h"
-#include "verify.h"
+#include "os/exception.h"
+#include "os/thread.h"
+#include "os/verify.h"
 
 #define MAGIC UINT64_C(0x7265636f76657279)
 

@@ -14,7 +14,7 @@
 #include <setjmp.h>
 
 #include "error.h"
-#include "fpenv.h"
+#include "os/fpenv.h"
 
 struct egi_defer {
 	void (*fn)(void *arg);

@@ -8,7 +8,7 @@
  * for a while.
  */
 
-#include "base.h"
+#include "os/compiler.h"
 
 /* Keeps a segment, from malloc and all of one size, instead of freeing it. False if enough are kept. */
 bool egi_pool_put(void *segment);

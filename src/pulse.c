@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "os/clock.h"
 
 #define SLICE (5 * EGI_MILLISECOND) /* what a thread that could run waits for its turn, mostly */
 

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "base.h"
+#include "os/compiler.h"
 
 struct egi_pulse {
 	pid_t tid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue.h"
 
-#include "verify.h"
+#include "os/verify.h"
 
 void egi_queue_init(struct egi_queue *queue, uint64_t owner)
 {

@@ -5,7 +5,7 @@
  * What is printed is a list: the error, what caused it, and what its deferred calls added, each followed by
  * its own causes. All of it together is at most TEXT_MAX bytes. An error takes what it needs of what is left,
  * but leaves a part for those that come after it; a message that is too long is cut, and a backtrace loses
- * frames of its middle. What could do something to a terminal is shown, not sent (text.h); a message may have
+ * frames of its middle. What could do something to a terminal is shown, not sent (os/text.h); a message may have
  * more lines than one.
  */
 #include <errno.h>
@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "error.h"
-#include "exception.h"
 #include "frames_text.h"
-#include "text.h"
+#include "os/exception.h"
+#include "os/text.h"
 
 #define TEXT_MAX 65535
 #define ERRORS_MAX 64    /* shown; the rest is a line that says so */

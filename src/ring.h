@@ -22,7 +22,7 @@
 
 #include <ck_ring.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 #include "task.h"
 
 #ifndef EGI_RING_SLOTS

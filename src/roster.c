@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "board.h"
-#include "leave.h"
-#include "thread.h"
+#include "os/leave.h"
+#include "os/thread.h"
 
 #define SAMPLE_RUNNING 32 /* at most so many pulses are taken at once */
 #define SAMPLE_BLOCKED 2

@@ -15,7 +15,7 @@
 
 #include <sys/queue.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 #include "post.h"
 #include "pulse.h"
 
@@ -79,7 +79,7 @@ void egi_roster_move(struct egi_member *member, enum egi_member_place place);
  */
 int egi_roster_sample(void);
 
-/* A member's thread is about to end: it is no more, and somebody joins it (leave.h). */
+/* A member's thread is about to end: it is no more, and somebody joins it (os/leave.h). */
 void egi_roster_leave(struct egi_member *member);
 
 /* In a forked child: there are no members. The one that forked, if it was one, is its own to free. */

@@ -8,8 +8,8 @@
 
 #include "ctx.h"
 #include "error.h"
-#include "process.h"
-#include "verify.h"
+#include "os/process.h"
+#include "os/verify.h"
 
 /*
  * Contexts that signals cancel.

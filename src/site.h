@@ -10,7 +10,7 @@
 
 #include <errgroup/error.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 
 /* The id of a site that came too late for a number, and the number of no site; in a task, its lower 16 bits. */
 #define EGI_SITE_NONE UINT32_MAX

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errgroup/spawn.h>
 
+#include "os/thread.h"
+#include "os/verify.h"
 #include "panic.h"
-#include "thread.h"
-#include "verify.h"
 
 /* A section belongs to the running task, and ends with it at the latest. */
 void eg_spawn_begin(void)

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "annotate.h"
 #include "announce.h"
-#include "verify.h"
+#include "os/annotate.h"
+#include "os/verify.h"
 
 #define LIVES_AT_ONCE 65536
 #define KEPT_MAX 1024  /* the most states kept by a thread: groups within groups, or batches of them; 5 MiB */

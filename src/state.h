@@ -42,8 +42,8 @@
 #include "ctx.h"
 #include "failures.h"
 #include "gate.h"
+#include "os/event.h"
 #include "panic.h"
-#include "park.h"
 
 struct egi_worker {
 	struct egi_claim claim;
@@ -90,7 +90,7 @@ struct eg_group_state {
 	uint64_t used_before; /* tasks submitted to the first queue in other lives */
 	uint32_t fork_count;
 	unsigned flags;
-	bool is_hooks; /* the hook of panics made it, or a task of one that it made */
+	bool is_hooks;   /* the hook of panics made it, or a task of one that it made */
 	unsigned faults; /* of enum eg_fault_mode; 0: as the process */
 	int backlog;
 	eg_ctx *ctx;    /* what tasks get; waiters that hold the state read it under lock */

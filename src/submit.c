@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "submit.h"
 
-#include "clock.h"
+#include "os/clock.h"
 #include "worker.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */

@@ -27,7 +27,7 @@
 
 #include "debuginfo.h"
 #include "elf_file.h"
-#include "thread.h"
+#include "os/thread.h"
 
 #define INLINED_MAX 16 /* source frames shown for one address; deeper inlining loses its outermost calls */
 #define FUNCTION_BYTES_MAX 512

@@ -10,7 +10,7 @@
 
 #include <errgroup/group.h>
 
-#include "base.h"
+#include "os/compiler.h"
 
 struct egi_task {
 	uint64_t code; /* site << 48 | address of the function */

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
-#include "clock.h"
-#include "leave.h"
-#include "park.h"
-#include "thread.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/leave.h"
+#include "os/thread.h"
 
 #define IDLE_MAX (5 * EGI_SECOND) /* the keeper goes after it has slept so long for nobody */
 #define FIRE_AT_ONCE 32           /* timers taken out of the wheel under one lock */

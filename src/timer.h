@@ -16,7 +16,7 @@
  * untrue before it catches up.
  */
 
-#include "atomic.h"
+#include "os/atomic.h"
 #include "wheel.h"
 
 /*

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "atomic.h"
+#include "os/atomic.h"
 
 #define SETS_LOG2 10
 #define WAYS 4 /* a set is one cache line */

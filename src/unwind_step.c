@@ -9,7 +9,7 @@
 #include <link.h>
 #include <string.h>
 
-#include "base.h"
+#include "os/compiler.h"
 #include "unwind_cache.h"
 
 /*

@@ -9,8 +9,8 @@
 
 #include <errno.h>
 
-#include "annotate.h"
-#include "clock.h"
+#include "os/annotate.h"
+#include "os/clock.h"
 #include "worker.h"
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */

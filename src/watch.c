@@ -2,10 +2,10 @@
 #include "watch.h"
 
 #include "board.h"
-#include "clock.h"
-#include "fence.h"
 #include "hire.h"
-#include "park.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/fence.h"
 
 struct egi_watch egi_watch = {
     .tick = EGI_TICK_MIN,

@@ -7,7 +7,7 @@
  * Everything but `has_work` is under the crew's lock.
  */
 
-#include "clock.h"
+#include "os/clock.h"
 #include "roster.h"
 
 #define EGI_TICK_MIN (50 * EGI_MICROSECOND)
@@ -21,9 +21,11 @@ struct egi_watch {
 	uint32_t has_work;  /* read without the lock: the sentinel saw tasks waiting when it last looked */
 	int cpus;           /* 0 until something is posted */
 	uint64_t dismissed; /* members up to this number end when they have nothing to do */
-	bool is_on;         /* somebody is going to look at what is shown; egi_crew_watching says who may rely on it */
-	bool is_relied_on;  /* somebody may have seen that somebody watches, behind a fence that costs nothing */
-	bool is_missing;    /* a thread is wanted, none could be had, and none has come free since */
+	bool
+	    is_on; /* somebody is going to look at what is shown; egi_crew_watching says who may rely on it */
+	bool
+	    is_relied_on; /* somebody may have seen that somebody watches, behind a fence that costs nothing */
+	bool is_missing;  /* a thread is wanted, none could be had, and none has come free since */
 	bool stopping;
 };
 

@@ -17,7 +17,7 @@
 
 #include <sys/queue.h>
 
-#include "base.h"
+#include "os/compiler.h"
 
 #define EGI_WHEEL_TICK_BITS 16
 #define EGI_WHEEL_LEVELS 8

@@ -3,14 +3,14 @@
 
 #include <errno.h>
 
-#include "annotate.h"
 #include "box.h"
-#include "exception.h"
 #include "fault.h"
 #include "find.h"
 #include "live.h"
+#include "os/annotate.h"
+#include "os/exception.h"
+#include "os/verify.h"
 #include "site.h"
-#include "verify.h"
 
 static struct egi_worker *worker_of(struct egi_recovery *recovery)
 {

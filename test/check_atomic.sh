@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# What the operations of src/atomic.h become on the machines for which there is a compiler here: a read-modify-write is in
+# What the operations of src/os/atomic.h become on the machines for which there is a compiler here: a read-modify-write is in
 # full order on both sides; loads that acquire and stores that release are one instruction where the machine has it.
 #
 #     sh test/check_atomic.sh
@@ -12,7 +12,7 @@ number=0
 failed=0
 
 cat >"$scratch/operations.c" <<'END'
-#include "atomic.h"
+#include "os/atomic.h"
 
 uint64_t add(uint64_t *at)
 {

@@ -12,14 +12,14 @@ trap 'rm -rf "$scratch"' EXIT
 
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
-base
-affinity annotate atomic exception fpenv task text text_file unwind_reader verify wheel
-clock libdw_memory libdw_room
-debuginfo elf_file fault_machine fence gate notice park process quota status unwind_program
-identity
-likeness
-pause thread unwind_table
-leave unwind_cache unwind_guard
+os/compiler
+os/affinity os/annotate os/atomic os/exception os/fpenv task os/text os/text_file unwind_reader os/verify wheel
+os/clock libdw_memory libdw_room
+debuginfo elf_file fault_machine os/fence gate notice os/event os/process os/cpus os/status unwind_program
+os/identity
+os/likeness
+os/pause os/thread unwind_table
+os/leave unwind_cache unwind_guard
 guard module pool post ring site timer
 overflow pulse
 unwind_step
@@ -77,9 +77,9 @@ awk 'NR == FNR { for (i = 1; i <= NF; i++) layer[$i] = FNR; next }
      }' "$scratch/layers" $(find . -name '*.[ch]') | sed 's|^\./||' >"$scratch/why"
 result "every include points down"
 
-grep -rn '#include.*ck_pr\.h' . | grep -v '^\./atomic\.h:' >"$scratch/why"
+grep -rn '#include.*ck_pr\.h' . | grep -v '^\./os/atomic\.h:' >"$scratch/why"
 result "only atomic.h includes ck_pr.h"
-grep -rn '#include.*<ck_' . | grep -v -e '^\./atomic\.h:.*ck_pr\.h' -e '^\./ring\.h:.*ck_ring\.h' \
+grep -rn '#include.*<ck_' . | grep -v -e '^\./os/atomic\.h:.*ck_pr\.h' -e '^\./ring\.h:.*ck_ring\.h' \
     >"$scratch/why"
 result "only ring.h includes ck_ring.h, and nothing else of Concurrency Kit comes in"
 exit $failed

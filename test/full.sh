@@ -118,7 +118,7 @@ if available cppcheck cppcheck; then
     # It takes the 0 that egi_store_release_u32 stores for a null pointer, and knows no system header: the macros of
     # this one are needed to read the code.
     queue=$(echo '#include <sys/queue.h>' | ${CC:-cc} -E -x c - | sed -n 's/^# 1 "\(.*queue.h\)".*/\1/p')
-    step cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --suppress=ctunullpointer:src/atomic.h \
+    step cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --suppress=ctunullpointer:src/os/atomic.h \
         --enable=warning,performance,portability --include="$queue" -Iinclude -Isrc src
 fi
 

@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "clock.h"
-#include "fence.h"
+#include "os/clock.h"
+#include "os/fence.h"
 
 /* What the next calls of membarrier(2) do. */
 static atomic_int refusals;  /* so many are refused */

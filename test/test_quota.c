@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-#include "quota.h"
+#include "os/cpus.h"
 
 struct file {
 	const char *path, *text;

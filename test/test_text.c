@@ -5,7 +5,7 @@
 
 #include "support.h"
 
-#include "text.h"
+#include "os/text.h"
 
 static void expect_shown(const char *text, size_t size, bool has_lines, const char *expected)
 {

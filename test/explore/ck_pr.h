@@ -9,12 +9,12 @@
  * another thread may go on, stores may stay in a buffer of their thread for a while, and read-modify-writes
  * and the fences that order a store before a load empty it. That is how x86-64 orders memory, so the fences
  * that cost nothing there do nothing here. The build puts this folder on the include path before the
- * system's; ck_ring.h and src/atomic.h take it unchanged.
+ * system's; ck_ring.h and src/os/atomic.h take it unchanged.
  *
  * Only what this library and ck_ring.h use is here: int, unsigned int, 32 and 64 bits, pointers.
  */
 
-#define CK_PR_WATCHED /* says to src/atomic.h that every access has to come here, on all machines */
+#define CK_PR_WATCHED /* says to src/os/atomic.h that every access has to come here, on all machines */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -279,8 +279,8 @@ void names_describe(const void *at, char *buffer, size_t size)
 
 static bool is_wrapper(const char *place)
 {
-	return strncmp(place, "atomic.h", 8) == 0 || strncmp(place, "ck_pr.h", 7) == 0 ||
-	       strncmp(place, "thread.c", 8) == 0 || strncmp(place, "park.c", 6) == 0;
+	return strncmp(place, "os/atomic.h", 8) == 0 || strncmp(place, "ck_pr.h", 7) == 0 ||
+	       strncmp(place, "os/thread.c", 8) == 0 || strncmp(place, "os/event.c", 6) == 0;
 }
 
 /* addr2line -a -i: the address, then a line for the function and one for the place, from the inside out. */

@@ -4,7 +4,7 @@
  * more delays.
  */
 #include "claim.h"
-#include "park.h"
+#include "os/event.h"
 #include "scenarios.h"
 #include "state.h"
 

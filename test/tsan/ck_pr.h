@@ -8,11 +8,11 @@
  * The stock header is inline assembly, in which ThreadSanitizer sees no atomic access at all, and orders plain
  * accesses by stand-alone fences, which it ignores. Here the same names are __atomic builtins that carry their
  * order themselves: every load acquires, every store releases, every read-modify-write does both. The build puts
- * this folder on the include path before the system's, so that ck_ring.h and src/atomic.h take it unchanged.
+ * this folder on the include path before the system's, so that ck_ring.h and src/os/atomic.h take it unchanged.
  *
  * What that can and cannot show: it reports every access to shared data that no pair of atomic accesses orders,
  * which is nearly every protocol bug. It does not report a release fence missing before a store, because all
- * stores release here; for that, src/atomic.h maps its relaxed accesses to the _relaxed names below.
+ * stores release here; for that, src/os/atomic.h maps its relaxed accesses to the _relaxed names below.
  *
  * Fences stay real instructions where the hardware needs one (store before load), so that the protocols built on
  * them work; they give ThreadSanitizer no edge.
@@ -20,7 +20,7 @@
  * Only what this library and ck_ring.h use is here: int, unsigned int, 32 and 64 bits, pointers.
  */
 
-#define CK_PR_ORDERED /* says to src/atomic.h that plain names order, and that the _relaxed ones exist */
+#define CK_PR_ORDERED /* says to src/os/atomic.h that plain names order, and that the _relaxed ones exist */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "os/clock.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os/atomic.h"
+
+int64_t eg_clock_now_ns(void)
+{
+	struct timespec now;
+
+	/* Cannot fail: the clock exists on every Linux and the pointer is good. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * EGI_SECOND + now.tv_nsec;
+}
+
+struct timespec egi_clock_timespec(int64_t time_ns)
+{
+	struct timespec time = {0, 0};
+
+	if (time_ns > 0) {
+		time.tv_sec = (time_t)(time_ns / EGI_SECOND);
+		time.tv_nsec = (long)(time_ns % EGI_SECOND);
+	}
+	return time;
+}
+
+int64_t egi_clock_process_ns(void)
+{
+	struct timespec used;
+
+	/* Linux always has this clock. */
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (int64_t)used.tv_sec * EGI_SECOND + used.tv_nsec;
+}
+
+/* Without the C library's help. False where that is not allowed. */
+static bool kernel_now(int64_t *ret_now)
+{
+	struct timespec now = {0, 0};
+
+	if (syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) != 0)
+		return false;
+	*ret_now = (int64_t)now.tv_sec * EGI_SECOND + now.tv_nsec;
+	return true;
+}
+
+static bool compare_clocks(void)
+{
+	int64_t before, now, after;
+
+	if (!kernel_now(&before))
+		return true;
+	now = eg_clock_now_ns();
+	return kernel_now(&after) && before <= now && now <= after;
+}
+
+bool egi_clock_is_kernels(void)
+{
+	static uint64_t asked_second; /* and one, so that 0 is never */
+	static uint32_t is_another;
+	uint64_t second = (uint64_t)(eg_clock_now_ns() / EGI_SECOND) + 1;
+
+	/*
+	 * Whoever comes at the same time asks as well.
+	 *
+	 * [Z5] acquire: the answer of this second; pairs with [Z6]. Otherwise the first answer of all could be missed:
+	 *
+	 *     first thread                    second thread
+	 *     notes that it has asked
+	 *                                     sees that, and goes by no answer
+	 *     notes that the clock is another
+	 */
+	if (egi_load_acquire_u64(&asked_second) != second) {
+		egi_store_relaxed_u32(&is_another, !compare_clocks());
+		egi_store_release_u64(&asked_second,
+				      second); /* [Z6] release: the answer before the question's second */
+	}
+	return egi_load_relaxed_u32(&is_another) == 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_OS_CPUS_H
+#define EGI_OS_CPUS_H
+
+/*
+ * The CPU bandwidth quota of this process's control group, and of the groups above it that it can see: cgroup
+ * version 2 (cpu.max) and version 1 (cpu.cfs_quota_us and cpu.cfs_period_us).
+ *
+ * Return: CPUs, rounded up, the smallest that applies; 0 without a quota.
+ */
+int egi_quota_cpus(void);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_OS_THREAD_H
+#define EGI_OS_THREAD_H
+
+/*
+ * Threads and locks. What can fail for lack of resources returns a code; what can fail only through a defect
+ * aborts loudly.
+ */
+
+#include <pthread.h>
+
+#include "os/compiler.h"
+#include "os/process.h"
+
+/*
+ * What the library knows of the calling thread, in static thread-local storage: reachable without a call, from
+ * a signal handler too, and until the very end of the thread.
+ */
+struct egi_thread {
+	uint64_t id;                   /* never reused, 0 until first asked for */
+	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (panic.h) */
+	struct egi_recovery
+	    *no_panic;           /* the same when a context's call began, which must return (ctx_call.c) */
+	struct egi_queue *queue; /* the queue last submitted to, and the group life it belongs to (state.h) */
+	uint64_t queue_life;
+	uint64_t life_next, life_end; /* lives to give to groups made here (state.h) */
+	struct eg_group_state *kept;  /* states to make groups of (state.h) */
+	unsigned kept_count, kept_max;
+	unsigned trees_made;         /* contexts without a parent (ctx.c) */
+	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
+
+	/* what happens when a task fails */
+	struct egi_guard *guard;        /* innermost (guard.h) */
+	struct egi_recovery *announces; /* the task whose panic the hook is being told of (panic.h) */
+	struct egi_fault_pad *pad;      /* where its faults are handled (fault_pad.h) */
+	unsigned nopanic;               /* sections without panics that are open outside tasks */
+	bool is_crew;                   /* the library's own */
+	bool is_leaving;                /* it ends, and may be joined (leave.h) */
+	struct egi_member *member;      /* of the crew, if it is one (roster.h) */
+
+	/* of a thread that the library has started, be it crew or not */
+	bool is_ours;
+	bool is_odd;      /* it kept something of the thread that had it started: better used for no others */
+	bool is_punctual; /* its sleeps end on time */
+	unsigned spawns;  /* sections that are open in which it starts programs */
+	uint64_t slack_ns;   /* how late its sleeps may end otherwise */
+	egi_signals blocked; /* what the process blocks, which this thread blocks and more */
+};
+
+extern __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
+
+/*
+ * What the library needs once in a process, made when the first thread registers: library.c's, which is above all other
+ * files. Returns when it is there.
+ */
+void egi_library_begin(void);
+
+/* Once in a process: the key whose destructor notices that a thread ends, and has `exits` called there. */
+void egi_thread_start(void (*exits)(void));
+
+/*
+ * In a forked child: the calling thread is another than the one it is a copy of; and, when everything else is ready for
+ * signals, it is the child's main thread: if it was one of ours, it blocks what the process does.
+ */
+void egi_thread_start_child(void);
+void egi_thread_open_child(void);
+
+/* Gives the calling thread its id and its exit hook. With the first thread the library begins. */
+uint64_t egi_thread_register(void);
+
+static inline uint64_t egi_thread_id(void)
+{
+	uint64_t id = egi_thread_self.id;
+
+	return EGI_LIKELY(id != 0) ? id : egi_thread_register();
+}
+
+/*
+ * Starts a thread that is as the process is, whichever thread calls this (likeness.h). It computes as a program begins,
+ * cannot be cancelled, and blocks every signal but what its own instructions and calls raise; of these the process may
+ * block some. Its stack is as large as those of the program's threads by default (ulimit -s), and at least so large that
+ * a task has a MiB besides what is kept for stack overflows (fault_pad.h).
+ * Return: 0 or -EAGAIN.
+ */
+#define EGI_THREAD_STACK_LEAST ((size_t)1536 * 1024)
+int egi_thread_create(pthread_t *ret_thread, void *(*main)(void *arg), void *arg);
+
+/*
+ * Has the timed sleeps of the calling thread, one of ours, end on time, instead of the usual 50 us late; or as usual, which
+ * is how it has to be when the program's code runs: processes that it starts inherit it. Each is free if it is so already.
+ */
+void egi_thread_be_punctual(void);
+void egi_thread_be_usual(void);
+
+/*
+ * Sections in which the calling thread starts programs (spawn.h). In the outermost one a thread of ours blocks what the
+ * process does; the threads of the program have their own masks anyway.
+ */
+void egi_thread_begin_spawn(void);
+void egi_thread_end_spawns(unsigned count);
+
+/* How many CPUs this process may use: its main thread's affinity and cgroup quota, rounded up, at least 1. */
+int egi_thread_cpus(void);
+
+/* Raised by one in every forked child: what was made under another number is dead here. */
+extern uint32_t egi_thread_fork_count;
+
+struct egi_mutex {
+	pthread_mutex_t native;
+};
+
+#define EGI_MUTEX_INIT                    \
+	{                                 \
+		PTHREAD_MUTEX_INITIALIZER \
+	}
+
+void egi_mutex_init(struct egi_mutex *mutex);
+void egi_mutex_finish(struct egi_mutex *mutex);
+void egi_mutex_lock(struct egi_mutex *mutex);
+bool egi_mutex_try_lock(struct egi_mutex *mutex);
+void egi_mutex_unlock(struct egi_mutex *mutex);
+
+#endif
