@@ -3,7 +3,7 @@
 /*
  * Capturing a backtrace.
  *
- * The walk up the stack takes one of two ways. The quick one, unwind_step.h, knows the frames that compilers
+ * The walk up the stack takes one of two ways. The quick one, trace/unwind/step.h, knows the frames that compilers
  * make. Where it meets another, the walk begins again with libgcc's _Unwind_Backtrace, which knows all that
  * can be known and takes ten times as long; a guard keeps it from reading where a broken stack leads it. Both
  * show the same frames. Where libgcc's cannot be used the trace is what the quick one has found.
@@ -22,10 +22,10 @@
 #include <string.h>
 #include <unwind.h>
 
-#include "module.h"
 #include "os/compiler.h"
-#include "unwind_guard.h"
-#include "unwind_step.h"
+#include "trace/unwind/guard.h"
+#include "trace/unwind/module.h"
+#include "trace/unwind/step.h"
 
 #define FRAMES_MAX (EGI_BACKTRACE_HEAD + EGI_BACKTRACE_TAIL)
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "module.h"
+#include "trace/unwind/module.h"
 
 /* The innermost and the outermost frames that are kept; those in between are counted. */
 #define EGI_BACKTRACE_HEAD 48
@@ -74,7 +74,7 @@ struct egi_backtrace_record {
  * Records the stack that a signal interrupted, beginning with the function that was interrupted. `stop_frame`
  * is as above, never NULL, and lies on that stack, which may be another than the handler's.
  * Async-signal-safe: takes no memory, and no lock (but, without glibc 2.35, the loader's). On machines that
- * unwind_step.h does not know, and at a frame without an unwind table, the trace ends.
+ * trace/unwind/step.h does not know, and at a frame without an unwind table, the trace ends.
  */
 void egi_backtrace_record_interrupted(const ucontext_t *context, const void *stop_frame,
 				      struct egi_backtrace_record *ret_record);

@@ -7,7 +7,7 @@
 #include "fault_handler.h"
 #include "fault_libc.h"
 #include "fault_pad.h"
-#include "unwind_step.h"
+#include "trace/unwind/step.h"
 
 uint32_t egi_fault_process_mode;
 

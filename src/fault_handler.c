@@ -27,8 +27,8 @@
 #include "fault_judge.h"
 #include "fault_libc.h"
 #include "guard.h"
-#include "live.h"
 #include "os/verify.h"
+#include "trace/unwind/live.h"
 
 /* What has to be left of a stack to land on it. */
 #define LANDING_ROOM ((uintptr_t)32 * 1024)

@@ -16,8 +16,8 @@
 
 #include "fault_libc.h"
 #include "guard.h"
-#include "live.h"
-#include "unwind_step.h"
+#include "trace/unwind/live.h"
+#include "trace/unwind/step.h"
 
 #define NIL_END 4096 /* addresses below are a nil pointer's, and of the members of what it should lead to */
 

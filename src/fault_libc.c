@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "os/atomic.h"
-#include "unwind_step.h"
+#include "trace/unwind/step.h"
 
 static const char *const leaf_names[] = {
     /* memory */

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "module.h"
+#include "trace/unwind/module.h"
 
 enum egi_code {
 	EGI_CODE_USER, /* the program's, or of a library that is not one of these */

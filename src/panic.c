@@ -8,10 +8,10 @@
 #include "backtrace.h"
 #include "guard.h"
 #include "hook.h"
-#include "live.h"
 #include "os/exception.h"
 #include "os/thread.h"
 #include "os/verify.h"
+#include "trace/unwind/live.h"
 
 #define MAGIC UINT64_C(0x7265636f76657279)
 

@@ -6,11 +6,11 @@
 #include "box.h"
 #include "fault.h"
 #include "find.h"
-#include "live.h"
 #include "os/annotate.h"
 #include "os/exception.h"
 #include "os/verify.h"
 #include "site.h"
+#include "trace/unwind/live.h"
 
 static struct egi_worker *worker_of(struct egi_recovery *recovery)
 {

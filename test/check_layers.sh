@@ -13,17 +13,17 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 os/compiler
-os/affinity os/annotate os/atomic os/exception os/fpenv task os/text os/text_file unwind_reader os/verify wheel
+os/affinity os/annotate os/atomic os/exception os/fpenv task os/text os/text_file trace/unwind/reader os/verify wheel
 os/clock libdw_memory libdw_room
-debuginfo elf_file fault_machine os/fence gate notice os/event os/process os/cpus os/status unwind_program
+debuginfo elf_file fault_machine os/fence gate notice os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
-os/pause os/thread unwind_table
-os/leave unwind_cache unwind_guard
-guard module pool post ring site timer
+os/pause os/thread trace/unwind/rule
+os/leave trace/unwind/cache trace/unwind/guard
+guard trace/unwind/module pool post ring site timer
 overflow pulse
-unwind_step
-backtrace fault_libc live
+trace/unwind/step
+backtrace fault_libc trace/unwind/live
 error symbolize
 frames
 frames_text

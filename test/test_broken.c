@@ -21,7 +21,7 @@
 
 #include "backtrace.h"
 #include "symbolize.h"
-#include "unwind_step.h"
+#include "trace/unwind/step.h"
 
 /*
  * AddressSanitizer asks this for its defaults. Its leak check guesses where a library loaded with dlopen has

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "unwind_step.h"
+#include "trace/unwind/step.h"
 
 #if defined(__clang__)
 #define NOINLINE __attribute__((noinline))

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "unwind_cache.h"
-#include "unwind_table.h"
+#include "trace/unwind/cache.h"
+#include "trace/unwind/rule.h"
 
 #define ROUNDS 100000
 #define DAMAGES_MAX 4

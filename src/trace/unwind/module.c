@@ -7,7 +7,7 @@
  * running stack cannot be unloaded without that stack crashing anyway.
  */
 
-#include "module.h"
+#include "trace/unwind/module.h"
 
 #include <dlfcn.h>
 #include <limits.h>

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "unwind_table.h"
+#include "trace/unwind/rule.h"
 
 /*
  * One to one in the address, and spread over all bits: two keys alike are as good as impossible.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The cache of unwind rules: see unwind_cache.h.
+ * The cache of unwind rules: see cache.h.
  *
  * An entry is two words, the rule and the key xored with the rule. They are written and read one after the
  * other in no particular order, so a reader may see halves of two entries; the xor of such halves is the key
@@ -11,7 +11,7 @@
  * is bounded whatever a rule says.
  */
 
-#include "unwind_cache.h"
+#include "trace/unwind/cache.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_MODULE_H
-#define EGI_MODULE_H
+#ifndef EGI_UNWIND_MODULE_H
+#define EGI_UNWIND_MODULE_H
 
 /*
  * The loaded module (the program or a shared object) that an address belongs to, found without a lock where

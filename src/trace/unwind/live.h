@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_LIVE_H
-#define EGI_LIVE_H
+#ifndef EGI_UNWIND_LIVE_H
+#define EGI_UNWIND_LIVE_H
 
 /*
  * Whether the frame to which a task would be unwound is still there.
@@ -13,7 +13,7 @@
  * that have the library in them, too, and compilers do not spread them over several places.
  */
 
-#include "unwind_step.h"
+#include "trace/unwind/step.h"
 
 enum egi_live {
 	EGI_LIVE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_UNWIND_TABLE_H
-#define EGI_UNWIND_TABLE_H
+#ifndef EGI_UNWIND_RULE_H
+#define EGI_UNWIND_RULE_H
 
 /*
  * Unwind tables: how to step from one place in the code to its caller.
@@ -17,8 +17,8 @@
 
 #include <stdint.h>
 
-#include "unwind_program.h"
-#include "unwind_reader.h"
+#include "trace/unwind/cfi.h"
+#include "trace/unwind/reader.h"
 
 #if defined(__x86_64__) && defined(__LP64__)
 #define EGI_UNWIND_IS_NATIVE 1

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * From what an unwind table says to a rule: see unwind_table.h.
+ * From what an unwind table says to a rule: see rule.h.
  */
 
-#include "unwind_table.h"
+#include "trace/unwind/rule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "unwind_program.h"
+#include "trace/unwind/cfi.h"
 
 #if EGI_UNWIND_IS_NATIVE
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Judging a step of the unwinder: see unwind_guard.h.
+ * Judging a step of the unwinder: see guard.h.
  *
  * Tables that libgcc found belong to loaded code, or to code that was registered with it, and are trusted as
  * the unwinder trusts them.
  */
 
-#include "unwind_guard.h"
+#include "trace/unwind/guard.h"
 
 #include <stddef.h>
 
-#include "unwind_program.h"
-#include "unwind_table.h"
+#include "trace/unwind/cfi.h"
+#include "trace/unwind/rule.h"
 
 struct dwarf_eh_bases {
 	void *tbase;

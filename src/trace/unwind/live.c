@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "live.h"
+#include "trace/unwind/live.h"
 
 #include "os/compiler.h"
 

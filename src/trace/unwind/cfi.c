@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Running unwind tables: see unwind_program.h.
+ * Running unwind tables: see cfi.h.
  */
 
-#include "unwind_program.h"
+#include "trace/unwind/cfi.h"
 
 #include <string.h>
 

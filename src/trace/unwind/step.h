@@ -5,8 +5,8 @@
 /*
  * Stepping up a stack, from a frame to its caller, on x86-64 and aarch64: quickly, and within bounds.
  *
- * Each step looks up the rule of the place where the frame stands (unwind_cache.h, or the first time
- * unwind_table.h) and reads two words of the stack by it. Nothing is read but between the frame's stack
+ * Each step looks up the rule of the place where the frame stands (cache.h, or the first time
+ * rule.h) and reads two words of the stack by it. Nothing is read but between the frame's stack
  * pointer and the address at which to stop, which lies on the same stack, and the stack pointer only rises;
  * so a stack that was overwritten ends the walk, or sends it astray for some frames, and does no harm. A
  * frame that it cannot step out of is foreign: libgcc's unwinder may know more.
@@ -18,8 +18,8 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "module.h"
-#include "unwind_table.h"
+#include "trace/unwind/module.h"
+#include "trace/unwind/rule.h"
 
 struct egi_unwind_registers {
 	uintptr_t pc, sp, fp;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_UNWIND_PROGRAM_H
-#define EGI_UNWIND_PROGRAM_H
+#ifndef EGI_UNWIND_CFI_H
+#define EGI_UNWIND_CFI_H
 
 /*
  * The small programs that unwind tables are: running one up to an address gives what it says of that place.
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "unwind_reader.h"
+#include "trace/unwind/reader.h"
 
 /* The numbers that tables give to registers. */
 #if defined(__x86_64__)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Stepping up a stack: see unwind_step.h.
+ * Stepping up a stack: see step.h.
  */
 
-#include "unwind_step.h"
+#include "trace/unwind/step.h"
 
 #include <link.h>
 #include <string.h>
 
 #include "os/compiler.h"
-#include "unwind_cache.h"
+#include "trace/unwind/cache.h"
 
 /*
  * Modules
