@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backtrace.h"
 #include "os/annotate.h"
 #include "os/atomic.h"
 #include "os/verify.h"
+#include "trace/trace.h"
 
 #define MESSAGE_MAX 65536
 #define MESSAGE_USUAL 256 /* longer ones are printed twice: for their length, and to memory of that size */

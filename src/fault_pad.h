@@ -22,9 +22,9 @@
 
 #include <signal.h>
 
-#include "backtrace.h"
 #include "fault_machine.h"
 #include "os/thread.h"
+#include "trace/trace.h"
 
 #if EGI_FAULT_HAS_MACHINE
 

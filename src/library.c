@@ -12,7 +12,6 @@
 #include "crew.h"
 #include "ctx.h"
 #include "fault.h"
-#include "frames.h"
 #include "os/annotate.h"
 #include "os/atomic.h"
 #include "os/fence.h"
@@ -23,8 +22,9 @@
 #include "signals.h"
 #include "site.h"
 #include "state.h"
-#include "symbolize.h"
 #include "timer.h"
+#include "trace/names.h"
+#include "trace/symbolize.h"
 
 #define TEXT_OF(x) #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backtrace.h"
 #include "guard.h"
 #include "hook.h"
 #include "os/exception.h"
 #include "os/thread.h"
 #include "os/verify.h"
+#include "trace/trace.h"
 #include "trace/unwind/live.h"
 
 #define MAGIC UINT64_C(0x7265636f76657279)

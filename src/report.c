@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "error.h"
-#include "frames_text.h"
 #include "os/exception.h"
 #include "os/text.h"
+#include "trace/text.h"
 
 #define TEXT_MAX 65535
 #define ERRORS_MAX 64    /* shown; the rest is a line that says so */

@@ -19,7 +19,7 @@ sed -i -e 's|^\tunsigned reserved;.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(str
 sed -i -e 's|^\tchar build_id\[.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_frame), .*}|{sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, "", {0}}|' \
     "$scratch/include/errgroup/frame.h"
 # What the library knows of the field: it fills it in.
-sed 's|^\tret_frame->build_id\[0\] = .*|&\n\tret_frame->later[0] = ret_frame->later[3] = 7;|' "$top/src/frames.c" >"$scratch/frames.c"
+sed 's|^\tret_frame->build_id\[0\] = .*|&\n\tret_frame->later[0] = ret_frame->later[3] = 7;|' "$top/src/trace/names.c" >"$scratch/frames.c"
 
 cat >"$scratch/program.c" <<'END'
 #include <errgroup.h>
@@ -88,10 +88,10 @@ link() {
 }
 
 # The library's objects, in whichever folder meson keeps them.
-for object in "$build"/src/*.p/frames.c.o; do
+for object in "$build"/src/*.p/trace_names.c.o; do
     objects=$(dirname "$object")
 done
-others=$(ls "$objects"/*.o | grep -v -e '/frames\.c\.o$' -e '/group\.c\.o$')
+others=$(ls "$objects"/*.o | grep -v -e '/trace_names\.c\.o$' -e '/group\.c\.o$')
 grow() {
     for file in include/errgroup/group.h include/errgroup/frame.h frames.c; do
         grep -q later "$scratch/$file" || { echo "$file has no field more"; return 1; }

@@ -14,8 +14,8 @@ trap 'rm -rf "$scratch"' EXIT
 cat >"$scratch/layers" <<'END'
 os/compiler
 os/affinity os/annotate os/atomic os/exception os/fpenv task os/text os/text_file trace/unwind/reader os/verify wheel
-os/clock libdw_memory libdw_room
-debuginfo elf_file fault_machine os/fence gate notice os/event os/process os/cpus os/status trace/unwind/cfi
+os/clock trace/libdw_memory trace/libdw_room
+trace/libdw trace/elf fault_machine os/fence gate notice os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
@@ -23,10 +23,10 @@ os/leave trace/unwind/cache trace/unwind/guard
 guard trace/unwind/module pool post ring site timer
 overflow pulse
 trace/unwind/step
-backtrace fault_libc trace/unwind/live
-error symbolize
-frames
-frames_text
+trace/trace fault_libc trace/unwind/live
+error trace/symbolize
+trace/names
+trace/text
 board ctx failures hook queue report
 panic roster
 box defer spawn fault_chain fault_pad growth hire

@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
-#include "backtrace.h"
-#include "symbolize.h"
+#include "trace/symbolize.h"
+#include "trace/trace.h"
 #include "trace/unwind/step.h"
 
 /*

@@ -23,11 +23,11 @@
 
 #include <cmocka.h>
 
-#include "backtrace.h"
-#include "debuginfo.h"
-#include "elf_file.h"
-#include "frames_text.h"
-#include "symbolize.h"
+#include "trace/elf.h"
+#include "trace/libdw.h"
+#include "trace/symbolize.h"
+#include "trace/text.h"
+#include "trace/trace.h"
 
 /*
  * AddressSanitizer asks this for its defaults. Its leak check guesses where a library loaded with dlopen has its

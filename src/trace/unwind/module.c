@@ -18,7 +18,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "elf_file.h"
+#include "trace/elf.h"
 
 #define HAVE_DL_FIND_OBJECT 0
 #if defined(__GLIBC__) && !defined(EGI_NO_DL_FIND_OBJECT)

@@ -17,7 +17,7 @@ struct egi_backtrace_module {
 	bool program;     /* the program itself, which /proc/self/exe reaches even when it was deleted */
 	const unsigned char *build_id;
 	size_t build_id_size; /* 0: none */
-	uint64_t fingerprint; /* of one without a build id, see elf_file.h; 0: not known */
+	uint64_t fingerprint; /* of one without a build id, see elf.h; 0: not known */
 };
 
 /* Pointers in `shown` lead into the module and the loader's records: copy what is to outlast the module. */

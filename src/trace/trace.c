@@ -15,7 +15,7 @@
  * glibc's backtrace() is no help: it can neither keep both ends of a deep stack nor stop at a frame.
  */
 
-#include "backtrace.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_FRAMES_TEXT_H
-#define EGI_FRAMES_TEXT_H
+#ifndef EGI_TRACE_TEXT_H
+#define EGI_TRACE_TEXT_H
 
 /*
  * Frames as text for a reader, in the shape that Go gives them, within a number of bytes. Two lines a frame,
@@ -11,7 +11,7 @@
  * with a tab before the second; and one line for frames that are left out.
  */
 
-#include "frames.h"
+#include "trace/names.h"
 
 /* A frame's text is no longer than this: longer names are cut. */
 #define EGI_FRAMES_TEXT_MAX 2048

@@ -18,16 +18,16 @@
  *                    keeps is shared by two look-ups.
  */
 
-#include "symbolize.h"
+#include "trace/symbolize.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "debuginfo.h"
-#include "elf_file.h"
 #include "os/thread.h"
+#include "trace/elf.h"
+#include "trace/libdw.h"
 
 #define INLINED_MAX 16 /* source frames shown for one address; deeper inlining loses its outermost calls */
 #define FUNCTION_BYTES_MAX 512

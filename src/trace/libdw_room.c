@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "libdw_room.h"
+#include "trace/libdw_room.h"
 
 #include <pthread.h>
 #include <stddef.h>

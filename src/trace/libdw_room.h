@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_LIBDW_ROOM_H
-#define EGI_LIBDW_ROOM_H
+#ifndef EGI_TRACE_LIBDW_ROOM_H
+#define EGI_TRACE_LIBDW_ROOM_H
 
 /*
  * Whether there is room for libdw, which takes its memory and its stack without asking.

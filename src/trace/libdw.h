@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_DEBUGINFO_H
-#define EGI_DEBUGINFO_H
+#ifndef EGI_TRACE_LIBDW_H
+#define EGI_TRACE_LIBDW_H
 
 /*
  * Function, file and line of an address, inlined calls included, from a module's DWARF.

@@ -6,7 +6,7 @@
  * relocations say which slot is which function's. Slots that the loader has made read-only are made writable for the
  * moment.
  */
-#include "libdw_memory.h"
+#include "trace/libdw_memory.h"
 
 #include <dlfcn.h>
 #include <link.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Frames as text: see frames_text.h.
+ * Frames as text: see text.h.
  *
  * The text of each frame is made twice when it has to be cut, once for its length: no memory is taken.
  */
 
-#include "frames_text.h"
+#include "trace/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

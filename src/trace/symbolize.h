@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_SYMBOLIZE_H
-#define EGI_SYMBOLIZE_H
+#ifndef EGI_TRACE_SYMBOLIZE_H
+#define EGI_TRACE_SYMBOLIZE_H
 
 /*
  * Names for a backtrace: functions, files and lines, looked up when somebody asks for them.
@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backtrace.h"
+#include "trace/trace.h"
 
 struct egi_symbol {
 	const char *function;    /* NULL: not known */

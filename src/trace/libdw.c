@@ -9,7 +9,7 @@
  * look up, and Dwfl would search for separate debug files, on the network too where that is configured.
  */
 
-#include "debuginfo.h"
+#include "trace/libdw.h"
 
 #include <stddef.h>
 
@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libdw_memory.h"
-#include "libdw_room.h"
 #include "os/atomic.h"
+#include "trace/libdw_memory.h"
+#include "trace/libdw_room.h"
 
 #define LIBDW_NAME "libdw.so.1"
 

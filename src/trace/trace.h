@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_BACKTRACE_H
-#define EGI_BACKTRACE_H
+#ifndef EGI_TRACE_TRACE_H
+#define EGI_TRACE_TRACE_H
 
 /*
  * A backtrace: where a stack stood, as module, offset and build id of each frame.
@@ -8,7 +8,7 @@
  * Capturing is cheap (well under a microsecond where frames were seen before) and looks up no names:
  * symbolize.h does that later, if anyone asks. Addresses are turned into module and offset at once, so a
  * backtrace stays true after the module was closed, and it never shows where anything lies in memory. It is
- * one block from malloc, immutable once captured but for the names that frames.h keeps with it, and may be read
+ * one block from malloc, immutable once captured but for the names that names.h keeps with it, and may be read
  * by any number of threads.
  */
 
@@ -102,7 +102,7 @@ unsigned egi_backtrace_module_count(const struct egi_backtrace *backtrace);
 struct egi_backtrace_module egi_backtrace_module(const struct egi_backtrace *backtrace, unsigned index);
 
 /*
- * Names of the frames, kept for frames.c, which says who may touch them. The block is freed with the backtrace.
+ * Names of the frames, kept for names.c, which says who may touch them. The block is freed with the backtrace.
  * Made by egi_backtrace_create with nothing decided.
  */
 struct egi_backtrace_names {

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Frames with names: see frames.h.
+ * Frames with names: see names.h.
  *
  * Two threads may look the same backtrace up at once; who is second drops what it found. That is rare, and to
  * hold a lock meanwhile would make everybody who prints wait for it.
  */
 
-#include "frames.h"
+#include "trace/names.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "elf_file.h"
 #include "error.h"
 #include "os/thread.h"
-#include "symbolize.h"
+#include "trace/elf.h"
+#include "trace/symbolize.h"
 
 #define NO_TEXT SIZE_MAX
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * ELF files: see elf_file.h.
+ * ELF files: see elf.h.
  *
  * Offsets and counts of the file are used only after range_is_within has said that they lie inside it, and
  * file_read refuses what the file no longer has, so the worst that a bad file can do is to name a wrong
  * function.
  */
 
-#include "elf_file.h"
+#include "trace/elf.h"
 
 #include <elf.h>
 #include <errno.h>

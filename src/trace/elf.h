@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_ELF_FILE_H
-#define EGI_ELF_FILE_H
+#ifndef EGI_TRACE_ELF_H
+#define EGI_TRACE_ELF_H
 
 /*
  * A small, distrustful reader of ELF files: the build id, and the function that contains an address.

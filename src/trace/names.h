@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_FRAMES_H
-#define EGI_FRAMES_H
+#ifndef EGI_TRACE_NAMES_H
+#define EGI_TRACE_NAMES_H
 
 /*
  * The frames of a backtrace with their names, looked up once and kept with the backtrace.
@@ -13,8 +13,8 @@
 
 #include <errgroup/frame.h>
 
-#include "backtrace.h"
 #include "os/compiler.h"
+#include "trace/trace.h"
 
 /* Longer names of functions and files are cut. Those of templates can be far longer. */
 #define EGI_FRAMES_NAME_MAX 4096

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_LIBDW_MEMORY_H
-#define EGI_LIBDW_MEMORY_H
+#ifndef EGI_TRACE_LIBDW_MEMORY_H
+#define EGI_TRACE_LIBDW_MEMORY_H
 
 /*
  * Memory for libdw, which does not survive that there is none: its tables of abbreviations are used unchecked, or grow
