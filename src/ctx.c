@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "error.h"
+#include "error/error.h"
 #include "os/annotate.h"
 #include "os/atomic.h"
 #include "os/clock.h"

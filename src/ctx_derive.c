@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "ctx.h"
-#include "error.h"
+#include "error/error.h"
 #include "os/clock.h"
 #include "os/exception.h"
 

@@ -22,10 +22,10 @@
 #include <string.h>
 
 #include "customer.h"
+#include "error/call_site.h"
 #include "fault.h"
 #include "os/annotate.h"
 #include "os/clock.h"
-#include "site.h"
 #include "submit.h"
 #include "wait.h"
 

@@ -13,7 +13,7 @@
 #include <errgroup/panic.h>
 #include <setjmp.h>
 
-#include "error.h"
+#include "error/error.h"
 #include "os/fpenv.h"
 
 struct egi_defer {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "ctx.h"
-#include "error.h"
+#include "error/error.h"
 #include "os/process.h"
 #include "os/verify.h"
 

@@ -40,7 +40,7 @@
 #include "claim.h"
 #include "crew.h"
 #include "ctx.h"
-#include "failures.h"
+#include "error/failures.h"
 #include "gate.h"
 #include "os/event.h"
 #include "panic.h"

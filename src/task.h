@@ -4,7 +4,7 @@
 
 /*
  * A pending task: two words. The upper 16 bits of the function's address, which no user-space function on the
- * supported 64-bit systems has set, carry the number of the submitting call site (site.h), so that every error
+ * supported 64-bit systems has set, carry the number of the submitting call site (error/call_site.h), so that every error
  * can say where its task was created without a byte more per task.
  */
 

@@ -4,12 +4,12 @@
 #include <errno.h>
 
 #include "box.h"
+#include "error/call_site.h"
 #include "fault.h"
 #include "find.h"
 #include "os/annotate.h"
 #include "os/exception.h"
 #include "os/verify.h"
-#include "site.h"
 #include "trace/unwind/live.h"
 
 static struct egi_worker *worker_of(struct egi_recovery *recovery)

@@ -20,14 +20,14 @@ os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/guard
-guard trace/unwind/module pool post ring site timer
+guard trace/unwind/module pool post ring error/call_site timer
 overflow pulse
 trace/unwind/step
 trace/trace fault_libc trace/unwind/live
-error trace/symbolize
+error/error trace/symbolize
 trace/names
 trace/text
-board ctx failures hook queue report
+board ctx error/failures hook queue error/print
 panic roster
 box defer spawn fault_chain fault_pad growth hire
 fault_judge watch

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "error/error.h"
 #include "os/thread.h"
 #include "trace/elf.h"
 #include "trace/symbolize.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_ERROR_H
-#define EGI_ERROR_H
+#ifndef EGI_ERROR_ERROR_H
+#define EGI_ERROR_ERROR_H
 
 /*
  * Error values from the inside. Without memory an error is not a pointer at all but its code and kind packed into

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "error.h"
+#include "error/error.h"
 #include "os/exception.h"
 #include "os/text.h"
 #include "trace/text.h"

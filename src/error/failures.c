@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "failures.h"
+#include "error/failures.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "site.h"
+#include "error/call_site.h"
 
 #include <stdlib.h>
 #include <string.h>

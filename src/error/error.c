@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "error.h"
+#include "error/error.h"
 
 #include <errgroup/fault.h>
 #include <errno.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_FAILURES_H
-#define EGI_FAILURES_H
+#ifndef EGI_ERROR_FAILURES_H
+#define EGI_ERROR_FAILURES_H
 
 /*
  * The errors of a group: the first by arrival, which never changes, the first few of all, and how many there
  * were.
  */
 
-#include "error.h"
+#include "error/error.h"
 #include "os/thread.h"
 
 struct egi_failures {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_SITE_H
-#define EGI_SITE_H
+#ifndef EGI_ERROR_CALL_SITE_H
+#define EGI_ERROR_CALL_SITE_H
 
 /*
  * Submitting call sites, numbered so that a task can carry one in 16 bits. A site is numbered when it first
