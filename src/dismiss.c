@@ -11,13 +11,13 @@
 #include <pthread.h>
 
 #include "board.h"
-#include "ctx.h"
+#include "context/context.h"
+#include "context/timer.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"
 #include "os/thread.h"
 #include "roster.h"
-#include "timer.h"
 #include "watch.h"
 
 /* How often to look for threads that have found out by themselves. */

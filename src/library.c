@@ -9,8 +9,10 @@
 #include <pthread.h>
 
 #include "announce.h"
+#include "context/context.h"
+#include "context/signals.h"
+#include "context/timer.h"
 #include "crew.h"
-#include "ctx.h"
 #include "error/call_site.h"
 #include "fault.h"
 #include "os/annotate.h"
@@ -20,9 +22,7 @@
 #include "os/thread.h"
 #include "panic.h"
 #include "pool.h"
-#include "signals.h"
 #include "state.h"
-#include "timer.h"
 #include "trace/names.h"
 #include "trace/symbolize.h"
 

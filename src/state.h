@@ -38,8 +38,8 @@
  */
 
 #include "claim.h"
+#include "context/context.h"
 #include "crew.h"
-#include "ctx.h"
 #include "error/failures.h"
 #include "gate.h"
 #include "os/event.h"

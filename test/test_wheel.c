@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-#include "wheel.h"
+#include "context/wheel.h"
 
 #define TICK INT64_C(65536)
 

@@ -20,13 +20,13 @@ struct egi_thread {
 	uint64_t id;                   /* never reused, 0 until first asked for */
 	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (panic.h) */
 	struct egi_recovery
-	    *no_panic;           /* the same when a context's call began, which must return (ctx_call.c) */
+	    *no_panic; /* the same when a context's call began, which must return (context/callback.c) */
 	struct egi_queue *queue; /* the queue last submitted to, and the group life it belongs to (state.h) */
 	uint64_t queue_life;
 	uint64_t life_next, life_end; /* lives to give to groups made here (state.h) */
 	struct eg_group_state *kept;  /* states to make groups of (state.h) */
 	unsigned kept_count, kept_max;
-	unsigned trees_made;         /* contexts without a parent (ctx.c) */
+	unsigned trees_made;         /* contexts without a parent (context/context.c) */
 	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
 
 	/* what happens when a task fails */

@@ -5,7 +5,7 @@
  */
 #include "scenarios.h"
 
-#include "timer.h"
+#include "context/timer.h"
 
 #define SECOND 1000000000
 #define LONG_NS (10LL * SECOND) /* longer than the keeper stays for nobody */

@@ -8,8 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "context/context.h"
 #include "crew.h"
-#include "ctx.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/verify.h"

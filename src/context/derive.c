@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "ctx.h"
+#include "context/context.h"
 #include "error/error.h"
 #include "os/clock.h"
 #include "os/exception.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "wheel.h"
+#include "context/wheel.h"
 
 #define DIGIT_BITS 6
 #define MOVES_AT_ONCE 512

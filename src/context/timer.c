@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "timer.h"
+#include "context/timer.h"
 
 #include <errno.h>
 

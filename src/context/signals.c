@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "signals.h"
+#include "context/signals.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ctx.h"
+#include "context/context.h"
 #include "error/error.h"
 #include "os/process.h"
 #include "os/verify.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_WHEEL_H
-#define EGI_WHEEL_H
+#ifndef EGI_CONTEXT_WHEEL_H
+#define EGI_CONTEXT_WHEEL_H
 
 /*
  * A hierarchical timing wheel: any number of deadlines, added and removed in constant time and without memory.

@@ -13,7 +13,7 @@
  */
 #include <errno.h>
 
-#include "ctx.h"
+#include "context/context.h"
 #include "os/annotate.h"
 #include "os/clock.h"
 #include "os/event.h"

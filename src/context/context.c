@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ctx.h"
+#include "context/context.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_SIGNALS_H
-#define EGI_SIGNALS_H
+#ifndef EGI_CONTEXT_SIGNALS_H
+#define EGI_CONTEXT_SIGNALS_H
 
 /*
  * Contexts that signals cancel, from the inside: what the library's life asks of them.

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_CTX_H
-#define EGI_CTX_H
+#ifndef EGI_CONTEXT_CONTEXT_H
+#define EGI_CONTEXT_CONTEXT_H
 
 /*
  * Contexts from the inside.
  *
- *   ctx.c           the tree: made, referenced, ended, freed
- *   ctx_derive.c    deadlines, values, and contexts that do not end with their parent
- *   ctx_call.c      functions called when a context is over
- *   ctx_caller.c    the threads that call them when a deadline or a signal has ended it
- *   ctx_wait.c      waiting, sleeping, and the descriptor
+ *   context.c           the tree: made, referenced, ended, freed
+ *   derive.c    deadlines, values, and contexts that do not end with their parent
+ *   callback.c      functions called when a context is over
+ *   caller.c    the threads that call them when a deadline or a signal has ended it
+ *   wait.c      waiting, sleeping, and the descriptor
  *   signals.c       contexts that signals cancel
  *
  * Children keep their parent alive; a parent only lists its children, which unlink themselves when they are freed.
@@ -33,8 +33,8 @@
 #include <errgroup/ctx.h>
 #include <sys/queue.h>
 
+#include "context/timer.h"
 #include "os/thread.h"
-#include "timer.h"
 
 #define EGI_CTX_LOCKS 16
 
@@ -169,7 +169,7 @@ void egi_ctx_lock_all(void);
 void egi_ctx_unlock_all(void);
 void egi_ctx_start_child(void);
 
-/* The same for the threads of ctx_caller.c; and ends those that are idle. */
+/* The same for the threads of caller.c; and ends those that are idle. */
 void egi_ctx_caller_start(void);
 void egi_ctx_caller_stop(void);
 void egi_ctx_caller_lock(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_TIMER_H
-#define EGI_TIMER_H
+#ifndef EGI_CONTEXT_TIMER_H
+#define EGI_CONTEXT_TIMER_H
 
 /*
  * Timers: one thread, the keeper, for all deadlines of the process.
@@ -16,8 +16,8 @@
  * untrue before it catches up.
  */
 
+#include "context/wheel.h"
 #include "os/atomic.h"
-#include "wheel.h"
 
 /*
  * What becomes of timers. `fire` is called with no lock held, by the keeper; what the timer belongs to stays until

@@ -21,7 +21,7 @@
  * If not one thread can be had, the keeper makes the calls itself, and meanwhile whoever asks or waits for a deadline
  * looks at the clock (timer.h): a function that waits for one is not stuck.
  */
-#include "ctx.h"
+#include "context/context.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"
