@@ -26,8 +26,8 @@
 #include "fault_chain.h"
 #include "fault_judge.h"
 #include "fault_libc.h"
-#include "guard.h"
 #include "os/verify.h"
+#include "task/guarded_call.h"
 #include "trace/unwind/live.h"
 
 /* What has to be left of a stack to land on it. */

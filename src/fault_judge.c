@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "fault_libc.h"
-#include "guard.h"
+#include "task/guarded_call.h"
 #include "trace/unwind/live.h"
 #include "trace/unwind/step.h"
 

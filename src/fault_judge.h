@@ -10,7 +10,7 @@
 #include <signal.h>
 
 #include "fault_pad.h"
-#include "panic.h"
+#include "task/panic.h"
 
 #if EGI_FAULT_HAS_MACHINE
 

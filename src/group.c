@@ -9,7 +9,7 @@
  *   crew.c      the process's threads (board.c: what groups ask of them; announce.c, customer.c: how they ask)
  *   queue.c     one submitter's pending tasks: ring and overflow
  *   claim.c     what a worker has taken and not started, open to thieves
- *   panic.c     recovery of a task that gives up
+ *   task/panic.c     recovery of a task that gives up
  *
  * A group lives through these states; the first use of an all-zero group makes its state:
  *

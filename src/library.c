@@ -20,9 +20,9 @@
 #include "os/fence.h"
 #include "os/leave.h"
 #include "os/thread.h"
-#include "panic.h"
 #include "pool.h"
 #include "state.h"
+#include "task/panic.h"
 #include "trace/names.h"
 #include "trace/symbolize.h"
 

@@ -17,7 +17,7 @@
 
 #include "os/atomic.h"
 #include "os/thread.h"
-#include "task.h"
+#include "task/task.h"
 
 struct egi_segment {
 	struct egi_segment *next; /* set by the producer before it publishes a task there */

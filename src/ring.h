@@ -23,7 +23,7 @@
 #include <ck_ring.h>
 
 #include "os/atomic.h"
-#include "task.h"
+#include "task/task.h"
 
 #ifndef EGI_RING_SLOTS
 #define EGI_RING_SLOTS 64 /* a power of two; the ring holds one less */

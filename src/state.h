@@ -43,7 +43,7 @@
 #include "error/failures.h"
 #include "gate.h"
 #include "os/event.h"
-#include "panic.h"
+#include "task/panic.h"
 
 struct egi_worker {
 	struct egi_claim claim;

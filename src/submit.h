@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-#include "box.h"
 #include "state.h"
+#include "task/copy.h"
 
 enum egi_submit_mode {
 	EGI_SUBMIT_GO, /* waits for room if the group is bounded */

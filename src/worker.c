@@ -3,13 +3,13 @@
 
 #include <errno.h>
 
-#include "box.h"
 #include "error/call_site.h"
 #include "fault.h"
 #include "find.h"
 #include "os/annotate.h"
 #include "os/exception.h"
 #include "os/verify.h"
+#include "task/copy.h"
 #include "trace/unwind/live.h"
 
 static struct egi_worker *worker_of(struct egi_recovery *recovery)

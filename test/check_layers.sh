@@ -13,23 +13,23 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 os/compiler
-os/affinity os/annotate os/atomic os/exception os/fpenv task os/text os/text_file trace/unwind/reader os/verify context/wheel
+os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
 os/clock trace/libdw_memory trace/libdw_room
 trace/libdw trace/elf fault_machine os/fence gate notice os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/guard
-guard trace/unwind/module pool post ring error/call_site context/timer
+task/guarded_call trace/unwind/module pool post ring error/call_site context/timer
 overflow pulse
 trace/unwind/step
 trace/trace fault_libc trace/unwind/live
 error/error trace/symbolize
 trace/names
 trace/text
-board context/context error/failures hook queue error/print
-panic roster
-box defer spawn fault_chain fault_pad growth hire
+board context/context error/failures task/hook queue error/print
+task/panic roster
+task/copy task/defer task/spawn fault_chain fault_pad growth hire
 fault_judge watch
 fault_handler member
 fault

@@ -18,7 +18,7 @@
  */
 struct egi_thread {
 	uint64_t id;                   /* never reused, 0 until first asked for */
-	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (panic.h) */
+	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (task/panic.h) */
 	struct egi_recovery
 	    *no_panic; /* the same when a context's call began, which must return (context/callback.c) */
 	struct egi_queue *queue; /* the queue last submitted to, and the group life it belongs to (state.h) */
@@ -30,8 +30,8 @@ struct egi_thread {
 	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
 
 	/* what happens when a task fails */
-	struct egi_guard *guard;        /* innermost (guard.h) */
-	struct egi_recovery *announces; /* the task whose panic the hook is being told of (panic.h) */
+	struct egi_guard *guard;        /* innermost (task/guarded_call.h) */
+	struct egi_recovery *announces; /* the task whose panic the hook is being told of (task/panic.h) */
 	struct egi_fault_pad *pad;      /* where its faults are handled (fault_pad.h) */
 	unsigned nopanic;               /* sections without panics that are open outside tasks */
 	bool is_crew;                   /* the library's own */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Judging a step of the unwinder: see guard.h.
+ * Judging a step of the unwinder: see task/guarded_call.h.
  *
  * Tables that libgcc found belong to loaded code, or to code that was registered with it, and are trusted as
  * the unwinder trusts them.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_PANIC_H
-#define EGI_PANIC_H
+#ifndef EGI_TASK_PANIC_H
+#define EGI_TASK_PANIC_H
 
 /*
  * Recovery: where a panic in a task lands, and what belongs to the running task and to no other.

@@ -4,7 +4,7 @@
  * a node that never changes and is never freed; setting one that was set before finds its node again, so they are as
  * many as there are different ones.
  */
-#include "hook.h"
+#include "task/hook.h"
 
 #include <errno.h>
 #include <stdlib.h>

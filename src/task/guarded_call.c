@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "guard.h"
+#include "task/guarded_call.h"
 
 #include "os/thread.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_HOOK_H
-#define EGI_HOOK_H
+#ifndef EGI_TASK_HOOK_H
+#define EGI_TASK_HOOK_H
 
 /*
  * The process's hook: whom to tell of a panic at the moment it happens.

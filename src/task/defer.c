@@ -10,7 +10,7 @@
 
 #include "os/thread.h"
 #include "os/verify.h"
-#include "panic.h"
+#include "task/panic.h"
 
 static bool defers_grow(struct egi_recovery *recovery)
 {

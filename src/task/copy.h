@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_BOX_H
-#define EGI_BOX_H
+#ifndef EGI_TASK_COPY_H
+#define EGI_TASK_COPY_H
 
 /*
  * Tasks that need more than two words: those with a copied argument, and those whose function's address leaves no

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "box.h"
+#include "task/copy.h"
 
 #include <errno.h>
 #include <stdalign.h>
@@ -9,7 +9,7 @@
 #include "os/annotate.h"
 #include "os/thread.h"
 #include "os/verify.h"
-#include "panic.h"
+#include "task/panic.h"
 
 struct box {
 	eg_task_fn *fn;

@@ -3,7 +3,7 @@
 
 #include "os/thread.h"
 #include "os/verify.h"
-#include "panic.h"
+#include "task/panic.h"
 
 /* A section belongs to the running task, and ends with it at the latest. */
 void eg_spawn_begin(void)

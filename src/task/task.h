@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_TASK_H
-#define EGI_TASK_H
+#ifndef EGI_TASK_TASK_H
+#define EGI_TASK_TASK_H
 
 /*
  * A pending task: two words. The upper 16 bits of the function's address, which no user-space function on the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_GUARD_H
-#define EGI_GUARD_H
+#ifndef EGI_TASK_GUARDED_CALL_H
+#define EGI_TASK_GUARDED_CALL_H
 
 /*
  * Calling what may fault because it reads what it was given, such as a format's arguments, and going on if it does.

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "panic.h"
+#include "task/panic.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "guard.h"
-#include "hook.h"
 #include "os/exception.h"
 #include "os/thread.h"
 #include "os/verify.h"
+#include "task/guarded_call.h"
+#include "task/hook.h"
 #include "trace/trace.h"
 #include "trace/unwind/live.h"
 
