@@ -23,7 +23,7 @@
 
 #include "customer.h"
 #include "error/call_site.h"
-#include "fault.h"
+#include "fault/mode.h"
 #include "os/annotate.h"
 #include "os/clock.h"
 #include "submit.h"

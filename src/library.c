@@ -14,7 +14,7 @@
 #include "context/timer.h"
 #include "crew.h"
 #include "error/call_site.h"
-#include "fault.h"
+#include "fault/mode.h"
 #include "os/annotate.h"
 #include "os/atomic.h"
 #include "os/fence.h"

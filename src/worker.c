@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "error/call_site.h"
-#include "fault.h"
+#include "fault/mode.h"
 #include "find.h"
 #include "os/annotate.h"
 #include "os/exception.h"

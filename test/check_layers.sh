@@ -15,7 +15,7 @@ cat >"$scratch/layers" <<'END'
 os/compiler
 os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
 os/clock trace/libdw_memory trace/libdw_room
-trace/libdw trace/elf fault_machine os/fence gate notice os/event os/process os/cpus os/status trace/unwind/cfi
+trace/libdw trace/elf fault/machine os/fence gate notice os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
@@ -23,16 +23,16 @@ os/leave trace/unwind/cache trace/unwind/guard
 task/guarded_call trace/unwind/module pool post ring error/call_site context/timer
 overflow pulse
 trace/unwind/step
-trace/trace fault_libc trace/unwind/live
+trace/trace fault/libc trace/unwind/live
 error/error trace/symbolize
 trace/names
 trace/text
 board context/context error/failures task/hook queue error/print
 task/panic roster
-task/copy task/defer task/spawn fault_chain fault_pad growth hire
-fault_judge watch
-fault_handler member
-fault
+task/copy task/defer task/spawn fault/chain fault/altstack growth hire
+fault/judge watch
+fault/handler member
+fault/mode
 claim crew
 announce
 context/callback context/caller context/derive context/wait context/signals state

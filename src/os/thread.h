@@ -32,7 +32,7 @@ struct egi_thread {
 	/* what happens when a task fails */
 	struct egi_guard *guard;        /* innermost (task/guarded_call.h) */
 	struct egi_recovery *announces; /* the task whose panic the hook is being told of (task/panic.h) */
-	struct egi_fault_pad *pad;      /* where its faults are handled (fault_pad.h) */
+	struct egi_fault_pad *pad;      /* where its faults are handled (fault/altstack.h) */
 	unsigned nopanic;               /* sections without panics that are open outside tasks */
 	bool is_crew;                   /* the library's own */
 	bool is_leaving;                /* it ends, and may be joined (leave.h) */
@@ -79,7 +79,7 @@ static inline uint64_t egi_thread_id(void)
  * Starts a thread that is as the process is, whichever thread calls this (likeness.h). It computes as a program begins,
  * cannot be cancelled, and blocks every signal but what its own instructions and calls raise; of these the process may
  * block some. Its stack is as large as those of the program's threads by default (ulimit -s), and at least so large that
- * a task has a MiB besides what is kept for stack overflows (fault_pad.h).
+ * a task has a MiB besides what is kept for stack overflows (fault/altstack.h).
  * Return: 0 or -EAGAIN.
  */
 #define EGI_THREAD_STACK_LEAST ((size_t)1536 * 1024)

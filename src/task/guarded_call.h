@@ -4,7 +4,7 @@
 
 /*
  * Calling what may fault because it reads what it was given, such as a format's arguments, and going on if it does.
- * That works as far as faults are recovered at all (fault.h); otherwise they are the process's.
+ * That works as far as faults are recovered at all (fault/mode.h); otherwise they are the process's.
  */
 
 #include <setjmp.h>

@@ -56,8 +56,8 @@ struct egi_recovery {
 	 * that code's frames there are none of the library, so no lock of ours is held and nothing half done.
 	 */
 	const void *entry;
-	unsigned faults;    /* which faults become errors here: EG_FAULT_*, or 0 (fault.h) */
-	unsigned unblocked; /* and which of their signals the thread had blocked (fault_chain.h) */
+	unsigned faults;    /* which faults become errors here: EG_FAULT_*, or 0 (fault/mode.h) */
+	unsigned unblocked; /* and which of their signals the thread had blocked (fault/chain.h) */
 	struct egi_fpenv fpenv;
 	jmp_buf jump_to;
 };

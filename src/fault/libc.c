@@ -4,7 +4,7 @@
  * several variants of a function for different processors, its address is that of the one in use. A function that
  * jumps to another, as strtol does, leaves that one's frame in its place, so where it jumps to is known too.
  */
-#include "fault_libc.h"
+#include "fault/libc.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -10,9 +10,9 @@
  *     makes the deferred calls, jumps
  *   worker: the next task
  */
-#include "fault_handler.h"
+#include "fault/handler.h"
 
-#include "fault_pad.h"
+#include "fault/altstack.h"
 
 #if EGI_FAULT_HAS_MACHINE
 
@@ -23,9 +23,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fault_chain.h"
-#include "fault_judge.h"
-#include "fault_libc.h"
+#include "fault/chain.h"
+#include "fault/judge.h"
+#include "fault/libc.h"
 #include "os/verify.h"
 #include "task/guarded_call.h"
 #include "trace/unwind/live.h"

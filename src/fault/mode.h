@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_FAULT_H
-#define EGI_FAULT_H
+#ifndef EGI_FAULT_MODE_H
+#define EGI_FAULT_MODE_H
 
 /*
  * Faults as errors of tasks. A signal handler looks at what happened, and if the task may be ended there, changes where
  * the interrupted thread goes on: in a function of ours, on the task's stack, which makes the error and unwinds as a
  * panic does. The handler itself never jumps, so the kernel restores signal mask and stack.
  *
- *   fault.c          modes; what a thread does before and after it runs tasks
- *   fault_handler.c  the handler, and where the thread lands
- *   fault_judge.c    what a fault is, and whether its frames may be given up (fault_libc.c: whose code they are)
- *   fault_chain.c    the handlers that were there before
- *   fault_pad.c      the stack for the handler, and the zone that catches stack overflows
+ *   mode.c          modes; what a thread does before and after it runs tasks
+ *   handler.c  the handler, and where the thread lands
+ *   judge.c    what a fault is, and whether its frames may be given up (libc.c: whose code they are)
+ *   chain.c    the handlers that were there before
+ *   altstack.c      the stack for the handler, and the zone that catches stack overflows
  */
 
 #include <errgroup/fault.h>

@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-#include "fault_pad.h"
+#include "fault/altstack.h"
 #include "task/panic.h"
 
 #if EGI_FAULT_HAS_MACHINE

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fault_chain.h"
+#include "fault/chain.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fault_pad.h"
+#include "fault/altstack.h"
 
 #if EGI_FAULT_HAS_MACHINE
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_FAULT_PAD_H
-#define EGI_FAULT_PAD_H
+#ifndef EGI_FAULT_ALTSTACK_H
+#define EGI_FAULT_ALTSTACK_H
 
 /*
  * What a thread has so that its faults can be handled: a stack for the signal handler, and room to write down what
@@ -22,7 +22,7 @@
 
 #include <signal.h>
 
-#include "fault_machine.h"
+#include "fault/machine.h"
 #include "os/thread.h"
 #include "trace/trace.h"
 
@@ -50,7 +50,7 @@ struct egi_fault_pad {
 	stack_t before; /* the thread's, while `stack` is in use */
 	unsigned users; /* worker runs, one within another */
 	bool in_use;
-	unsigned unblocked; /* signals that the thread had blocked before it ran tasks (fault_chain.h) */
+	unsigned unblocked; /* signals that the thread had blocked before it ran tasks (chain.h) */
 	bool is_unblocking;
 
 	uintptr_t zone_low, zone_high; /* the zone is [zone_low, zone_high); 0: there is none */

@@ -7,14 +7,14 @@
  *     raise <- abort <- __assert_fail <- task   __assert_fail
  *     raise <- abort <- ... <- free <- task     free: the heap is broken
  */
-#include "fault_judge.h"
+#include "fault/judge.h"
 
 #if EGI_FAULT_HAS_MACHINE
 
 #include <errgroup/fault.h>
 #include <unistd.h>
 
-#include "fault_libc.h"
+#include "fault/libc.h"
 #include "task/guarded_call.h"
 #include "trace/unwind/live.h"
 #include "trace/unwind/step.h"

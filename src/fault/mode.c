@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "fault.h"
+#include "fault/mode.h"
 
 #include <errno.h>
 
-#include "fault_chain.h"
-#include "fault_handler.h"
-#include "fault_libc.h"
-#include "fault_pad.h"
+#include "fault/altstack.h"
+#include "fault/chain.h"
+#include "fault/handler.h"
+#include "fault/libc.h"
 #include "trace/unwind/step.h"
 
 uint32_t egi_fault_process_mode;
