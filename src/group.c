@@ -7,8 +7,8 @@
  *   worker.c    a thread with a place: run, leave (find.c: claim, steal)
  *   state.c     queues, slots, the gate, and when everything is done (bias.c: used by its maker alone)
  *   crew.c      the process's threads (board.c: what groups ask of them; announce.c, customer.c: how they ask)
- *   queue.c     one submitter's pending tasks: ring and overflow
- *   claim.c     what a worker has taken and not started, open to thieves
+ *   runtime/queue/queue.c     one submitter's pending tasks: ring and overflow
+ *   runtime/queue/claim.c     what a worker has taken and not started, open to thieves
  *   task/panic.c     recovery of a task that gives up
  *
  * A group lives through these states; the first use of an all-zero group makes its state:

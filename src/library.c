@@ -20,7 +20,7 @@
 #include "os/fence.h"
 #include "os/leave.h"
 #include "os/thread.h"
-#include "pool.h"
+#include "runtime/queue/segments.h"
 #include "state.h"
 #include "task/panic.h"
 #include "trace/names.h"

@@ -9,7 +9,7 @@
 #include "hire.h"
 #include "os/event.h"
 #include "os/thread.h"
-#include "pool.h"
+#include "runtime/queue/segments.h"
 #include "watch.h"
 
 #define IDLE_MAX (5 * EGI_SECOND) /* how long an idle thread stays */

@@ -37,12 +37,12 @@
  * therefore costs no more than its tasks.
  */
 
-#include "claim.h"
 #include "context/context.h"
 #include "crew.h"
 #include "error/failures.h"
 #include "gate.h"
 #include "os/event.h"
+#include "runtime/queue/claim.h"
 #include "task/panic.h"
 
 struct egi_worker {

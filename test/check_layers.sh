@@ -20,20 +20,20 @@ os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/guard
-task/guarded_call trace/unwind/module pool post ring error/call_site context/timer
-overflow pulse
+task/guarded_call trace/unwind/module runtime/queue/segments post runtime/queue/ring error/call_site context/timer
+runtime/queue/overflow pulse
 trace/unwind/step
 trace/trace fault/libc trace/unwind/live
 error/error trace/symbolize
 trace/names
 trace/text
-board context/context error/failures task/hook queue error/print
+board context/context error/failures task/hook runtime/queue/queue error/print
 task/panic roster
 task/copy task/defer task/spawn fault/chain fault/altstack growth hire
 fault/judge watch
 fault/handler member
 fault/mode
-claim crew
+runtime/queue/claim crew
 announce
 context/callback context/caller context/derive context/wait context/signals state
 bias find slots
@@ -79,7 +79,7 @@ result "every include points down"
 
 grep -rn '#include.*ck_pr\.h' . | grep -v '^\./os/atomic\.h:' >"$scratch/why"
 result "only atomic.h includes ck_pr.h"
-grep -rn '#include.*<ck_' . | grep -v -e '^\./os/atomic\.h:.*ck_pr\.h' -e '^\./ring\.h:.*ck_ring\.h' \
+grep -rn '#include.*<ck_' . | grep -v -e '^\./os/atomic\.h:.*ck_pr\.h' -e '^\./runtime/queue/ring\.h:.*ck_ring\.h' \
     >"$scratch/why"
 result "only ring.h includes ck_ring.h, and nothing else of Concurrency Kit comes in"
 exit $failed

@@ -27,8 +27,8 @@ result() {
 # compile FOLDER: the program, with the queue in that copy of src/.
 compile() {
     gcc -std=gnu11 -D_GNU_SOURCE -DEGI_BUILD -g -O1 -fsanitize=thread -pthread -I"$top/test/tsan" -I"$1" \
-        -I"$top/include" "$top/test/tsan/queue_race.c" "$1/os/affinity.c" "$1/claim.c" "$1/os/clock.c" "$1/os/fence.c" \
-        "$1/os/annotate.c" "$1/os/identity.c" "$1/os/likeness.c" "$1/overflow.c" "$1/pool.c" "$1/os/process.c" "$1/queue.c" "$1/os/cpus.c" \
+        -I"$top/include" "$top/test/tsan/queue_race.c" "$1/os/affinity.c" "$1/runtime/queue/claim.c" "$1/os/clock.c" "$1/os/fence.c" \
+        "$1/os/annotate.c" "$1/os/identity.c" "$1/os/likeness.c" "$1/runtime/queue/overflow.c" "$1/runtime/queue/segments.c" "$1/os/process.c" "$1/runtime/queue/queue.c" "$1/os/cpus.c" \
         "$1/os/status.c" "$1/os/text_file.c" "$1/os/thread.c" "$1/os/verify.c" -o "$scratch/program" >"$scratch/output" 2>&1
 }
 
@@ -71,8 +71,8 @@ fi
 echo 1..3
 compile "$top/src" && run
 result $? "the queue as it is gives no report"
-planted "a relaxed publication of the overflow" overflow.h 'egi_store_release_u64(&overflow->published' \
+planted "a relaxed publication of the overflow" runtime/queue/overflow.h 'egi_store_release_u64(&overflow->published' \
     'egi_store_relaxed_u64(\&overflow->published'
-planted "a relaxed look at the overflow" "overflow.h queue.h" 'egi_load_acquire_u64(&\([a-z>-]*overflow[.>-]*published\)' \
+planted "a relaxed look at the overflow" "runtime/queue/overflow.h runtime/queue/queue.h" 'egi_load_acquire_u64(&\([a-z>-]*overflow[.>-]*published\)' \
     'egi_load_relaxed_u64(\&\1'
 exit $failed

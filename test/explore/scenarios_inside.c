@@ -3,8 +3,8 @@
  * Scenarios below the public API, for protocols that the API reaches on a long way only: small enough for
  * more delays.
  */
-#include "claim.h"
 #include "os/event.h"
+#include "runtime/queue/claim.h"
 #include "scenarios.h"
 #include "state.h"
 

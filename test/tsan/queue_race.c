@@ -5,7 +5,7 @@
  * ThreadSanitizer, as it is and with an ordering taken out. Exit status 1 when a task is lost or run twice.
  */
 
-#include "claim.h"
+#include "runtime/queue/claim.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_RING_H
-#define EGI_RING_H
+#ifndef EGI_QUEUE_RING_H
+#define EGI_QUEUE_RING_H
 
 /*
  * A bounded queue of tasks: Concurrency Kit's single-producer, multi-consumer ring. The only includer of

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_CLAIM_H
-#define EGI_CLAIM_H
+#ifndef EGI_QUEUE_CLAIM_H
+#define EGI_QUEUE_CLAIM_H
 
 /*
  * The tasks that a worker has claimed and not started: a range that its owner takes from at the front without a
@@ -23,7 +23,7 @@
  */
 
 #include "os/fence.h"
-#include "queue.h"
+#include "runtime/queue/queue.h"
 
 /* How far ahead of the next task memory is asked for, in bytes: a drained backlog comes from beyond the caches. */
 #define EGI_CLAIM_PREFETCH 512

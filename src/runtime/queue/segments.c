@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pool.h"
+#include "runtime/queue/segments.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "overflow.h"
+#include "runtime/queue/overflow.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "os/annotate.h"
 #include "os/verify.h"
-#include "pool.h"
+#include "runtime/queue/segments.h"
 
 /* In tasks. A test build makes them, and the other sizes that are guarded so, small. */
 #ifndef SEGMENT_MIN

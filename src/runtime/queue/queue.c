@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "queue.h"
+#include "runtime/queue/queue.h"
 
 #include "os/verify.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "claim.h"
+#include "runtime/queue/claim.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_QUEUE_H
-#define EGI_QUEUE_H
+#ifndef EGI_QUEUE_QUEUE_H
+#define EGI_QUEUE_QUEUE_H
 
 /*
  * The pending tasks of one submitting thread: the ring in front, the overflow array behind it.
@@ -20,8 +20,8 @@
  * Everything the submitter writes per task lies on lines that consumers read only when they come for more.
  */
 
-#include "overflow.h"
-#include "ring.h"
+#include "runtime/queue/overflow.h"
+#include "runtime/queue/ring.h"
 
 #define EGI_QUEUE_SHARED UINT64_MAX /* the owner of a queue that several threads fill under a lock */
 

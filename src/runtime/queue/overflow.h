@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_OVERFLOW_H
-#define EGI_OVERFLOW_H
+#ifndef EGI_QUEUE_OVERFLOW_H
+#define EGI_QUEUE_OVERFLOW_H
 
 /*
  * The overflow array: one producer appends without a lock, consumers take ranges from its front.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_POOL_H
-#define EGI_POOL_H
+#ifndef EGI_QUEUE_SEGMENTS_H
+#define EGI_QUEUE_SEGMENTS_H
 
 /*
  * Large segments of the overflow arrays of all groups that are in use no more: kept for the next batch, because the
