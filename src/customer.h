@@ -7,7 +7,7 @@
  * thread work until nothing is left.
  */
 
-#include "crew.h"
+#include "runtime/crew/crew.h"
 
 extern const struct egi_post_customer egi_customer;
 

@@ -6,7 +6,7 @@
  *   wait.c      waiting, and what is left to do when everything is done
  *   worker.c    a thread with a place: run, leave (find.c: claim, steal)
  *   state.c     queues, slots, the gate, and when everything is done (bias.c: used by its maker alone)
- *   crew.c      the process's threads (board.c: what groups ask of them; announce.c, customer.c: how they ask)
+ *   runtime/crew/crew.c      the process's threads (runtime/crew/board.c: what groups ask of them; runtime/crew/show.c, customer.c: how they ask)
  *   runtime/queue/queue.c     one submitter's pending tasks: ring and overflow
  *   runtime/queue/claim.c     what a worker has taken and not started, open to thieves
  *   task/panic.c     recovery of a task that gives up

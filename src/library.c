@@ -8,11 +8,9 @@
 #include <link.h>
 #include <pthread.h>
 
-#include "announce.h"
 #include "context/context.h"
 #include "context/signals.h"
 #include "context/timer.h"
-#include "crew.h"
 #include "error/call_site.h"
 #include "fault/mode.h"
 #include "os/annotate.h"
@@ -20,6 +18,8 @@
 #include "os/fence.h"
 #include "os/leave.h"
 #include "os/thread.h"
+#include "runtime/crew/crew.h"
+#include "runtime/crew/show.h"
 #include "runtime/queue/segments.h"
 #include "state.h"
 #include "task/panic.h"

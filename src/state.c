@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "announce.h"
 #include "os/annotate.h"
 #include "os/verify.h"
+#include "runtime/crew/show.h"
 
 #define LIVES_AT_ONCE 65536
 #define KEPT_MAX 1024  /* the most states kept by a thread: groups within groups, or batches of them; 5 MiB */

@@ -38,10 +38,10 @@
  */
 
 #include "context/context.h"
-#include "crew.h"
 #include "error/failures.h"
 #include "gate.h"
 #include "os/event.h"
+#include "runtime/crew/crew.h"
 #include "runtime/queue/claim.h"
 #include "task/panic.h"
 

@@ -15,30 +15,30 @@ cat >"$scratch/layers" <<'END'
 os/compiler
 os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
 os/clock trace/libdw_memory trace/libdw_room
-trace/libdw trace/elf fault/machine os/fence gate notice os/event os/process os/cpus os/status trace/unwind/cfi
+trace/libdw trace/elf fault/machine os/fence gate runtime/crew/notices os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/guard
-task/guarded_call trace/unwind/module runtime/queue/segments post runtime/queue/ring error/call_site context/timer
-runtime/queue/overflow pulse
+task/guarded_call trace/unwind/module runtime/queue/segments runtime/crew/post runtime/queue/ring error/call_site context/timer
+runtime/queue/overflow runtime/crew/pulse
 trace/unwind/step
 trace/trace fault/libc trace/unwind/live
 error/error trace/symbolize
 trace/names
 trace/text
-board context/context error/failures task/hook runtime/queue/queue error/print
-task/panic roster
-task/copy task/defer task/spawn fault/chain fault/altstack growth hire
-fault/judge watch
-fault/handler member
+runtime/crew/board context/context error/failures task/hook runtime/queue/queue error/print
+task/panic runtime/crew/roster
+task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
+fault/judge runtime/crew/watch
+fault/handler runtime/crew/member
 fault/mode
-runtime/queue/claim crew
-announce
+runtime/queue/claim runtime/crew/crew
+runtime/crew/show
 context/callback context/caller context/derive context/wait context/signals state
 bias find slots
 worker
-customer dismiss submit wait
+customer runtime/crew/dismiss submit wait
 group
 library
 END

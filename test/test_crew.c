@@ -11,9 +11,9 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "announce.h"
-#include "board.h"
-#include "pulse.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/pulse.h"
+#include "runtime/crew/show.h"
 #include "state.h"
 
 /*

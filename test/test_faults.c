@@ -11,8 +11,8 @@
  * The same with pthread_create, each run in a forked child so that no cached thread hides the failure.
  */
 
-#include "announce.h"
 #include "faults.h"
+#include "runtime/crew/show.h"
 #include "scenarios.h"
 #include "state.h"
 

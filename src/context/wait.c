@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "context/context.h"
-#include "crew.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/verify.h"
+#include "runtime/crew/crew.h"
 
 /* Announces that somebody is going to sleep on the context's code. */
 static void announce(eg_ctx *ctx)

@@ -27,7 +27,7 @@ struct egi_thread {
 	struct eg_group_state *kept;  /* states to make groups of (state.h) */
 	unsigned kept_count, kept_max;
 	unsigned trees_made;         /* contexts without a parent (context/context.c) */
-	struct egi_notices *notices; /* the groups it shows to the crew (notice.h) */
+	struct egi_notices *notices; /* the groups it shows to the crew (runtime/crew/notices.h) */
 
 	/* what happens when a task fails */
 	struct egi_guard *guard;        /* innermost (task/guarded_call.h) */
@@ -36,7 +36,7 @@ struct egi_thread {
 	unsigned nopanic;               /* sections without panics that are open outside tasks */
 	bool is_crew;                   /* the library's own */
 	bool is_leaving;                /* it ends, and may be joined (leave.h) */
-	struct egi_member *member;      /* of the crew, if it is one (roster.h) */
+	struct egi_member *member;      /* of the crew, if it is one (runtime/crew/roster.h) */
 
 	/* of a thread that the library has started, be it crew or not */
 	bool is_ours;

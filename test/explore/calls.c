@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "engine.h"
-#include "pulse.h"
+#include "runtime/crew/pulse.h"
 #include "wrap.h"
 
 /*

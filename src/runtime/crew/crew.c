@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "crew.h"
+#include "runtime/crew/crew.h"
 
-#include "board.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/thread.h"
-#include "roster.h"
-#include "watch.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/roster.h"
+#include "runtime/crew/watch.h"
 
 /* How many CPUs the process may use, counted when something is first posted; 0 before. */
 static uint32_t counted_cpus;

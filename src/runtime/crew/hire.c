@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "hire.h"
+#include "runtime/crew/hire.h"
 
-#include "board.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/thread.h"
-#include "roster.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/roster.h"
 
 #define PACE \
 	(1 * EGI_MILLISECOND) /* no more often than that, whoever comes by; one attempt takes some 10 us */

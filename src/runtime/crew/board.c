@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "board.h"
+#include "runtime/crew/board.h"
 
 #include "os/clock.h"
 #include "os/verify.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_ROSTER_H
-#define EGI_ROSTER_H
+#ifndef EGI_CREW_ROSTER_H
+#define EGI_CREW_ROSTER_H
 
 /*
  * The roster: the crew's threads, its members, and where each of them is.
@@ -16,8 +16,8 @@
 #include <sys/queue.h>
 
 #include "os/atomic.h"
-#include "post.h"
-#include "pulse.h"
+#include "runtime/crew/post.h"
+#include "runtime/crew/pulse.h"
 
 enum egi_member_place {
 	EGI_MEMBER_AWAKE,

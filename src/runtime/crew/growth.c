@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "growth.h"
+#include "runtime/crew/growth.h"
 
-#include "board.h"
 #include "os/clock.h"
-#include "roster.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/roster.h"
 
 #define STUCK_MIN (25 * EGI_MICROSECOND) /* how long nothing moves before a group can be called stuck */
 #define STUCK_BUSY (10 * EGI_MILLISECOND)

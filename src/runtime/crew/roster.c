@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "roster.h"
+#include "runtime/crew/roster.h"
 
 #include <stdlib.h>
 
-#include "board.h"
 #include "os/leave.h"
 #include "os/thread.h"
+#include "runtime/crew/board.h"
 
 #define SAMPLE_RUNNING 32 /* at most so many pulses are taken at once */
 #define SAMPLE_BLOCKED 2

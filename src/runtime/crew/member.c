@@ -4,13 +4,13 @@
  */
 #include <stdlib.h>
 
-#include "board.h"
-#include "growth.h"
-#include "hire.h"
 #include "os/event.h"
 #include "os/thread.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/growth.h"
+#include "runtime/crew/hire.h"
+#include "runtime/crew/watch.h"
 #include "runtime/queue/segments.h"
-#include "watch.h"
 
 #define IDLE_MAX (5 * EGI_SECOND) /* how long an idle thread stays */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pulse.h"
+#include "runtime/crew/pulse.h"
 
 #include <errno.h>
 #include <fcntl.h>

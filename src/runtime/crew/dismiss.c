@@ -10,15 +10,15 @@
 #include <errgroup/base.h>
 #include <pthread.h>
 
-#include "board.h"
 #include "context/context.h"
 #include "context/timer.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"
 #include "os/thread.h"
-#include "roster.h"
-#include "watch.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/roster.h"
+#include "runtime/crew/watch.h"
 
 /* How often to look for threads that have found out by themselves. */
 #define LOOK (1 * EGI_MILLISECOND)

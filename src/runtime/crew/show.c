@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "announce.h"
+#include "runtime/crew/show.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "board.h"
-#include "crew.h"
 #include "os/thread.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/crew.h"
 
 /* Puts a page into the calling thread's ring, first. */
 static void ring_insert(struct egi_notices *page)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_CREW_H
-#define EGI_CREW_H
+#ifndef EGI_CREW_CREW_H
+#define EGI_CREW_CREW_H
 
 /*
  * The crew: the process's worker threads, shared by all groups, and the board on which groups ask for them.
@@ -10,7 +10,7 @@
  * a thread at once: the submitting or waiting thread keeps a CPU busy itself. Beyond that, posts stay on the
  * board under the eyes of one idle thread, the sentinel, which looks every so often whether the posted groups
  * move and takes part in one that does not, if the threads at work are blocked (growth.h). It also looks at the notices
- * (notice.h), and puts on the board what has been shown for longer than it sleeps. So a million small tasks, or tasks that
+ * (notices.h), and puts on the board what has been shown for longer than it sleeps. So a million small tasks, or tasks that
  * compute, need no more threads than CPUs, tasks that block get more threads as long as tasks wait behind them, and a
  * burst of posts costs no system call while the sentinel is awake.
  *
@@ -21,9 +21,9 @@
  * destructors of thread-specific values.
  */
 
-#include "hire.h"
 #include "os/atomic.h"
-#include "post.h"
+#include "runtime/crew/hire.h"
+#include "runtime/crew/post.h"
 
 /*
  * Puts a post on the board. `urgent`: a thread should come even if the CPUs are busy. Threads: any.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_PULSE_H
-#define EGI_PULSE_H
+#ifndef EGI_CREW_PULSE_H
+#define EGI_CREW_PULSE_H
 
 /*
  * Whether a thread computes or is blocked, as seen by another.

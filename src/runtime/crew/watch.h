@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_WATCH_H
-#define EGI_WATCH_H
+#ifndef EGI_CREW_WATCH_H
+#define EGI_CREW_WATCH_H
 
 /*
  * The watch over the board: who is to look at it, and when. The idle thread that does so every so often is the sentinel.
@@ -8,7 +8,7 @@
  */
 
 #include "os/clock.h"
-#include "roster.h"
+#include "runtime/crew/roster.h"
 
 #define EGI_TICK_MIN (50 * EGI_MICROSECOND)
 #define EGI_TICK_MAX (1 * EGI_MILLISECOND)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_HIRE_H
-#define EGI_HIRE_H
+#ifndef EGI_CREW_HIRE_H
+#define EGI_CREW_HIRE_H
 
 /*
  * Hiring: starting threads for the crew, which may fail, for a moment or for good.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_GROWTH_H
-#define EGI_GROWTH_H
+#ifndef EGI_CREW_GROWTH_H
+#define EGI_CREW_GROWTH_H
 
 /*
  * When a group in which nothing starts gets a thread beyond the CPUs.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_BOARD_H
-#define EGI_BOARD_H
+#ifndef EGI_CREW_BOARD_H
+#define EGI_CREW_BOARD_H
 
 /*
  * The board of the posts that wait for a thread, and the list of all threads' notices. Everything is under the
@@ -8,7 +8,7 @@
  */
 
 #include "os/thread.h"
-#include "post.h"
+#include "runtime/crew/post.h"
 
 struct egi_board {
 	struct egi_mutex lock;

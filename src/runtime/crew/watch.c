@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "watch.h"
+#include "runtime/crew/watch.h"
 
-#include "board.h"
-#include "hire.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/fence.h"
+#include "runtime/crew/board.h"
+#include "runtime/crew/hire.h"
 
 struct egi_watch egi_watch = {
     .tick = EGI_TICK_MIN,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_ANNOUNCE_H
-#define EGI_ANNOUNCE_H
+#ifndef EGI_CREW_SHOW_H
+#define EGI_CREW_SHOW_H
 
 /*
- * The light way of a thread to ask for help with a group: a notice (notice.h), which is enough while the crew is
+ * The light way of a thread to ask for help with a group: a notice (notices.h), which is enough while the crew is
  * watching.
  */
 
-#include "post.h"
+#include "runtime/crew/post.h"
 
 /* Shows a post in the calling thread's notices. False if it cannot be shown: then the crew has to be called. */
 bool egi_announce_show(struct egi_post *post);

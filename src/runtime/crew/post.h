@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_POST_H
-#define EGI_POST_H
+#ifndef EGI_CREW_POST_H
+#define EGI_CREW_POST_H
 
 /*
  * A post: how a group asks for a thread, and what the crew asks of the group in turn.
@@ -8,7 +8,7 @@
 
 #include <sys/queue.h>
 
-#include "notice.h"
+#include "runtime/crew/notices.h"
 
 enum egi_post_look {
 	EGI_POST_DONE,   /* nothing to do: take the post down */
