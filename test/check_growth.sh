@@ -91,13 +91,13 @@ link() {
 for object in "$build"/src/*.p/trace_names.c.o; do
     objects=$(dirname "$object")
 done
-others=$(ls "$objects"/*.o | grep -v -e '/trace_names\.c\.o$' -e '/group\.c\.o$')
+others=$(ls "$objects"/*.o | grep -v -e '/trace_names\.c\.o$' -e '/runtime_group_group\.c\.o$')
 grow() {
     for file in include/errgroup/group.h include/errgroup/frame.h frames.c; do
         grep -q later "$scratch/$file" || { echo "$file has no field more"; return 1; }
     done
     compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$scratch/frames.c" -o "$scratch/frames.o" &&
-        compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$top/src/group.c" -o "$scratch/group.o"
+        compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$top/src/runtime/group/group.c" -o "$scratch/group.o"
 }
 
 grow >"$scratch/why" 2>&1

@@ -15,7 +15,7 @@ cat >"$scratch/layers" <<'END'
 os/compiler
 os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
 os/clock trace/libdw_memory trace/libdw_room
-trace/libdw trace/elf fault/machine os/fence gate runtime/crew/notices os/event os/process os/cpus os/status trace/unwind/cfi
+trace/libdw trace/elf fault/machine os/fence runtime/group/gate runtime/crew/notices os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
@@ -35,11 +35,11 @@ fault/handler runtime/crew/member
 fault/mode
 runtime/queue/claim runtime/crew/crew
 runtime/crew/show
-context/callback context/caller context/derive context/wait context/signals state
-bias find slots
-worker
-customer runtime/crew/dismiss submit wait
-group
+context/callback context/caller context/derive context/wait context/signals runtime/group/state
+runtime/group/bias runtime/group/schedule runtime/group/slots
+runtime/group/worker
+runtime/group/serve runtime/crew/dismiss runtime/group/submit runtime/group/wait
+runtime/group/group
 library
 END
 

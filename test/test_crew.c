@@ -14,7 +14,7 @@
 #include "runtime/crew/board.h"
 #include "runtime/crew/pulse.h"
 #include "runtime/crew/show.h"
-#include "state.h"
+#include "runtime/group/state.h"
 
 /*
  * Calls of the system

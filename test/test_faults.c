@@ -13,8 +13,8 @@
 
 #include "faults.h"
 #include "runtime/crew/show.h"
+#include "runtime/group/state.h"
 #include "scenarios.h"
-#include "state.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

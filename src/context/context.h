@@ -9,7 +9,7 @@
  *   derive.c    deadlines, values, and contexts that do not end with their parent
  *   callback.c      functions called when a context is over
  *   caller.c    the threads that call them when a deadline or a signal has ended it
- *   wait.c      waiting, sleeping, and the descriptor
+ *   runtime/group/wait.c      waiting, sleeping, and the descriptor
  *   signals.c       contexts that signals cancel
  *
  * Children keep their parent alive; a parent only lists its children, which unlink themselves when they are freed.

@@ -21,10 +21,11 @@ struct egi_thread {
 	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (task/panic.h) */
 	struct egi_recovery
 	    *no_panic; /* the same when a context's call began, which must return (context/callback.c) */
-	struct egi_queue *queue; /* the queue last submitted to, and the group life it belongs to (state.h) */
+	struct egi_queue *
+	    queue; /* the queue last submitted to, and the group life it belongs to (runtime/group/state.h) */
 	uint64_t queue_life;
-	uint64_t life_next, life_end; /* lives to give to groups made here (state.h) */
-	struct eg_group_state *kept;  /* states to make groups of (state.h) */
+	uint64_t life_next, life_end; /* lives to give to groups made here (runtime/group/state.h) */
+	struct eg_group_state *kept;  /* states to make groups of (runtime/group/state.h) */
 	unsigned kept_count, kept_max;
 	unsigned trees_made;         /* contexts without a parent (context/context.c) */
 	struct egi_notices *notices; /* the groups it shows to the crew (runtime/crew/notices.h) */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "engine.h"
-#include "state.h"
+#include "runtime/group/state.h"
 
 struct field {
 	size_t offset;

@@ -4,9 +4,9 @@
  * more delays.
  */
 #include "os/event.h"
+#include "runtime/group/state.h"
 #include "runtime/queue/claim.h"
 #include "scenarios.h"
-#include "state.h"
 
 #define TASKS_MAX 8
 

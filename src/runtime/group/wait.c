@@ -5,13 +5,13 @@
  * The thread that made a group has it to itself at first, and waits in sections of its bias (state.h); then it is one of
  * several, each of which is a holder of the state until it has seen that everything is done.
  */
-#include "wait.h"
+#include "runtime/group/wait.h"
 
 #include <errno.h>
 
 #include "os/annotate.h"
 #include "os/clock.h"
-#include "worker.h"
+#include "runtime/group/worker.h"
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
 #define WATCH_BEFORE_SLEEP (10 * EGI_MICROSECOND)

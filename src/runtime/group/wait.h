@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_WAIT_H
-#define EGI_WAIT_H
+#ifndef EGI_GROUP_WAIT_H
+#define EGI_GROUP_WAIT_H
 
 /*
  * Waiting for a group from the inside.
  */
 
-#include "state.h"
+#include "runtime/group/state.h"
 
 /*
  * Waits until everything is done, or the deadline.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_STATE_H
-#define EGI_STATE_H
+#ifndef EGI_GROUP_STATE_H
+#define EGI_GROUP_STATE_H
 
 /*
  * A group's state: the queues of its submitters, the slots of its workers, and who is inside.
@@ -39,9 +39,9 @@
 
 #include "context/context.h"
 #include "error/failures.h"
-#include "gate.h"
 #include "os/event.h"
 #include "runtime/crew/crew.h"
+#include "runtime/group/gate.h"
 #include "runtime/queue/claim.h"
 #include "task/panic.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "customer.h"
+#include "runtime/group/serve.h"
 
-#include "worker.h"
+#include "runtime/group/worker.h"
 
 static struct eg_group_state *state_of(struct egi_post *post)
 {

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "state.h"
+#include "runtime/group/state.h"
 
 static void worker_init(struct egi_worker *worker, struct eg_group_state *state, unsigned slot)
 {

@@ -4,9 +4,9 @@
  *
  *   submit.c    accepting a task: backlog, try, telling the crew
  *   wait.c      waiting, and what is left to do when everything is done
- *   worker.c    a thread with a place: run, leave (find.c: claim, steal)
+ *   worker.c    a thread with a place: run, leave (schedule.c: claim, steal)
  *   state.c     queues, slots, the gate, and when everything is done (bias.c: used by its maker alone)
- *   runtime/crew/crew.c      the process's threads (runtime/crew/board.c: what groups ask of them; runtime/crew/show.c, customer.c: how they ask)
+ *   runtime/crew/crew.c      the process's threads (runtime/crew/board.c: what groups ask of them; runtime/crew/show.c, serve.c: how they ask)
  *   runtime/queue/queue.c     one submitter's pending tasks: ring and overflow
  *   runtime/queue/claim.c     what a worker has taken and not started, open to thieves
  *   task/panic.c     recovery of a task that gives up
@@ -21,13 +21,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "customer.h"
 #include "error/call_site.h"
 #include "fault/mode.h"
 #include "os/annotate.h"
 #include "os/clock.h"
-#include "submit.h"
-#include "wait.h"
+#include "runtime/group/serve.h"
+#include "runtime/group/submit.h"
+#include "runtime/group/wait.h"
 
 #define KNOWN_FLAGS \
 	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_CUSTOMER_H
-#define EGI_CUSTOMER_H
+#ifndef EGI_GROUP_SERVE_H
+#define EGI_GROUP_SERVE_H
 
 /*
  * A group as the crew's customer: gives a crew thread a place, tells the sentinel how the group fares, and has the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_FIND_H
-#define EGI_FIND_H
+#ifndef EGI_GROUP_SCHEDULE_H
+#define EGI_GROUP_SCHEDULE_H
 
 /*
  * How a worker whose claim is empty finds its next tasks.
@@ -11,7 +11,7 @@
  * newer tasks are claimed: its holder has run into a long task, and the rest is older.
  */
 
-#include "state.h"
+#include "runtime/group/state.h"
 
 /* Claims more. False if there is nothing to start. Asks the crew for another worker if there is work for one. */
 bool egi_find_more(struct egi_worker *worker);

@@ -3,7 +3,7 @@
  * The end of a group's bias: state.h says what it is.
  */
 #include "os/pause.h"
-#include "state.h"
+#include "runtime/group/state.h"
 
 /* The gate as others may use it. Who comes late finds it done; nobody else changes a biased gate. */
 static void bias_end(struct eg_group_state *state, uint64_t gate)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "state.h"
+#include "runtime/group/state.h"
 
 #include <stdlib.h>
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "worker.h"
+#include "runtime/group/worker.h"
 
 #include <errno.h>
 
 #include "error/call_site.h"
 #include "fault/mode.h"
-#include "find.h"
 #include "os/annotate.h"
 #include "os/exception.h"
 #include "os/verify.h"
+#include "runtime/group/schedule.h"
 #include "task/copy.h"
 #include "trace/unwind/live.h"
 

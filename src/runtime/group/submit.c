@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "submit.h"
+#include "runtime/group/submit.h"
 
 #include "os/clock.h"
-#include "worker.h"
+#include "runtime/group/worker.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
 static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue, struct egi_task task)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_GATE_H
-#define EGI_GATE_H
+#ifndef EGI_GROUP_GATE_H
+#define EGI_GROUP_GATE_H
 
 /*
  * Who is at work on a group, in one 64-bit word, so that every decision about it is one compare-and-swap:

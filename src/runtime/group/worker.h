@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_WORKER_H
-#define EGI_WORKER_H
+#ifndef EGI_GROUP_WORKER_H
+#define EGI_GROUP_WORKER_H
 
 /*
- * A worker: a thread with a place in a group and a slot, that finds tasks (find.h) and runs them under recovery.
+ * A worker: a thread with a place in a group and a slot, that finds tasks (schedule.h) and runs them under recovery.
  */
 
-#include "state.h"
+#include "runtime/group/state.h"
 
 enum egi_worker_end {
 	EGI_WORKER_DRY,  /* no task was found; the caller still has its place */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_SUBMIT_H
-#define EGI_SUBMIT_H
+#ifndef EGI_GROUP_SUBMIT_H
+#define EGI_GROUP_SUBMIT_H
 
 /*
  * Accepting tasks into a group: the fast path, and the ways that ask or wait for room.
@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "state.h"
+#include "runtime/group/state.h"
 #include "task/copy.h"
 
 enum egi_submit_mode {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "find.h"
+#include "runtime/group/schedule.h"
 
 #include "os/clock.h"
 #include "os/pause.h"
