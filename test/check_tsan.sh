@@ -27,9 +27,8 @@ result() {
 # compile FOLDER: the program, with the queue in that copy of src/.
 compile() {
     gcc -std=gnu11 -D_GNU_SOURCE -DEGI_BUILD -g -O1 -fsanitize=thread -pthread -I"$top/test/tsan" -I"$1" \
-        -I"$top/include" "$top/test/tsan/queue_race.c" "$1/os/affinity.c" "$1/runtime/queue/claim.c" "$1/os/clock.c" "$1/os/fence.c" \
-        "$1/os/annotate.c" "$1/os/identity.c" "$1/os/likeness.c" "$1/runtime/queue/overflow.c" "$1/runtime/queue/segments.c" "$1/os/process.c" "$1/runtime/queue/queue.c" "$1/os/cpus.c" \
-        "$1/os/status.c" "$1/os/text_file.c" "$1/os/thread.c" "$1/os/verify.c" -o "$scratch/program" >"$scratch/output" 2>&1
+        -I"$top/include" "$top/test/tsan/queue_race.c" "$1"/os/*.c "$1"/runtime/queue/*.c -ldl \
+        -o "$scratch/program" >"$scratch/output" 2>&1
 }
 
 # Its status, 66 with a report.
