@@ -67,13 +67,13 @@ fi
 
 say "backtraces of programs built in every way: compiler, optimisation, debug information"
 if [ -d "$build" ]; then
-    speaks_tap traces-full sh "$top/test/test_traces.sh" "$build" full
+    speaks_tap traces-full sh "$top/test/trace/test_traces.sh" "$build" full
 fi
 
 say "faults: a million panics and a hundred thousand faults; programs of other compilers and options"
 if [ -x "$build"/test/fault_runner ]; then
     speaks_tap fault-soak "$build"/test/fault_runner 1000000 100000 1000
-    speaks_tap fault-matrix sh test/faultmatrix.sh "$build"
+    speaks_tap fault-matrix sh test/fault/fault_matrix.sh "$build"
 fi
 
 say "schedules: all within a bound, and random ones, of small scenarios; planted bugs"

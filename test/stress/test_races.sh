@@ -4,14 +4,14 @@
 # Tools that look for data races in programs say nothing of a program without any that uses the library as it is installed,
 # and find the one of a program that has one: ThreadSanitizer, with each compiler that there is, and helgrind.
 #
-#     sh test/test_races.sh [BUILD [PROGRAM]]        build/ and test/races.c unless given
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/stress/test_races.sh [BUILD [PROGRAM]]        build/ and test/stress/races.c unless given
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 build=$(CDPATH='' cd -- "$build" && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-program=${2:-$top/test/races.c}
+program=${2:-$top/test/stress/races.c}
 unset TSAN_OPTIONS
 
 # shellcheck source=test/tap.sh

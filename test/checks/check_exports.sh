@@ -4,8 +4,8 @@
 # The shared library is what a distribution expects: it exports the functions of the public headers and nothing
 # else, carries its soname, and is hardened.
 #
-#     sh test/check_exports.sh [BUILD]        BUILD is build/ unless given
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_exports.sh [BUILD]        BUILD is build/ unless given
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 library=$build/src/liberrgroup.so
 archive=$build/src/liberrgroup.a

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# sh test/test_traces.sh BUILD [full]
+# sh test/trace/test_traces.sh BUILD [full]
 #
 # What a panic's backtrace says of a program that was compiled, linked and stripped in one way or another: a small
 # program is built against the library in BUILD, run, and its output compared. `full` takes every combination of
@@ -13,7 +13,7 @@ export LC_ALL
 unset ERRGROUP_DEBUG_DIR
 library=$(CDPATH='' cd -- "$1" && pwd)/src
 full=${2:-}
-include=$(CDPATH='' cd -- "$(dirname -- "$0")/../include" && pwd)
+include=$(CDPATH='' cd -- "$(dirname -- "$0")/../../include" && pwd)
 cc=${CC:-cc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

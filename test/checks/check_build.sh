@@ -4,15 +4,15 @@
 # What meson makes of the source tree for somebody who builds to install: the library and its pages and nothing else, shared or
 # static as asked for.
 #
-#     sh test/check_build.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_build.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 # shellcheck source=test/tap.sh
 . "$top/test/tap.sh"
-# shellcheck source=test/configured.sh
-. "$top/test/configured.sh"
+# shellcheck source=test/checks/configured.sh
+. "$top/test/checks/configured.sh"
 
 default_is_small() {
     configured default "$top"

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# sh test/test_configure.sh
+# sh test/checks/test_configure.sh
 #
 # What a build folder was like before does not show in what `configure` makes of it: a small project is configured, and
 # what it finds is changed in between. And what `need_packages` does about packages that are missing, with commands of
 # the package manager that only write down that they were called. Prints TAP.
 set -u
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

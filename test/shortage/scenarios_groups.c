@@ -8,7 +8,7 @@
 
 #include <semaphore.h>
 
-#include "faults.h"
+#include "shortage.h"
 
 long accepted;
 atomic_long ran;

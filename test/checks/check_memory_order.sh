@@ -5,8 +5,8 @@
 # ("[Q2] release: ..."), and these labels and the rows of docs/memory-order.md are the same: every label of the source has
 # exactly one row, a table row that begins with it, and every row a label.
 #
-#     sh test/check_memory_order.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_memory_order.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 document=$top/docs/memory-order.md
 if [ ! -f "$document" ]; then
     echo '1..0 # SKIP no docs/memory-order.md'

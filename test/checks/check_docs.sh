@@ -3,8 +3,8 @@
 #
 # The documents say what the code says: prototypes, constants, links, file names and the program in the README.
 #
-#     sh test/check_docs.sh [BUILD]        BUILD is build/ unless given; it is only used to run docs/examples/hello
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_docs.sh [BUILD]        BUILD is build/ unless given; it is only used to run docs/examples/hello
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 scratch=$(mktemp -d) || exit 1

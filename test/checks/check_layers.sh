@@ -5,8 +5,8 @@
 # header and those of earlier lines. Files of one line may not include each other. Concurrency Kit comes in through
 # one door each: ck_pr.h through atomic.h, ck_ring.h through ring.h.
 #
-#     sh test/check_layers.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_layers.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 

@@ -4,8 +4,8 @@
 # That ThreadSanitizer sees what it is asked about: it is silent about the library's queue as it is, and reports it
 # when a release or an acquire is taken out of it. Without this, silence would prove nothing.
 #
-#     sh test/check_tsan.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_tsan.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 number=0

@@ -4,7 +4,7 @@
 
 /*
  * Small programs that cope with refusal: each notes what was accepted, what ran and what was skipped, and checks
- * that the three agree, that codes are right and that outputs are untouched when a call fails. test_faults runs
+ * that the three agree, that codes are right and that outputs are untouched when a call fails. test_shortage runs
  * them with memory or threads running out at every place.
  */
 

@@ -4,8 +4,8 @@
 # Structures that grow at their end: a library whose headers have a field more, and programs that have not. What takes or
 # fills such a structure is compiled anew with the field, and linked in place of its object.
 #
-#     sh test/check_growth.sh [BUILD]        BUILD is build/ unless given
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_growth.sh [BUILD]        BUILD is build/ unless given
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT

@@ -4,8 +4,8 @@
 # The cases of the measurements: bench/plan.py has the list, bench/cases.h those that C runtimes can do, bench/README.md
 # says what each is. All three name the same, and every file of a case is used.
 #
-#     sh test/check_bench.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_bench.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$top/bench" || exit 1

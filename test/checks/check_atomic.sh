@@ -4,8 +4,8 @@
 # What the operations of src/os/atomic.h become on the machines for which there is a compiler here: a read-modify-write is in
 # full order on both sides; loads that acquire and stores that release are one instruction where the machine has it.
 #
-#     sh test/check_atomic.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_atomic.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 number=0

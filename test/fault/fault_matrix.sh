@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Faults in programs built by other compilers, with other options: builds test/fault_runner.c in each way, runs it, and
+# Faults in programs built by other compilers, with other options: builds test/fault/fault_runner.c in each way, runs it, and
 # speaks TAP, a case for each way.
 #
-#     sh test/faultmatrix.sh [BUILD]        BUILD is build/ unless given; its library is the one that is used
+#     sh test/fault/fault_matrix.sh [BUILD]        BUILD is build/ unless given; its library is the one that is used
 #
 # {gcc, clang} x {-O0, -O2, -O3 -flto} x _FORTIFY_SOURCE {0, 2, 3} x {no sanitizer, address, thread, undefined},
 # without _FORTIFY_SOURCE at -O0, which ignores it. For ThreadSanitizer, which has to see the library's
 # synchronisation, the library is built along. Last, the library in the program itself, optimised across files.
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 scratch=$(mktemp -d) || exit 1
@@ -42,7 +42,7 @@ result() {
 }
 
 language="-std=gnu11 -D_GNU_SOURCE -g -pthread -Iinclude"
-program="test/fault_runner.c test/fault_kinds.c"
+program="test/fault/fault_runner.c test/fault/fault_kinds.c"
 library_options="-DEGI_BUILD -Isrc -fno-strict-aliasing -ftls-model=initial-exec -fvisibility=hidden"
 shared="-L$build/src -Wl,-rpath,$build/src -lerrgroup"
 

@@ -11,7 +11,7 @@
  * The same with pthread_create, each run in a forked child so that no cached thread hides the failure.
  */
 
-#include "faults.h"
+#include "shortage.h"
 #include "runtime/crew/show.h"
 #include "runtime/group/state.h"
 #include "scenarios.h"

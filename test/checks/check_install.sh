@@ -5,8 +5,8 @@
 # program is compiled against it through pkg-config, with the shared and with the static library, as far as
 # -Ddefault_library= has them built, and run. Of what the library itself is built with nothing is to be seen.
 #
-#     sh test/check_install.sh [BUILD]        BUILD is build/ unless given
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_install.sh [BUILD]        BUILD is build/ unless given
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 scratch=$(mktemp -d) || exit 1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# sh test/test_exceptions.sh BUILD
+# sh test/task/test_exceptions.sh BUILD
 #
 # What becomes of C++ exceptions that leave a function which the library has called: the process ends by
 # std::terminate, whoever called it and whoever would catch it further up. Exceptions that stay inside are the program's.
@@ -10,7 +10,7 @@ set -u
 LC_ALL=C
 export LC_ALL
 library=$(CDPATH='' cd -- "$1" && pwd)/src
-include=$(CDPATH='' cd -- "$(dirname -- "$0")/../include" && pwd)
+include=$(CDPATH='' cd -- "$(dirname -- "$0")/../../include" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

@@ -3,15 +3,15 @@
 #
 # What README.md says of having the source tree as a subproject of one's own.
 #
-#     sh test/check_subproject.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_subproject.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 # shellcheck source=test/tap.sh
 . "$top/test/tap.sh"
-# shellcheck source=test/configured.sh
-. "$top/test/configured.sh"
+# shellcheck source=test/checks/configured.sh
+. "$top/test/checks/configured.sh"
 
 # The lines of README.md, in a project of somebody else's, in a folder whose name has a blank.
 is_a_subproject() {

@@ -5,7 +5,7 @@
  * malloc arrives at __wrap_malloc, and __real_malloc is the one of libc.
  */
 
-#include "faults.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -4,8 +4,8 @@
 # Every public header compiles alone, and a program that uses the macros compiles, as C99, C11 and C17 and as C++11
 # and C++20, with gcc and clang, with every pedantic warning an error.
 #
-#     sh test/check_headers.sh
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+#     sh test/checks/check_headers.sh
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 number=0
