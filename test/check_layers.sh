@@ -20,7 +20,7 @@ os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/guard
-task/guarded_call trace/unwind/module runtime/queue/segments runtime/crew/post runtime/queue/ring error/call_site context/timer
+task/guarded_call trace/unwind/module runtime/queue/segments runtime/crew/request runtime/queue/ring error/call_site context/timer
 runtime/queue/overflow runtime/crew/pulse
 trace/unwind/step
 trace/trace fault/libc trace/unwind/live
@@ -31,14 +31,14 @@ runtime/crew/board context/context error/failures task/hook runtime/queue/queue 
 task/panic runtime/crew/roster
 task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
 fault/judge runtime/crew/watch
-fault/handler runtime/crew/member
+fault/handler runtime/member/member
 fault/mode
 runtime/queue/claim runtime/crew/crew
 runtime/crew/show
 context/callback context/caller context/derive context/wait context/signals runtime/group/state
 runtime/group/bias runtime/group/schedule runtime/group/slots
 runtime/group/worker
-runtime/group/serve runtime/crew/dismiss runtime/group/submit runtime/group/wait
+runtime/group/serve runtime/member/dismiss runtime/group/submit runtime/group/wait
 runtime/group/group
 library
 END

@@ -8,7 +8,7 @@
  */
 
 #include "os/thread.h"
-#include "runtime/crew/post.h"
+#include "runtime/crew/request.h"
 
 struct egi_board {
 	struct egi_mutex lock;

@@ -23,7 +23,7 @@
 
 #include "os/atomic.h"
 #include "runtime/crew/hire.h"
-#include "runtime/crew/post.h"
+#include "runtime/crew/request.h"
 
 /*
  * Puts a post on the board. `urgent`: a thread should come even if the CPUs are busy. Threads: any.

@@ -16,7 +16,7 @@
 #include <sys/queue.h>
 
 #include "os/atomic.h"
-#include "runtime/crew/post.h"
+#include "runtime/crew/request.h"
 #include "runtime/crew/pulse.h"
 
 enum egi_member_place {

@@ -7,7 +7,7 @@
  * watching.
  */
 
-#include "runtime/crew/post.h"
+#include "runtime/crew/request.h"
 
 /* Shows a post in the calling thread's notices. False if it cannot be shown: then the crew has to be called. */
 bool egi_announce_show(struct egi_post *post);
