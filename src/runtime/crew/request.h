@@ -1,72 +1,68 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_CREW_POST_H
-#define EGI_CREW_POST_H
+#ifndef EGI_REQUEST_H
+#define EGI_REQUEST_H
 
 /*
- * A post: how a group asks for a thread, and what the crew asks of the group in turn.
+ * A request: how a group asks the crew for threads. It is a part of the group's state, and says what the crew knows:
+ *
+ *   HIDDEN   nothing, and nobody comes
+ *   SHOWN    the group's thread has left a notice (notices.h): the sentinel, which comes by, looks at the group
+ *   POSTED   it is on the board (board.h): a thread comes as soon as a CPU may have room for one
+ *   URGENT   the same, and a thread comes even if none has
+ *
+ *              show
+ *      HIDDEN <----> SHOWN          A thread that comes takes the request down; a group that has a notice
+ *        |   \  hide   |            is shown again then, and another is hidden: its submitters look at the
+ *        |    \        |            gate and post it again if it needs more threads.
+ *   post |     \       | the sentinel adopts what tasks wait in
+ *        v      v      v
+ *      POSTED ----> URGENT
+ *
+ * Two words say so, because two kinds of threads write them. The notice is the group's own thread's, which writes it for
+ * every small group and so without a lock; the place on the board is under the crew's lock. What is on the board keeps its
+ * notice, and whoever walks the notices passes it over.
+ *
+ * Submitters see neither. They look at the gate (gate.h), whose bit POSTED is set by whoever is about to post the request,
+ * and cleared by the swap that gives a thread its place: so nobody posts twice, and who sees the bit knows that somebody
+ * comes.
  */
 
 #include <sys/queue.h>
 
-#include "runtime/crew/notices.h"
+#include "os/event.h"
 
-enum egi_post_look {
-	EGI_POST_DONE,   /* nothing to do: take the post down */
-	EGI_POST_MOVING, /* tasks wait, and are being started */
-	EGI_POST_SLOW,   /* the same, and a CPU is idle and may as well be used */
-	EGI_POST_STUCK   /* tasks wait, and none was started or ended since the last look */
+enum egi_request_place {
+	EGI_REQUEST_OFF_BOARD, /* hidden or shown */
+	EGI_REQUEST_POSTED,
+	EGI_REQUEST_URGENT
 };
 
-enum egi_post_glance {
-	EGI_POST_NOTHING, /* no task waits that the group's own thread is not about to take */
-	EGI_POST_NEW,     /* tasks wait, in a group not seen before */
-	EGI_POST_OLD      /* tasks wait, as they did before */
-};
-
-enum egi_post_adoption {
-	EGI_POST_ADOPTED, /* the group is posted: it belongs on the board */
-	EGI_POST_LEFT,    /* it is on the board, or no thread may come, or the group is no more */
-	EGI_POST_BUSY     /* its own thread is in the middle of something: try again */
-};
-
-struct egi_post {
-	const struct egi_post_customer *customer;
+struct egi_request {
+	/* the thread's that shows it, and others' under the crew's lock: whoever makes it NULL clears the notice */
+	struct egi_notices *shown_on; /* NULL: it has no notice */
+	int shown_at;
 
 	/* under the crew's lock */
-	bool on_board;
-	bool is_urgent;
-	int64_t moved_at; /* when it was last seen to move, or was posted */
-	TAILQ_ENTRY(egi_post) link;
+	enum egi_request_place place;
+	TAILQ_ENTRY(egi_request) link;
+	struct egi_seen {
+		uint64_t life;             /* of the group: a notice may be of another by now */
+		uint64_t moves, submitted; /* tasks begun and ended, and put */
+		int64_t moved_at;          /* when it was last seen to move, or was posted */
+	} seen;                            /* at the crew's last look */
 
-	/* where it is shown: written by the thread whose notices they are, or under the crew's lock */
-	struct egi_notices *shown_in;
-	uint64_t shown_by; /* the thread, by its id */
-	int shown_at;
+	/* set once: where those sleep who are to help when no thread can be had */
+	struct egi_event *waiters, *submitters;
 };
 
-/*
- * What a group does for the crew. All but `serve` and `leave` are called with the crew's lock held: they must be short
- * and may take no lock.
- */
-struct egi_post_customer {
-	/* The post comes off the board; takes a place for the calling thread to serve. False: no place is free. */
-	bool (*enlist)(struct egi_post *post);
-	/* How the group fares; `spare_cpu` says that a CPU may be idle. */
-	enum egi_post_look (*look)(struct egi_post *post, bool spare_cpu);
-	/* The post comes off the board unserved because nothing waits. True: it was a mistake, put it back. */
-	bool (*retire)(struct egi_post *post);
-	/* No thread can be had for the post: whoever waits for the group should help. */
-	void (*abandon)(struct egi_post *post);
-	/* Works for the group until there is nothing to do, and leaves the place. */
-	void (*serve)(struct egi_post *post);
-	/* Afterwards: the group may be gone when this returns. */
-	void (*leave)(struct egi_post *post);
-	/* Whether nothing is left to do in the group, so that those who serve it will leave soon. Not after `leave`. */
-	bool (*is_over)(struct egi_post *post);
-	/* How a group fares that is shown and not posted. It may have been destroyed, and another made in its place. */
-	enum egi_post_glance (*glance)(struct egi_post *post);
-	/* Has such a group marked as posted. */
-	enum egi_post_adoption (*adopt)(struct egi_post *post);
-};
+static inline bool egi_request_is_shown(const struct egi_request *request)
+{
+	return egi_load_relaxed_ptr(&request->shown_on) != NULL;
+}
+
+static inline bool egi_request_is_posted(const struct egi_request *request)
+{
+	return request->place != EGI_REQUEST_OFF_BOARD;
+}
 
 #endif
