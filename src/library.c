@@ -19,8 +19,10 @@
 #include "os/leave.h"
 #include "os/thread.h"
 #include "runtime/crew/crew.h"
-#include "runtime/crew/show.h"
+#include "runtime/crew/hire.h"
 #include "runtime/group/state.h"
+#include "runtime/member/look.h"
+#include "runtime/member/member.h"
 #include "runtime/queue/segments.h"
 #include "task/panic.h"
 #include "trace/names.h"
@@ -102,7 +104,7 @@ static void fork_enters_child(void)
 static void thread_exits(void)
 {
 	egi_recovery_exit_thread();
-	egi_announce_exit_thread();
+	egi_look_exit_thread();
 	egi_state_exit_thread();
 	egi_fault_exit_thread();
 }
@@ -123,6 +125,7 @@ static void library_begins(void)
 	egi_fence_start();
 	egi_ctx_start();
 	egi_signals_start();
+	egi_hire_begin(egi_member_main);
 	egi_symbolize_start();
 	/* The C library has room for dozens; without memory for more, fork is not noticed. */
 	if (!has_fork_handlers)

@@ -15,30 +15,31 @@ cat >"$scratch/layers" <<'END'
 os/compiler
 os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
 os/clock trace/libdw_memory trace/libdw_room
-trace/libdw trace/elf fault/machine os/fence runtime/group/gate runtime/crew/notices os/event os/process os/cpus os/status trace/unwind/cfi
+trace/libdw trace/elf fault/machine os/fence runtime/group/gate os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/guard
-task/guarded_call trace/unwind/module runtime/queue/segments runtime/crew/post runtime/queue/ring error/call_site context/timer
-runtime/queue/overflow runtime/crew/pulse
+task/guarded_call trace/unwind/module runtime/queue/segments runtime/queue/ring error/call_site context/timer
+runtime/queue/overflow runtime/crew/pulse runtime/crew/request
 trace/unwind/step
 trace/trace fault/libc trace/unwind/live
 error/error trace/symbolize
 trace/names
 trace/text
 runtime/crew/board context/context error/failures task/hook runtime/queue/queue error/print
-task/panic runtime/crew/roster
+task/panic runtime/crew/roster runtime/crew/notices
 task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
 fault/judge runtime/crew/watch
-fault/handler runtime/crew/member
+fault/handler
 fault/mode
 runtime/queue/claim runtime/crew/crew
-runtime/crew/show
 context/callback context/caller context/derive context/wait context/signals runtime/group/state
 runtime/group/bias runtime/group/schedule runtime/group/slots
 runtime/group/worker
-runtime/group/serve runtime/crew/dismiss runtime/group/submit runtime/group/wait
+runtime/group/serve runtime/group/submit runtime/group/wait
+runtime/member/look
+runtime/member/dismiss runtime/member/member
 runtime/group/group
 library
 END

@@ -206,6 +206,8 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(two_deadlines_against_keeper, "a keeper that goes to sleep, and an earlier deadline", 2, false,
 	     4, 5),
     SCENARIO(kick_against_keeper, "a keeper that goes to sleep, and a kick", 2, false, 4, 5),
+    SCENARIO(notice_hidden_by_two, "a notice that its thread hides, and somebody else who takes it away", 2,
+	     false, 5, 5),
     SCENARIO(claim_owner_and_thief, "a claim's owner that takes, and a thief", 2, false, 5, 5),
     SCENARIO(claim_refill_and_thief, "a claim's owner that claims anew, and a thief", 2, false, 4, 5),
     SCENARIO(claim_two_thieves, "a claim's owner, and two thieves", 2, false, 3, 5),

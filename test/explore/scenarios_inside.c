@@ -209,3 +209,35 @@ void state_used_again(void)
 	thread_join(crew);
 	eg_group_destroy(&group);
 }
+
+static void *take_notice_away(void *arg)
+{
+	egi_notices_take_away(arg);
+	return NULL;
+}
+
+/* A thread hides its notice and uses the place again, when somebody else is about to take the notice away. */
+void notice_hidden_by_two(void)
+{
+	struct eg_group_state *next_state;
+	eg_group next = EG_GROUP_INIT;
+	struct egi_notices *page;
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	EXPLORE_REQUIRE(eg_group_init(&next, NULL, NULL) == 0);
+	state = group.eg_state;
+	next_state = next.eg_state;
+	EXPLORE_REQUIRE(egi_notices_show(&state->request));
+	explore_begin();
+	other = thread_start(take_notice_away, &state->request);
+	egi_notices_hide(&state->request);
+	EXPLORE_REQUIRE(egi_notices_show(&next_state->request));
+	thread_join(other);
+	explore_end();
+	page = next_state->request.shown_on;
+	EXPLORE_REQUIRE(page->shown[next_state->request.shown_at] == &next_state->request);
+	EXPLORE_REQUIRE(!egi_request_is_shown(&state->request));
+	eg_group_destroy(&next);
+	eg_group_destroy(&group);
+}

@@ -11,10 +11,10 @@
  * The same with pthread_create, each run in a forked child so that no cached thread hides the failure.
  */
 
-#include "shortage.h"
-#include "runtime/crew/show.h"
 #include "runtime/group/state.h"
+#include "runtime/member/look.h"
 #include "scenarios.h"
+#include "shortage.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,7 +57,7 @@ static bool is_settled(long before)
 /* What this thread keeps for its next groups is given up, so that they have to ask for memory. */
 static void drop_kept(void)
 {
-	egi_announce_exit_thread();
+	egi_look_exit_thread();
 	egi_state_exit_thread();
 }
 

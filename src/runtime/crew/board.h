@@ -1,74 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_CREW_BOARD_H
-#define EGI_CREW_BOARD_H
+#ifndef EGI_BOARD_H
+#define EGI_BOARD_H
 
 /*
- * The board of the posts that wait for a thread, and the list of all threads' notices. Everything is under the
- * crew's lock, which is here.
+ * The board: the requests that wait for a thread, urgent ones first. Everything is under the crew's lock, which is here.
  */
 
 #include "os/thread.h"
-#include "runtime/crew/post.h"
+#include "runtime/crew/request.h"
 
 struct egi_board {
 	struct egi_mutex lock;
-	TAILQ_HEAD(egi_posts, egi_post) posted; /* urgent ones first */
-	TAILQ_HEAD(egi_notices_list, egi_notices) notices;
-	int posts;
-	int urgent; /* those of them that want a thread beyond the CPUs */
-	struct egi_post
-	    *stuck;    /* of those that the last look found stuck, the one that has been so for longest */
-	uint64_t scan; /* how many times all notices have been looked at */
-	bool is_scanning;
+	TAILQ_HEAD(egi_requests, egi_request) requests;
+	int posted; /* how many these are */
+	int urgent; /* and how many of them are */
+	struct egi_request
+	    *stuck; /* of those that the last look found stuck, the one that has been so for longest */
 };
 
 extern EGI_HIDDEN struct egi_board egi_board;
 
-void egi_board_add(struct egi_post *post);
-void egi_board_remove(struct egi_post *post);
-void egi_board_make_urgent(struct egi_post *post);
+/* Puts a request on the board, or has one that is there be urgent. */
+void egi_board_post(struct egi_request *request, bool urgent, int64_t now);
 
-/* Takes a post off the board for the calling thread to serve; without `any`, an urgent one. NULL if no post has a place. */
-struct egi_post *egi_board_enlist(bool any);
+/* Takes it down if it is there. */
+void egi_board_take_down(struct egi_request *request);
 
-/*
- * The sentinel's round: takes down what is done, notes what is stuck, and returns a post to serve, enlisted, or NULL.
- * `spare_cpu`: a CPU may be idle; `may_serve`: any group may have one more thread.
- */
-struct egi_post *egi_board_look(bool spare_cpu, bool may_serve, int64_t now);
+/* The request whose turn it is; without `any`, if it is urgent. NULL if there is none. */
+struct egi_request *egi_board_first(bool any);
 
-/* Enlists the calling thread with the group that has been stuck for longest. NULL if it is no more. */
-struct egi_post *egi_board_enlist_stuck(void);
+/* It has had its turn. */
+void egi_board_rotate(struct egi_request *request);
 
-/* Tells those who wait for the posted groups that no thread can be had. */
+/* Nothing moves in its group. */
+void egi_board_note_stuck(struct egi_request *request);
+
+/* Wakes those who wait for what is posted: no thread can be had. */
 void egi_board_abandon_all(void);
 
-void egi_board_add_notices(struct egi_notices *page);
-
-/*
- * The sentinel's look at the notices: puts on the board what has been waiting since the look before, if a thread may serve
- * it or the thread that shows it seems to be stuck. `*ret_active`: notices were given since then. `*ret_waiting`: tasks
- * wait in what is shown.
- */
-void egi_board_look_at_notices(bool may_serve, bool *ret_active, bool *ret_waiting);
-
-/* Whether there is anything to do: a group on the board that is not done, or tasks that wait in what is shown. */
-bool egi_board_has_work(void);
-
-/*
- * Whether tasks wait in what is shown and not on the board. The lock is given up meanwhile; one thread at a time.
- */
-bool egi_board_is_shown_waiting(void);
-
-/*
- * Puts on the board whatever tasks wait in. False if a group could not be adopted just now and should be looked at again.
- */
-bool egi_board_adopt_all(void);
-
-/* Puts on the board what a thread shows, which ends or whose notices go. */
-void egi_board_drop_notices(struct egi_notices *page);
-
-/* In a forked child: nothing is posted, and only the calling thread's notices are left, empty. */
-void egi_board_start_child(struct egi_notices *pages);
+/* In a forked child: nothing is posted. */
+void egi_board_start_child(void);
 
 #endif

@@ -23,35 +23,23 @@ static int count_cpus(void)
 	return (int)cpus;
 }
 
-void egi_crew_call(struct egi_post *post, bool urgent)
+void egi_crew_call(struct egi_request *request, bool urgent)
 {
 	int64_t now = eg_clock_now_ns();
 	int cpus = count_cpus();
 
 	egi_mutex_lock(&egi_board.lock);
 	egi_watch.cpus = cpus;
-	if (!post->on_board)
-		egi_board_add(post);
-	if (urgent)
-		egi_board_make_urgent(post);
+	egi_board_post(request, urgent, now);
 	egi_watch.last_post = now;
 	egi_watch_attend(now);
 	egi_mutex_unlock(&egi_board.lock);
 }
 
-void egi_crew_forget(struct egi_post *post)
+void egi_crew_forget(struct egi_request *request)
 {
 	egi_mutex_lock(&egi_board.lock);
-	if (post->on_board)
-		egi_board_remove(post);
-	egi_mutex_unlock(&egi_board.lock);
-}
-
-void egi_crew_take_over(struct egi_notices *notices)
-{
-	egi_mutex_lock(&egi_board.lock);
-	egi_board_drop_notices(notices);
-	egi_watch_attend(eg_clock_now_ns());
+	egi_board_take_down(request);
 	egi_mutex_unlock(&egi_board.lock);
 }
 
@@ -73,7 +61,7 @@ static int64_t try_again(int64_t now)
 	int64_t again = EGI_FOREVER;
 
 	egi_mutex_lock(&egi_board.lock);
-	if (egi_watch.is_missing && egi_board.posts > 0) {
+	if (egi_watch.is_missing && egi_board.posted > 0) {
 		egi_watch_attend(now);
 		again = egi_hire_again_ns();
 	} else {
@@ -141,7 +129,8 @@ void egi_crew_unlock(void)
 
 void egi_crew_start_child(void)
 {
-	egi_board_start_child(egi_thread_self.notices);
+	egi_board_start_child();
+	egi_notices_start_child();
 	egi_roster_start_child();
 	egi_hire_start_child();
 	egi_watch.sentinel = NULL;

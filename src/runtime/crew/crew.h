@@ -23,15 +23,12 @@
 
 #include "os/atomic.h"
 #include "runtime/crew/hire.h"
-#include "runtime/crew/post.h"
+#include "runtime/crew/notices.h"
 
 /*
- * Puts a post on the board. `urgent`: a thread should come even if the CPUs are busy. Threads: any.
+ * Posts a request. `urgent`: a thread should come even if the CPUs are busy. Threads: any.
  */
-void egi_crew_call(struct egi_post *post, bool urgent);
-
-/* A thread ends: what it showed goes to the board. Its notices are not looked at any more. */
-void egi_crew_take_over(struct egi_notices *notices);
+void egi_crew_call(struct egi_request *request, bool urgent);
 
 /*
  * The calling thread is about to sleep, and its CPU could be of use to another. Returns until when: earlier than the deadline
@@ -39,8 +36,8 @@ void egi_crew_take_over(struct egi_notices *notices);
  */
 int64_t egi_crew_sleeps(int64_t deadline_ns);
 
-/* Takes a post down. Afterwards the crew does not know it. Threads: any, not from a customer's function. */
-void egi_crew_forget(struct egi_post *post);
+/* Takes a request down. Afterwards the crew does not know it, unless it is shown. Threads: any. */
+void egi_crew_forget(struct egi_request *request);
 
 /* Whether no thread can be had: one is wanted, none could be started for a good while, and none has come free since. */
 bool egi_crew_is_missing(void);

@@ -54,7 +54,7 @@ bool egi_growth_is_due(int64_t now)
 
 	if (!egi_board.stuck)
 		return false;
-	stuck = now - egi_board.stuck->moved_at;
+	stuck = now - egi_board.stuck->seen.moved_at;
 	if (stuck < patience(least))
 		return false;
 	computing = egi_roster_sample();

@@ -12,6 +12,8 @@
 #define AGAIN_MAX (100 * EGI_MILLISECOND) /* who sleeps wakes up for it so often in the end */
 #define PATIENCE (500 * EGI_MILLISECOND)
 
+static void *(*member_main)(void *member);
+
 uint32_t egi_hire_shortage;
 uint64_t egi_hire_due_ns;
 
@@ -45,7 +47,12 @@ static void shortage_goes_on(void)
 	egi_hire_later(now);
 }
 
-bool egi_hire(void *(*main)(void *member))
+void egi_hire_begin(void *(*main)(void *member))
+{
+	member_main = main;
+}
+
+bool egi_hire(void)
 {
 	struct egi_member *member;
 	pthread_t thread;
@@ -56,7 +63,7 @@ bool egi_hire(void *(*main)(void *member))
 	member = egi_roster_add();
 	if (member) {
 		egi_mutex_unlock(&egi_board.lock);
-		started = egi_thread_create(&thread, main, member) == 0;
+		started = egi_thread_create(&thread, member_main, member) == 0;
 		egi_mutex_lock(&egi_board.lock);
 	}
 	if (started) {

@@ -39,8 +39,11 @@ static inline bool egi_hire_is_due(int64_t now)
 	       now >= (int64_t)egi_load_relaxed_u64(&egi_hire_due_ns);
 }
 
+/* Once in a process, before anything else: what a new member's thread does, which knows the groups that it is to serve. */
+void egi_hire_begin(void *(*main)(void *member));
+
 /* Starts a member, which is coming then. The lock is given up meanwhile. False if there is none, or it is too early to try again. */
-bool egi_hire(void *(*main)(void *member));
+bool egi_hire(void);
 
 /* The next attempt is made even if there was one just before. Without the lock. */
 void egi_hire_at_once(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_CREW_NOTICES_H
-#define EGI_CREW_NOTICES_H
+#ifndef EGI_NOTICES_H
+#define EGI_NOTICES_H
 
 /*
  * Notices: what a thread shows of the groups it is filling. To ask the crew for help with every small group would cost
@@ -15,23 +15,23 @@
  * If the thread sees the sentinel watching, the sentinel will see the notice and the task. If not, it calls.
  *
  * A thread has pages of notices, one more whenever it shows more groups than there is room for. Its pages form a ring that
- * begins with those that have room, so a place is found without a search.
+ * begins with those that have room, so a place is found without a search. All threads' pages are in one list, under the
+ * crew's lock.
  *
  * A thread's notices are its own to write. Others may take one away, or walk them all, under the crew's lock. What a
- * notice points to stays memory of its kind for as long as the lock is held, even when the group is gone.
+ * notice points to is type-stable while the lock is held: it is some group's state, even when the group is gone.
  */
 
 #include <sys/queue.h>
 
 #include "os/atomic.h"
+#include "runtime/crew/request.h"
 
 /* How many notices are on a page, 64 at most. */
 #ifndef EGI_NOTICES_PER_PAGE
 #define EGI_NOTICES_PER_PAGE 64
 #endif
 #define EGI_NOTICES_FULL (~UINT64_C(0) >> (64 - EGI_NOTICES_PER_PAGE))
-
-struct egi_post;
 
 /* Not zero while a thread of the crew is going to look at all notices once more before it sleeps for good. */
 extern EGI_HIDDEN uint32_t egi_crew_watching;
@@ -43,7 +43,7 @@ static inline bool egi_crew_is_watching(void)
 
 struct egi_notices {
 	/* the thread's; read by the crew */
-	EGI_ALIGNED struct egi_post *shown[EGI_NOTICES_PER_PAGE]; /* NULL: nothing, or no more */
+	EGI_ALIGNED struct egi_request *shown[EGI_NOTICES_PER_PAGE]; /* NULL: nothing, or no more */
 	EGI_ALIGNED uint64_t taken; /* a bit for each that the thread has shown and not hidden itself */
 	uint64_t given;             /* how many there have ever been */
 
@@ -56,59 +56,48 @@ struct egi_notices {
 	TAILQ_ENTRY(egi_notices) link;
 };
 
-static inline bool egi_notices_is_full(const struct egi_notices *page)
-{
-	return page->taken == EGI_NOTICES_FULL;
-}
+/* All pages, under the crew's lock. */
+struct egi_pages {
+	TAILQ_HEAD(egi_pages_list, egi_notices) list; /* looked at last, last */
+	uint64_t scan;                                /* how many times all have been looked at */
+	bool is_scanning;                             /* a thread is at it */
+};
 
-/* The thread shows a post on a page of its own that has room. Returns its place. */
-static inline int egi_notices_show(struct egi_notices *page, struct egi_post *post)
-{
-	uint64_t taken = page->taken;
-	int at = __builtin_ctzll(~taken);
+extern EGI_HIDDEN struct egi_pages egi_pages;
 
-	/* [N4] release: what the post belongs to, before the notice of it; pairs with [N3]. */
-	egi_store_release_ptr(&page->shown[at], post);
-	egi_store_relaxed_u64(&page->taken, taken | (taken + 1)); /* the lowest bit that is not set */
-	egi_store_relaxed_u64(&page->given, page->given + 1);
-	return at;
-}
+/*
+ * Leaves a notice of a request that has none, by the calling thread. False if it cannot be shown: then the crew has to be
+ * called.
+ */
+bool egi_notices_show(struct egi_request *request);
 
-/* The thread takes one of its own away. Returns whether the page was full. */
-static inline bool egi_notices_hide(struct egi_notices *page, int at)
-{
-	uint64_t taken = page->taken;
+/*
+ * Takes a notice away, if there is one: by the thread that has left it; by that thread, while nobody else does; by
+ * whatever thread. Afterwards the crew comes to the group through the board only.
+ */
+void egi_notices_hide(struct egi_request *request);
+void egi_notices_hide_alone(struct egi_request *request);
+void egi_notices_take_away(struct egi_request *request);
 
-	/* [N5] nothing is ordered: who sees it looks at nothing. */
-	egi_store_release_ptr(&page->shown[at], NULL);
-	egi_store_relaxed_u64(&page->taken, taken & ~(UINT64_C(1) << at));
-	return taken == EGI_NOTICES_FULL;
-}
-
-/* Walks the posts shown on a page, by anybody who holds the crew's lock. A walk starts as {page, taken}. */
+/* Under the crew's lock: walks the requests that are shown on a page and not on the board. */
 struct egi_notices_walk {
 	struct egi_notices *page;
 	uint64_t left;
 };
 
-static inline struct egi_notices_walk egi_notices_walk(struct egi_notices *page)
-{
-	/* [N6] nothing is ordered: what has to be seen is seen behind [N2]. */
-	return (struct egi_notices_walk){page, egi_load_acquire_u64(&page->taken)};
-}
+struct egi_notices_walk egi_notices_walk(struct egi_notices *page);
+struct egi_request *egi_notices_next(struct egi_notices_walk *walk);
 
-static inline struct egi_post *egi_notices_next(struct egi_notices_walk *walk)
-{
-	while (walk->left != 0) {
-		int at = __builtin_ctzll(walk->left);
-		/* [N3] acquire: pairs with [N4]. */
-		struct egi_post *post = egi_load_acquire_ptr(&walk->page->shown[at]);
+/* Under the crew's lock: a page has been looked at, and comes last. */
+void egi_notices_rotate(struct egi_notices *page);
 
-		walk->left &= walk->left - 1;
-		if (post)
-			return post;
-	}
-	return NULL;
-}
+/* Under the crew's lock: takes away all notices on a page of the calling thread, which ends, and the page off the list. */
+void egi_notices_close(struct egi_notices *page);
+
+/* Afterwards, and without the lock. */
+void egi_notices_free(struct egi_notices *page);
+
+/* In a forked child: only the calling thread's pages are left, empty. */
+void egi_notices_start_child(void);
 
 #endif

@@ -67,7 +67,7 @@ static const void *thread_block(void)
 #endif
 }
 
-void egi_member_begin(struct egi_member *member)
+void egi_roster_begin(struct egi_member *member)
 {
 	egi_thread_self.member = member;
 	member->block = thread_block();

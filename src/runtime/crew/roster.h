@@ -16,7 +16,6 @@
 #include <sys/queue.h>
 
 #include "os/atomic.h"
-#include "runtime/crew/post.h"
 #include "runtime/crew/pulse.h"
 
 enum egi_member_place {
@@ -33,8 +32,8 @@ struct egi_member {
 	uint32_t wake; /* raised for a sleeping member; lowered by itself */
 	enum egi_member_place place;
 	struct egi_pulse pulse;
-	struct egi_post *post; /* what it serves; NULL as soon as it has left the group; without the lock */
-	const void *block;     /* for leak checkers: see egi_member_begin */
+	struct eg_group_state *group; /* which it serves; NULL as soon as it has left it; without the lock */
+	const void *block;            /* for leak checkers: see egi_roster_begin */
 	TAILQ_ENTRY(egi_member) link;
 };
 
@@ -69,7 +68,7 @@ struct egi_member *egi_roster_add(void);
 void egi_roster_drop(struct egi_member *member);
 
 /* What a member's thread notes of itself when it begins. Without the lock. */
-void egi_member_begin(struct egi_member *member);
+void egi_roster_begin(struct egi_member *member);
 
 void egi_roster_move(struct egi_member *member, enum egi_member_place place);
 

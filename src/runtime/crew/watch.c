@@ -6,6 +6,7 @@
 #include "os/fence.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/hire.h"
+#include "runtime/crew/notices.h"
 
 struct egi_watch egi_watch = {
     .tick = EGI_TICK_MIN,
@@ -59,7 +60,7 @@ bool egi_watch_bring(void)
 	if (member) {
 		egi_roster_move(member, EGI_MEMBER_AWAKE);
 		egi_watch_wake(member);
-	} else if (!egi_hire(egi_member_main)) {
+	} else if (!egi_hire()) {
 		return false;
 	}
 	/* A new one may have come and gone to sleep already. */
@@ -79,7 +80,7 @@ void egi_watch_attend(int64_t now)
 	bool at_once = egi_board.urgent > 0 || egi_watch_may_serve();
 
 	/* Those on their way are enough for what is posted. */
-	if (egi_board.posts <= egi_roster.coming)
+	if (egi_board.posted <= egi_roster.coming)
 		return;
 	if (egi_watch.sentinel) {
 		/* It serves; a new sentinel is found when it does. */

@@ -79,7 +79,4 @@ void egi_watch_attend(int64_t now);
 /* A CPU has come free. A sentinel that sleeps long because everything moved looks again now. */
 void egi_watch_nudge(int64_t now);
 
-/* The life of a member: member.c's. */
-void *egi_member_main(void *member);
-
 #endif

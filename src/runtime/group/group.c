@@ -6,7 +6,7 @@
  *   wait.c      waiting, and what is left to do when everything is done
  *   worker.c    a thread with a place: run, leave (schedule.c: claim, steal)
  *   state.c     queues, slots, the gate, and when everything is done (bias.c: used by its maker alone)
- *   runtime/crew/crew.c      the process's threads (runtime/crew/board.c: what groups ask of them; runtime/crew/show.c, serve.c: how they ask)
+ *   runtime/crew/crew.c      the process's threads (runtime/crew/README.md: how groups ask for them)
  *   runtime/queue/queue.c     one submitter's pending tasks: ring and overflow
  *   runtime/queue/claim.c     what a worker has taken and not started, open to thieves
  *   task/panic.c     recovery of a task that gives up
@@ -25,7 +25,6 @@
 #include "fault/mode.h"
 #include "os/annotate.h"
 #include "os/clock.h"
-#include "runtime/group/serve.h"
 #include "runtime/group/submit.h"
 #include "runtime/group/wait.h"
 
@@ -49,7 +48,7 @@ static struct eg_group_state *group_state(const eg_group *group)
 /* Makes the state of an all-zero group on its first use. */
 static int group_make(eg_group *group)
 {
-	struct eg_group_state *state = egi_state_create(&default_options, &egi_customer);
+	struct eg_group_state *state = egi_state_create(&default_options);
 
 	if (!state)
 		return -ENOMEM;
@@ -188,7 +187,7 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 			return err;
 	}
 	chosen.limit = resolve_limit(chosen.limit);
-	state = egi_state_create(&chosen, &egi_customer);
+	state = egi_state_create(&chosen);
 	if (!state)
 		return -ENOMEM;
 	state->owns_ctx = (chosen.flags & EG_GROUP_NO_CANCEL) == 0;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_GROUP_SERVE_H
-#define EGI_GROUP_SERVE_H
+#ifndef EGI_SERVE_H
+#define EGI_SERVE_H
 
 /*
- * A group as the crew's customer: gives a crew thread a place, tells the sentinel how the group fares, and has the
- * thread work until nothing is left.
+ * Serving a group: what a thread of the crew does that has been given a place in it.
  */
 
-#include "runtime/crew/crew.h"
+#include "runtime/group/state.h"
 
-extern const struct egi_post_customer egi_customer;
+/*
+ * Works for the group until there is nothing to do, and leaves the place. The caller is still a holder of the state, unless
+ * this is a forked child.
+ */
+void egi_serve(struct eg_group_state *state);
 
 #endif

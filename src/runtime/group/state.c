@@ -5,7 +5,6 @@
 
 #include "os/annotate.h"
 #include "os/verify.h"
-#include "runtime/crew/show.h"
 
 #define LIVES_AT_ONCE 65536
 #define KEPT_MAX 1024  /* the most states kept by a thread: groups within groups, or batches of them; 5 MiB */
@@ -25,7 +24,7 @@ static uint64_t new_life(struct egi_thread *self)
 }
 
 /* What stays as it is from one group to the next. */
-static struct eg_group_state *state_alloc(const struct egi_post_customer *customer)
+static struct eg_group_state *state_alloc(void)
 {
 	struct eg_group_state *state = aligned_alloc(EGI_CACHE_PAIR, sizeof(*state));
 
@@ -39,9 +38,7 @@ static struct eg_group_state *state_alloc(const struct egi_post_customer *custom
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
-	state->post = (struct egi_post){.customer = customer};
-	state->announced = 0;
-	state->seen_life = state->seen_moves = state->seen_submitted = 0;
+	state->request = (struct egi_request){.waiters = &state->finished, .submitters = &state->room};
 	egi_slots_init(&state->slots, 0);
 	egi_slots_add_first(state);
 	egi_queue_init(&state->first_queue, 0);
@@ -57,25 +54,24 @@ static struct eg_group_state *state_alloc(const struct egi_post_customer *custom
  * A thread keeps at most as many as it has ever had to make, so that one that makes few groups, and is the last to leave
  * many of others, a worker mostly, does not hoard theirs.
  */
-static struct eg_group_state *state_get(struct egi_thread *self, const struct egi_post_customer *customer)
+static struct eg_group_state *state_get(struct egi_thread *self)
 {
 	struct eg_group_state *state = self->kept;
 
 	if (!state) {
 		if (self->kept_max < KEPT_MAX)
 			self->kept_max++;
-		return state_alloc(customer);
+		return state_alloc();
 	}
 	self->kept = state->next_kept;
 	self->kept_count--;
 	return state;
 }
 
-struct eg_group_state *egi_state_create(const struct eg_group_options *options,
-					const struct egi_post_customer *customer)
+struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 {
 	struct egi_thread *self = &egi_thread_self;
-	struct eg_group_state *state = state_get(self, customer);
+	struct eg_group_state *state = state_get(self);
 	uint64_t limit = egi_gate_limit_of(options->limit), id = egi_thread_id(), life;
 
 	if (!state)
@@ -128,7 +124,7 @@ static void state_free(struct eg_group_state *state)
 	struct egi_queue *queue = state->queues;
 
 	/* Also when it is not posted: a thread of the crew may be looking at it, under the crew's lock. */
-	egi_crew_forget(&state->post);
+	egi_crew_forget(&state->request);
 	while (queue) {
 		struct egi_queue *next = queue->next;
 
@@ -154,14 +150,14 @@ static void state_retire(struct eg_group_state *state, uint64_t gate)
 
 	egi_annotate_acquire(state);
 	egi_failures_finish(&state->failures);
-	EGI_ASSERT(!state->ctx && !state->parent && !state->announced);
+	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request));
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
 		state_free(state);
 		return;
 	}
 	if ((gate & EGI_GATE_POSTED) != 0)
-		egi_crew_forget(&state->post);
+		egi_crew_forget(&state->request);
 	state->next_kept = self->kept;
 	self->kept = state;
 	self->kept_count++;
@@ -356,37 +352,9 @@ bool egi_state_end_alone(struct eg_group_state *state)
 	return ends;
 }
 
-/*
- * The owner may be on its way out of a wait while another thread destroys the group, and both hide its notice. That must
- * happen once, since the owner's notices are for its next group as soon as it has hidden this one:
- *
- *   owner                             destroyer
- *                                     the notice is at place 0 of the owner
- *   hides it
- *   shows its next group at place 0
- *                                     hides what is at place 0
- */
-static void state_hide(struct eg_group_state *state)
-{
-	uint32_t announced = egi_load_relaxed_u32(&state->announced);
-
-	/* [J9] nothing is ordered: who lowers it hides it. */
-	if (announced && egi_cas_u32(&state->announced, &announced, 0))
-		egi_announce_hide(&state->post);
-}
-
-/* The same for one who is alone with the state. */
-static void state_hide_alone(struct eg_group_state *state)
-{
-	if (!egi_load_relaxed_u32(&state->announced))
-		return;
-	egi_store_relaxed_u32(&state->announced, 0);
-	egi_announce_hide(&state->post);
-}
-
 void egi_state_discard(struct eg_group_state *state)
 {
-	state_hide_alone(state);
+	egi_notices_hide_alone(&state->request);
 	state_retire(state, 0);
 }
 
@@ -399,7 +367,7 @@ void egi_state_abandon(struct eg_group_state *state)
 		return;
 	}
 	egi_state_share(state);
-	state_hide(state);
+	egi_notices_take_away(&state->request);
 	egi_annotate_release(state);
 	/* [J7] full: what its owner has done before the group is dead; pairs with itself. */
 	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
@@ -407,14 +375,14 @@ void egi_state_abandon(struct eg_group_state *state)
 		state_retire(state, before);
 }
 
-void egi_state_announce(struct eg_group_state *state, const struct egi_queue *queue)
+void egi_state_tell(struct eg_group_state *state, const struct egi_queue *queue)
 {
 	if (queue == &state->first_queue && egi_state_is_owner(state)) {
-		if (!egi_load_relaxed_u32(&state->announced))
-			egi_store_relaxed_u32(&state->announced, egi_announce_show(&state->post));
+		bool shown = egi_request_is_shown(&state->request) || egi_notices_show(&state->request);
+
 		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
 		egi_fence_light();
-		if (egi_load_relaxed_u32(&state->announced) && egi_crew_is_watching())
+		if (shown && egi_crew_is_watching())
 			return;
 	}
 	/*
@@ -432,20 +400,20 @@ void egi_state_announce(struct eg_group_state *state, const struct egi_queue *qu
 		egi_state_call(state, false);
 }
 
-void egi_state_conceal(struct eg_group_state *state)
+void egi_state_hide(struct eg_group_state *state)
 {
 	if (!egi_state_is_owner(state))
 		return;
-	state_hide(state);
+	egi_notices_hide(&state->request);
 	/* The next submission has to show the group again, and so to come by egi_queue_put. */
 	egi_overflow_allow(&state->first_queue.overflow, 0);
 }
 
-void egi_state_conceal_alone(struct eg_group_state *state)
+void egi_state_hide_alone(struct eg_group_state *state)
 {
-	if (!egi_load_relaxed_u32(&state->announced))
+	if (!egi_request_is_shown(&state->request))
 		return;
-	state_hide_alone(state);
+	egi_notices_hide_alone(&state->request);
 	egi_overflow_allow(&state->first_queue.overflow, 0);
 }
 
@@ -453,7 +421,7 @@ void egi_state_call(struct eg_group_state *state, bool urgent)
 {
 	egi_state_share(state);
 	if (egi_gate_post(&state->gate, urgent))
-		egi_crew_call(&state->post, urgent);
+		egi_crew_call(&state->request, urgent);
 }
 
 void egi_state_close(struct eg_group_state *state)

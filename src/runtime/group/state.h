@@ -121,11 +121,8 @@ struct eg_group_state {
 	    *queues; /* newest first; a prefix is never changed, so it is walked without the lock */
 	unsigned queues_count;
 	struct egi_queue *shared; /* for submitters beyond EGI_QUEUES_MAX */
-	struct egi_post post;
-	uint32_t announced;                  /* shown in the owner's notices; who lowers it hides it */
-	uint64_t seen_life;                  /* at the crew's last glance; the crew's lock */
-	uint64_t seen_moves, seen_submitted; /* at the crew's last look; the crew's lock */
-	struct eg_group_state *next_kept;    /* while it is no group's */
+	struct egi_request request;
+	struct eg_group_state *next_kept; /* while it is no group's */
 
 	struct egi_slots slots;
 	struct egi_worker first_worker;
@@ -140,11 +137,10 @@ struct eg_group_state {
 #define EGI_OWNER_NONE UINT64_MAX
 
 /*
- * Makes a state with one owner, served by the crew as `customer` says. NULL without memory. A thread keeps a few states
- * of groups that it destroyed, and makes new groups of them.
+ * Makes a state with one owner. NULL without memory. A thread keeps a few states of groups that it destroyed, and makes new
+ * groups of them.
  */
-struct eg_group_state *egi_state_create(const struct eg_group_options *options,
-					const struct egi_post_customer *customer);
+struct eg_group_state *egi_state_create(const struct eg_group_options *options);
 
 /* Everything is done and nobody is at work: forgets errors and cancellation, and counts task indices anew. */
 void egi_state_reset(struct eg_group_state *state);
@@ -242,7 +238,7 @@ bool egi_state_has_left_over(struct eg_group_state *state);
 void egi_state_release(struct eg_group_state *state);
 
 /* Tells the crew of tasks just put into a queue, in the lightest way that will do. */
-void egi_state_announce(struct eg_group_state *state, const struct egi_queue *queue);
+void egi_state_tell(struct eg_group_state *state, const struct egi_queue *queue);
 
 /*
  * Ends a group that is the caller's alone and in which nothing is unfinished. True: nobody else is or comes inside, and
@@ -257,11 +253,11 @@ void egi_state_discard(struct eg_group_state *state);
 void egi_state_close(struct eg_group_state *state);
 
 /*
- * Everything is done: nothing is to be seen by the crew. The owner conceals its group, others do nothing. A holder, or, for
+ * Everything is done: nothing is to be seen by the crew. The owner hides its group, others do nothing. A holder, or, for
  * `_alone`, in a section.
  */
-void egi_state_conceal(struct eg_group_state *state);
-void egi_state_conceal_alone(struct eg_group_state *state);
+void egi_state_hide(struct eg_group_state *state);
+void egi_state_hide_alone(struct eg_group_state *state);
 
 /* Asks the crew for a thread if the group is not quiet. `urgent`: even if it is posted or the CPUs are busy. */
 void egi_state_call(struct eg_group_state *state, bool urgent);

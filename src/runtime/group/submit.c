@@ -18,11 +18,10 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 /* After the queue has been asked how to go on: tells the crew of the task, and has the fast path come back here. */
 static void tell_of(struct eg_group_state *state, struct egi_queue *queue)
 {
-	if (queue != &state->first_queue || !egi_load_relaxed_u32(&state->announced) ||
-	    !egi_crew_is_watching())
+	if (queue != &state->first_queue || !egi_request_is_shown(&state->request) || !egi_crew_is_watching())
 		egi_submit_tell(state, queue);
 	/* The fast path does not ask whether the group is shown. */
-	if (queue == &state->first_queue && !egi_load_relaxed_u32(&state->announced))
+	if (queue == &state->first_queue && !egi_request_is_shown(&state->request))
 		egi_overflow_allow(&queue->overflow, 0);
 }
 
@@ -71,7 +70,7 @@ static bool is_over(const struct eg_group_state *state)
 }
 
 /*
- * Until when to wait for room. The end of the context is announced, but for a deadline that no thread sees to. A context
+ * Until when to wait for room. Whoever ends the context says so, but for a deadline that no thread sees to. A context
  * that a wait has ended does not matter.
  */
 static int64_t waits_until(const struct eg_group_state *state)

@@ -30,10 +30,10 @@ int egi_submit_put(struct eg_group_state *state, struct egi_task task);
 /* Sees to it that somebody comes for a task that was just put. */
 static inline void egi_submit_tell(struct eg_group_state *state, const struct egi_queue *queue)
 {
-	/* [N1], [G1] light: see egi_state_announce. */
+	/* [N1], [G1] light: see egi_state_tell. */
 	egi_fence_light();
 	if (!egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate)))
-		egi_state_announce(state, queue);
+		egi_state_tell(state, queue);
 }
 
 /*

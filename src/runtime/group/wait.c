@@ -140,7 +140,7 @@ static void round_end(struct eg_group_state *state, bool wants_error, struct rou
 	ret_round->code = result_of(first);
 	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
 	ret_round->ctx = NULL;
-	egi_state_conceal(state);
+	egi_state_hide(state);
 	if (!state->owns_ctx)
 		return;
 	egi_mutex_lock(&state->lock);
@@ -156,7 +156,7 @@ static void round_end_alone(struct eg_group_state *state, bool wants_error, stru
 	egi_annotate_acquire(state);
 	ret_round->code = result_of(first);
 	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
-	egi_state_conceal_alone(state);
+	egi_state_hide_alone(state);
 	ret_round->ctx = state->owns_ctx ? round_ctx(state) : NULL;
 }
 

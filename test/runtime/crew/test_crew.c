@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "runtime/crew/board.h"
+#include "runtime/crew/notices.h"
 #include "runtime/crew/pulse.h"
-#include "runtime/crew/show.h"
 #include "runtime/group/state.h"
 
 /*
@@ -335,69 +335,78 @@ static long pages_now(void)
 	return count;
 }
 
-static enum egi_post_glance glance_nothing(struct egi_post *post)
+static eg_group shown[SHOWN];
+
+static struct egi_request *request_of(int number)
 {
-	(void)post;
-	return EGI_POST_NOTHING;
+	struct eg_group_state *state = shown[number].eg_state;
+
+	return &state->request;
 }
 
-static const struct egi_post_customer nobody = {.glance = glance_nothing};
-
-static void show_all(struct egi_post *posts)
+static void open_all(void)
 {
-	for (int i = 0; i < SHOWN; i++) {
-		posts[i] = (struct egi_post){.customer = &nobody};
-		assert_true(egi_announce_show(&posts[i]));
-	}
-}
-
-static void *hide_all(void *arg)
-{
-	struct egi_post *posts = arg;
-
 	for (int i = 0; i < SHOWN; i++)
-		egi_announce_hide(&posts[i]);
-	return NULL;
+		assert_int_equal(eg_group_init(&shown[i], NULL, NULL), 0);
+}
+
+static void destroy_all(void)
+{
+	for (int i = 0; i < SHOWN; i++)
+		eg_group_destroy(&shown[i]);
+}
+
+static void show_all(void)
+{
+	for (int i = 0; i < SHOWN; i++)
+		assert_true(egi_notices_show(request_of(i)));
+}
+
+static void *take_all_away(void *arg)
+{
+	for (int i = 0; i < SHOWN; i++)
+		egi_notices_take_away(request_of(i));
+	return arg;
 }
 
 static void a_thread_shows_any_number_of_groups(void **state)
 {
-	static struct egi_post posts[SHOWN];
 	long pages;
 
 	(void)state;
-	show_all(posts);
+	open_all();
+	show_all();
 	pages = pages_now();
 	assert_in_range(pages, SHOWN / 64, SHOWN / 64 + 2);
 	for (int round = 0; round < 20; round++) {
 		/* In the order in which they came, the other way round, and every other one first. */
 		for (int i = 0; i < SHOWN; i++)
-			egi_announce_hide(&posts[round % 3 == 0   ? i
-						 : round % 3 == 1 ? SHOWN - 1 - i
-								  : (2 * i) % SHOWN + (2 * i >= SHOWN)]);
-		show_all(posts);
+			egi_notices_hide(request_of(round % 3 == 0   ? i
+						    : round % 3 == 1 ? SHOWN - 1 - i
+								     : (2 * i) % SHOWN + (2 * i >= SHOWN)));
+		show_all();
 		assert_int_equal(pages_now(), pages);
 	}
-	hide_all(posts);
+	destroy_all();
 }
 
 static void places_that_others_have_cleared_are_used_again(void **state)
 {
-	static struct egi_post posts[SHOWN];
 	long pages;
 
 	(void)state;
-	show_all(posts);
+	open_all();
+	show_all();
 	pages = pages_now();
 	for (int round = 0; round < 20; round++) {
 		pthread_t thread;
 
-		assert_int_equal(pthread_create(&thread, NULL, hide_all, posts), 0);
+		assert_int_equal(pthread_create(&thread, NULL, take_all_away, NULL), 0);
 		pthread_join(thread, NULL);
-		show_all(posts);
+		show_all();
 		assert_in_range(pages_now(), pages, pages + 1);
 	}
-	hide_all(posts);
+	destroy_all();
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"
 #include "runtime/crew/watch.h"
+#include "runtime/member/look.h"
 
 /* How often to look for threads that have found out by themselves. */
 #define LOOK (1 * EGI_MILLISECOND)
@@ -27,7 +28,7 @@
 /* Under lock: whether the sentinel is asleep and has something to watch. */
 static bool sentinel_is_at_work(void)
 {
-	return egi_watch.sentinel && egi_board_has_work();
+	return egi_watch.sentinel && egi_look_has_work();
 }
 
 /* Under lock. Tells the members up to that number to end when they have nothing to do, and wakes those that sleep for nothing. */
@@ -44,7 +45,7 @@ static void dismiss(uint64_t number)
 		egi_roster_move(member, EGI_MEMBER_AWAKE);
 		egi_watch_wake(member);
 	}
-	if (egi_watch.sentinel && egi_watch_is_dismissed(egi_watch.sentinel) && !egi_board_has_work())
+	if (egi_watch.sentinel && egi_watch_is_dismissed(egi_watch.sentinel) && !egi_look_has_work())
 		egi_watch_wake_sentinel();
 }
 
@@ -52,9 +53,9 @@ static void dismiss(uint64_t number)
 static bool has_served(const struct egi_member *member)
 {
 	/* [M2] acquire: pairs with [M1]. While the lock is held no group's state is freed. */
-	struct egi_post *post = egi_load_acquire_ptr(&member->post);
+	struct eg_group_state *group = egi_load_acquire_ptr(&member->group);
 
-	return !post || post->customer->is_over(post);
+	return !group || egi_state_unfinished(group) == 0;
 }
 
 /* Under lock: whether one of these members is about to find that it has nothing to do. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a member of the crew: it serves a post, watches, or sleeps, until it has been idle for long.
+ * The life of a member of the crew: it serves a group, watches, or sleeps, until it has been idle for long.
  */
+#include "runtime/member/member.h"
+
 #include <stdlib.h>
 
 #include "os/event.h"
@@ -10,6 +12,8 @@
 #include "runtime/crew/growth.h"
 #include "runtime/crew/hire.h"
 #include "runtime/crew/watch.h"
+#include "runtime/group/serve.h"
+#include "runtime/member/look.h"
 #include "runtime/queue/segments.h"
 
 #define IDLE_MAX (5 * EGI_SECOND) /* how long an idle thread stays */
@@ -40,7 +44,7 @@ static void member_is_lost(void *arg)
 		return;
 	}
 	/* [M1] release: pairs with [M2]. The group is left later, when the thread's values are destroyed. */
-	egi_store_release_ptr(&member->post, NULL);
+	egi_store_release_ptr(&member->group, NULL);
 	egi_mutex_lock(&egi_board.lock);
 	egi_roster_leave(member);
 	egi_watch_attend(eg_clock_now_ns());
@@ -55,10 +59,10 @@ static bool may_unwatch(void)
 {
 	if (egi_watch.sentinel || !egi_watch.is_on)
 		return true;
-	if (egi_board.is_scanning)
+	if (egi_pages.is_scanning)
 		return false;
 	egi_watch_end();
-	if (!egi_board_is_shown_waiting())
+	if (!egi_look_is_any_waiting())
 		return true;
 	egi_watch_go_on();
 	egi_store_relaxed_u32(&egi_watch.has_work, 1);
@@ -79,11 +83,13 @@ static void member_hand_over(struct egi_member *member)
 	if (egi_watch_is_busy_time() && egi_crew_is_watching() && !egi_watch.sentinel && egi_watch_bring())
 		return;
 	while (!may_unwatch()) {
-		egi_watch.last_post = eg_clock_now_ns();
+		int64_t now = eg_clock_now_ns();
+
+		egi_watch.last_post = now;
 		if (egi_roster.coming > 0 || egi_watch_bring())
 			return;
 		egi_watch_end();
-		if (egi_board_adopt_all())
+		if (egi_look_adopt_all(now))
 			return;
 		/* A group is busy for an instant, unless its thread has lost its CPU. */
 		egi_watch_go_on();
@@ -94,26 +100,26 @@ static void member_hand_over(struct egi_member *member)
 }
 
 /* Under lock, which is given up meanwhile. Returns whether there was work for longer than the sentinel sleeps. */
-static bool member_serve(struct egi_member *member, struct egi_post *post)
+static bool member_serve(struct egi_member *member, struct eg_group_state *group)
 {
 	int64_t begin = eg_clock_now_ns();
 
 	egi_pulse_forget(&member->pulse);
-	egi_store_release_ptr(&member->post, post); /* [M3] nothing is ordered: read under the lock */
+	egi_store_release_ptr(&member->group, group); /* [M3] nothing is ordered: read under the lock */
 	egi_roster_move(member, EGI_MEMBER_RUNNING);
 	member_hand_over(member);
 	egi_watch_attend(begin);
 	egi_mutex_unlock(&egi_board.lock);
 	egi_thread_be_usual();
 	pthread_cleanup_push(member_is_lost, member);
-	post->customer->serve(post);
+	egi_serve(group);
 	/* In a forked child only this thread is left, of a crew that is none. */
 	if (member->fork_count != egi_thread_fork_count)
 		pthread_exit(NULL);
 	pthread_cleanup_pop(0);
 	/* [M1] release: the last look at the group before it is left; pairs with [M2]. */
-	egi_store_release_ptr(&member->post, NULL);
-	post->customer->leave(post);
+	egi_store_release_ptr(&member->group, NULL);
+	egi_state_release(group);
 	egi_mutex_lock(&egi_board.lock);
 	egi_roster_move(member, EGI_MEMBER_AWAKE);
 	return eg_clock_now_ns() - begin > EGI_TICK_MIN;
@@ -130,10 +136,10 @@ static bool may_stop_watching(void)
 	       egi_hire_shortage_now() == EGI_SHORTAGE_LONG;
 }
 
-/* Under lock, given up meanwhile. Returns a post to serve, or NULL when the round brought none. */
-static struct egi_post *member_watch(struct egi_member *member)
+/* Under lock, given up meanwhile. Returns a group to serve, or NULL when the round brought none. */
+static struct eg_group_state *member_watch(struct egi_member *member)
 {
-	struct egi_post *post;
+	struct eg_group_state *group;
 	bool called, active, waiting;
 	int64_t now;
 
@@ -147,20 +153,20 @@ static struct egi_post *member_watch(struct egi_member *member)
 	if (egi_watch.stopping)
 		return NULL;
 	now = eg_clock_now_ns();
-	egi_board_look_at_notices(egi_watch_may_serve(), &active, &waiting);
-	egi_store_relaxed_u32(&egi_watch.has_work, waiting || egi_board.posts > 0);
+	egi_look_at_notices(egi_watch_may_serve(), now, &active, &waiting);
+	egi_store_relaxed_u32(&egi_watch.has_work, waiting || egi_board.posted > 0);
 	if (active || waiting)
 		egi_watch.last_post = now;
 	egi_growth_look(egi_watch.cpus, now);
-	post = egi_board_look(egi_growth_has_spare_cpu(), egi_watch_may_serve(), now);
-	if (!post && egi_growth_is_due(now) && may_stop_watching())
-		post = egi_board_enlist_stuck();
+	group = egi_look_at_board(egi_growth_has_spare_cpu(), egi_watch_may_serve(), now);
+	if (!group && egi_growth_is_due(now) && may_stop_watching())
+		group = egi_look_take_stuck();
 	/* Everything moves: look less often. Something new: look soon. */
-	if (post || called || (egi_board.posts == 0 && !waiting))
+	if (group || called || (egi_board.posted == 0 && !waiting))
 		egi_watch.tick = EGI_TICK_MIN;
 	else if (egi_watch.tick < EGI_TICK_MAX)
 		egi_watch.tick *= 2;
-	return post;
+	return group;
 }
 
 /* Under lock: whether there is something to watch for. */
@@ -168,7 +174,7 @@ static bool sentinel_is_wanted(const struct egi_member *member)
 {
 	if (egi_watch.sentinel || egi_watch.stopping)
 		return false;
-	return egi_board.posts > 0 ||
+	return egi_board.posted > 0 ||
 	       (egi_watch_is_busy_time() &&
 		(!egi_watch_is_dismissed(member) || egi_load_relaxed_u32(&egi_watch.has_work)));
 }
@@ -182,7 +188,7 @@ static bool member_rest(struct egi_member *member)
 		egi_watch.last_post = eg_clock_now_ns();
 		return true;
 	}
-	if (!egi_watch.stopping && egi_board.posts > 0 && !egi_watch.sentinel)
+	if (!egi_watch.stopping && egi_board.posted > 0 && !egi_watch.sentinel)
 		return true;
 	if (egi_watch_is_dismissed(member) || (egi_thread_self.is_odd && !egi_watch.stopping))
 		return false;
@@ -200,28 +206,30 @@ static bool member_rest(struct egi_member *member)
 enum member_deed { MEMBER_CAME, MEMBER_WORKED, MEMBER_LOOKED_IN };
 
 /*
- * Under lock, which may be given up meanwhile: a post for the calling thread to serve, or NULL. A thread that worked takes
- * the next post instead of another; it adds to no crowd. One that found next to nothing takes none until the next look:
- * whoever posts such groups, one after the other, is better left alone with them.
+ * Under lock, which may be given up meanwhile: a group for the calling thread to serve, or NULL. A thread that worked takes
+ * the next one instead of another; it adds to no crowd. One that found next to nothing takes none until the next look:
+ * whoever makes such groups, one after the other, is better left alone with them.
  */
-static struct egi_post *member_find(enum member_deed before)
+static struct eg_group_state *member_find(enum member_deed before)
 {
-	struct egi_post *post = NULL;
+	struct eg_group_state *group = NULL;
 	bool active, waiting;
 
 	if (egi_watch.stopping)
 		return NULL;
 	if (before == MEMBER_WORKED || before == MEMBER_CAME)
-		post = egi_board_enlist(before == MEMBER_WORKED || egi_watch_may_serve());
+		group = egi_look_take(before == MEMBER_WORKED || egi_watch_may_serve());
 	else if (egi_watch.sentinel)
 		egi_watch_attend(eg_clock_now_ns());
-	if (!post && before == MEMBER_WORKED) {
-		egi_board_look_at_notices(true, &active, &waiting);
-		post = egi_board_enlist(true);
-		if (!post)
-			egi_watch_nudge(eg_clock_now_ns());
+	if (!group && before == MEMBER_WORKED) {
+		int64_t now = eg_clock_now_ns();
+
+		egi_look_at_notices(true, now, &active, &waiting);
+		group = egi_look_take(true);
+		if (!group)
+			egi_watch_nudge(now);
 	}
-	return post;
+	return group;
 }
 
 void *egi_member_main(void *arg)
@@ -231,21 +239,21 @@ void *egi_member_main(void *arg)
 	bool stays = true;
 
 	egi_thread_self.is_crew = true;
-	egi_member_begin(member);
+	egi_roster_begin(member);
 	egi_mutex_lock(&egi_board.lock);
 	egi_roster.coming--;
 	while (stays) {
-		struct egi_post *post;
+		struct eg_group_state *group;
 
 		egi_watch.is_missing = false;
-		post = member_find(before);
+		group = member_find(before);
 		before = MEMBER_CAME;
-		if (!post && sentinel_is_wanted(member))
-			post = member_watch(member);
-		else if (!post)
+		if (!group && sentinel_is_wanted(member))
+			group = member_watch(member);
+		else if (!group)
 			stays = member_rest(member);
-		if (post)
-			before = member_serve(member, post) ? MEMBER_WORKED : MEMBER_LOOKED_IN;
+		if (group)
+			before = member_serve(member, group) ? MEMBER_WORKED : MEMBER_LOOKED_IN;
 	}
 	egi_mutex_unlock(&egi_board.lock);
 	/* The process has been idle for long, or ends its threads. */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_REQUEST_H
+#define EGI_REQUEST_H
+
+/*
+ * A request: how a group asks the crew for threads. It is a part of the group's state, and says what the crew knows:
+ *
+ *   HIDDEN   nothing, and nobody comes
+ *   SHOWN    the group's thread has left a notice (notices.h): the sentinel, which comes by, looks at the group
+ *   POSTED   it is on the board (board.h): a thread comes as soon as a CPU may have room for one
+ *   URGENT   the same, and a thread comes even if none has
+ *
+ *              show
+ *      HIDDEN <----> SHOWN          A thread that comes takes the request down; a group that has a notice
+ *        |   \  hide   |            is shown again then, and another is hidden: its submitters look at the
+ *        |    \        |            gate and post it again if it needs more threads.
+ *   post |     \       | the sentinel adopts what tasks wait in
+ *        v      v      v
+ *      POSTED ----> URGENT
+ *
+ * Two words say so, because two kinds of threads write them. The notice is the group's own thread's, which writes it for
+ * every small group and so without a lock; the place on the board is under the crew's lock. What is on the board keeps its
+ * notice, and whoever walks the notices passes it over.
+ *
+ * Submitters see neither. They look at the gate (gate.h), whose bit POSTED is set by whoever is about to post the request,
+ * and cleared by the swap that gives a thread its place: so nobody posts twice, and who sees the bit knows that somebody
+ * comes.
+ */
+
+#include <sys/queue.h>
+
+#include "os/event.h"
+
+enum egi_request_place {
+	EGI_REQUEST_OFF_BOARD, /* hidden or shown */
+	EGI_REQUEST_POSTED,
+	EGI_REQUEST_URGENT
+};
+
+struct egi_request {
+	/* the thread's that shows it, and others' under the crew's lock: whoever makes it NULL clears the notice */
+	struct egi_notices *shown_on; /* NULL: it has no notice */
+	int shown_at;
+
+	/* under the crew's lock */
+	enum egi_request_place place;
+	TAILQ_ENTRY(egi_request) link;
+	struct egi_seen {
+		uint64_t life;             /* of the group: a notice may be of another by now */
+		uint64_t moves, submitted; /* tasks begun and ended, and put */
+		int64_t moved_at;          /* when it was last seen to move, or was posted */
+	} seen;                            /* at the crew's last look */
+
+	/* set once: where those sleep who are to help when no thread can be had */
+	struct egi_event *waiters, *submitters;
+};
+
+static inline bool egi_request_is_shown(const struct egi_request *request)
+{
+	return egi_load_relaxed_ptr(&request->shown_on) != NULL;
+}
+
+static inline bool egi_request_is_posted(const struct egi_request *request)
+{
+	return request->place != EGI_REQUEST_OFF_BOARD;
+}
+
+#endif
