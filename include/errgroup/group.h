@@ -20,8 +20,6 @@
  * An all-zero group is valid: no limit, no context to cancel. A group must not be copied once used.
  */
 
-#include <limits.h>
-
 #include <errgroup/base.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
@@ -44,9 +42,15 @@ typedef struct eg_group {
  */
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
-#define EG_LIMIT_NONE (-1)    /* any negative limit but EG_LIMIT_CPUS: every accepted task gets to run */
-#define EG_LIMIT_CPUS INT_MIN /* as many as CPUs: the process's affinity and cgroup quota, when it is set */
-#define EG_BACKLOG_NONE (-1)  /* eg_group_go blocks until the task can start */
+/*
+ * What a limit may be besides a number from 1. All else is -EINVAL, so that a wrong computation does not become "no limit".
+ * In the options 0 is a field left out, and so the default.
+ */
+#define EG_LIMIT_NONE (-1) /* every accepted task gets to run, even if all others block */
+#define EG_LIMIT_CPUS (-2) /* as many as CPUs: the process's affinity and cgroup quota, when it is set */
+
+/* The same of a backlog. */
+#define EG_BACKLOG_NONE (-1) /* no task waits: eg_group_go blocks until the task can start */
 
 enum eg_group_flags {
 	EG_GROUP_NO_CANCEL = 1 << 0, /* tasks get the parent context as it is; the group cancels nothing */
@@ -61,8 +65,8 @@ enum eg_group_flags {
  */
 struct eg_group_options {
 	size_t size;       /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
-	int limit;         /* tasks running at once; 0: no limit, else as eg_group_set_limit takes it */
-	int backlog;       /* tasks accepted but not started before eg_group_go blocks; 0: unbounded */
+	int limit;         /* tasks running at once, as eg_group_set_limit takes it; 0: EG_LIMIT_NONE */
+	int backlog;       /* tasks accepted but not started before eg_group_go blocks; 0: any number */
 	unsigned collect;  /* errors kept, in order of arrival; 0: 1 */
 	unsigned flags;    /* of enum eg_group_flags */
 	unsigned fault;    /* of enum eg_fault_mode; 0: as the process (eg_fault_set_mode) */
@@ -91,18 +95,20 @@ struct eg_group_options {
  * @options  NULL for the defaults
  *
  * Ownership: release with eg_group_destroy. Threads: one, before anyone else uses the group.
- * Return: 0; -EINVAL for a NULL group, options of a wrong size, an unknown flag or fault mode, or a negative backlog
- * other than EG_BACKLOG_NONE; -ENOMEM; with a fault mode also what eg_fault_set_mode returns. The group is untouched on
- * failure.
+ * Return: 0; -EINVAL for a NULL group, options of a wrong size, a negative limit or backlog that has no name above,
+ * an unknown flag or fault mode; -ENOMEM; with a fault mode also what eg_fault_set_mode returns. The group is untouched
+ * on failure.
  */
 EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
 			    const struct eg_group_options *options) EG_MUST_CHECK;
 
 /*
  * Sets how many tasks may run at once, a helping waiter included. Raising acts at once, lowering as running
- * tasks end. 1,048,575 and more is no limit.
+ * tasks end.
  *
- * Threads: any, also while tasks run. Return: 0; -EINVAL for a NULL group or limit 0; -ENOMEM when an all-zero
+ * @limit  1 or more, 1,048,575 being as good as none; EG_LIMIT_NONE; EG_LIMIT_CPUS
+ *
+ * Threads: any, also while tasks run. Return: 0; -EINVAL for a NULL group or any other limit; -ENOMEM when an all-zero
  * group could not get its state; -ECANCELED when the group is being destroyed; EG_EFORKED in a forked child.
  */
 EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <ucontext.h>
 #include <unistd.h>
