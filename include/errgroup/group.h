@@ -233,15 +233,16 @@ EG_PUBLIC size_t eg_group_error_count(const eg_group *group);
 EG_PUBLIC eg_ctx *eg_group_ctx(const eg_group *group);
 
 /*
- * Cancels the group's context with an error of that code as the cause. Not itself an error of the group. With
- * EG_GROUP_SKIP_UNSTARTED the tasks not yet started are skipped, and reported as errors of kind
- * EG_ERROR_SKIPPED; without it they run, with a context that is over.
+ * Cancels the group's context. The cause is what eg_ctx_cause says to the tasks, and no error of the group: a wait returns
+ * what the tasks do, 0 if they all do. With EG_GROUP_SKIP_UNSTARTED the tasks not yet started are skipped, and reported as
+ * errors of kind EG_ERROR_SKIPPED that have this cause; without it they run, with a context that is over.
  *
- * @code  why; 0 means -ECANCELED
- * Threads: any. Return: 0; -EINVAL for NULL or a group without a context of its own; -EALREADY;
- * EG_EFORKED.
+ * @cause  why; gains a reference of its own. NULL means plain "canceled"
+ *
+ * Threads: any. Blocking: as eg_ctx_cancel. Return: 0 if this call cancelled it; -EALREADY if the context was over before;
+ * -EINVAL for a NULL group or one without a context of its own; EG_EFORKED in a forked child.
  */
-EG_PUBLIC int eg_group_cancel(eg_group *group, int code);
+EG_PUBLIC int eg_group_cancel(eg_group *group, eg_error *cause);
 
 /*
  * After a wait: forgets errors and cancellation and keeps the options, as if newly initialised.

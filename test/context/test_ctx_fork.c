@@ -275,7 +275,7 @@ static void begin_anew(eg_ctx *above)
 	EXPECT(eg_group_init(&group, above, NULL) == 0);
 	for (int i = 0; i < 3; i++)
 		EXPECT(eg_group_go(&group, task_await_end, NULL) == 0);
-	EXPECT(eg_group_cancel(&group, 0) == 0);
+	EXPECT(eg_group_cancel(&group, NULL) == 0);
 	EXPECT(eg_group_wait(&group) == 0);
 	eg_group_destroy(&group);
 }

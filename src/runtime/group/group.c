@@ -494,20 +494,16 @@ int eg_group_slots(const eg_group *group)
 	return slots_max == EGI_GATE_MAX ? EG_LIMIT_NONE : (int)slots_max;
 }
 
-int eg_group_cancel(eg_group *group, int code)
+int eg_group_cancel(eg_group *group, eg_error *cause)
 {
 	struct eg_group_state *state;
-	eg_error *cause;
 	int err = group_find(group, &state);
 
 	if (err)
 		return err;
 	if (!state || !state->owns_ctx)
 		return -EINVAL;
-	cause = egi_error_make_plain(EG_ERROR_RETURNED, code ? code : -ECANCELED, NULL, NULL, NULL);
-	err = eg_ctx_cancel(state->ctx, cause);
-	eg_error_unref(cause);
-	return err;
+	return eg_ctx_cancel(state->ctx, cause);
 }
 
 int eg_group_reset(eg_group *group)
