@@ -3,7 +3,7 @@
 #define ERRGROUP_BASE_H
 
 /*
- * What every liberrgroup header shares: versions, result codes and the clock.
+ * What every liberrgroup header shares: versions, result codes, the clock, and the names of what others describe.
  *
  * Results are 0 for success or a negative code. A code above -4096 is a negated errno; the library's own
  * codes lie below, so that no errno can collide with one. Task results are the user's and travel unchanged, except
@@ -53,6 +53,9 @@
 #define EG_ESIGNAL(signal) (-4352 - (signal)) /* that signal arrived: the cause of eg_ctx_with_signals */
 
 EG_BEGIN_DECLS
+
+typedef struct eg_error eg_error; /* errgroup/error.h */
+typedef struct eg_ctx eg_ctx;     /* errgroup/ctx.h */
 
 /*
  * The version of the library in use, as EG_VERSION_NUMBER is of the headers, and as text ("0.1.0").

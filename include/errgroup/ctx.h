@@ -31,11 +31,8 @@
  */
 
 #include <errgroup/base.h>
-#include <errgroup/error.h>
 
 EG_BEGIN_DECLS
-
-typedef struct eg_ctx eg_ctx;
 
 #define EG_CTX_NO_DEADLINE INT64_MAX /* the deadline of a context that has none */
 

@@ -19,8 +19,6 @@
 
 EG_BEGIN_DECLS
 
-typedef struct eg_error eg_error;
-
 enum eg_error_kind {
 	EG_ERROR_NONE = 0, /* no error (the kind of NULL) */
 	EG_ERROR_RETURNED, /* a task returned non-zero, or the program created the error */
@@ -71,6 +69,7 @@ EG_PUBLIC void eg_error_unref(eg_error *error);
  *            or why the group of a skipped task was cancelled
  *   joined   a panic or fault that a deferred call of the same task added later, or NULL. An error that was passed on
  *            (eg_fail_with) has those of both tasks
+ *   signal   the number of the signal that a recovered fault was, such as SIGSEGV; 0 for other errors
  *
  * Threads: any.
  */
@@ -79,6 +78,7 @@ EG_PUBLIC enum eg_error_kind eg_error_kind(const eg_error *error);
 EG_PUBLIC const char *eg_error_message(const eg_error *error);
 EG_PUBLIC eg_error *eg_error_cause(const eg_error *error);
 EG_PUBLIC eg_error *eg_error_joined(const eg_error *error);
+EG_PUBLIC int eg_error_signal(const eg_error *error);
 
 /*
  * Where the error comes from.
@@ -113,32 +113,6 @@ EG_PUBLIC const struct eg_site *eg_error_site(const eg_error *error);
  */
 EG_PUBLIC int eg_error_print(const eg_error *error, FILE *stream);
 EG_PUBLIC size_t eg_error_format(const eg_error *error, char *buffer, size_t size);
-
-/*
- * Attaches a message to the running task's result and returns the code, so that a task fails in one line:
- *
- *     return eg_fail(-errno, "read %s", path);
- *
- * The message is used if the task returns that same code; if it returns another non-zero code, the message
- * becomes that error's cause; if it returns 0, the message is dropped. Outside a task nothing is attached.
- *
- * Threads: any. Return: `code` as it was given, also when memory ran out.
- */
-EG_PUBLIC int eg_fail(int code, const char *format, ...) EG_PRINTF(2, 3);
-
-/*
- * The same with an error value: the running task fails with its kind, code, message, backtrace and cause, if it returns
- * the code. An error that comes from another task is repeated with the running task's index, slot and place of submission,
- * and printed with the other's as well.
- *
- *     return eg_fail_with(error);
- *
- * eg_group_pass does it with the error of a group that a task waits for. Without memory the code and the kind are kept.
- *
- * Ownership: takes over the caller's reference, also outside a task. Threads: any. Return: the error's code; 0 for NULL,
- * which attaches nothing.
- */
-EG_PUBLIC int eg_fail_with(eg_error *error);
 
 EG_END_DECLS
 

@@ -13,13 +13,12 @@
  *
  * A recovered fault is for reporting and for a graceful end. After a wild pointer the process may be corrupt:
  * the same bug may have written elsewhere before. The functions between the fault and the worker do not return;
- * what they hold is given back by deferred calls (errgroup/panic.h) or lost. A compiler may have left out or
+ * what they hold is given back by deferred calls (errgroup/task.h) or lost. A compiler may have left out or
  * delayed stores before the fault, so deferred calls see only what was stored through volatile, or before a call
  * that the compiler does not see into.
  */
 
 #include <errgroup/base.h>
-#include <errgroup/error.h>
 
 EG_BEGIN_DECLS
 
@@ -46,11 +45,6 @@ enum eg_fault_mode {
  * unchanged on failure.
  */
 EG_PUBLIC int eg_fault_set_mode(unsigned mode);
-
-/*
- * The number of the signal that a recovered fault was, such as SIGSEGV; 0 for other errors.
- */
-EG_PUBLIC int eg_error_signal(const eg_error *error);
 
 EG_END_DECLS
 

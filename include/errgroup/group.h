@@ -23,7 +23,7 @@
 #include <errgroup/base.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
-#include <errgroup/fault.h>
+#include <errgroup/task.h>
 
 EG_BEGIN_DECLS
 
@@ -35,12 +35,6 @@ typedef struct eg_group {
 /* clang-format off */
 #define EG_GROUP_INIT {NULL, {0, 0, 0}}
 /* clang-format on */
-
-/*
- * A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. A C++ exception that
- * leaves it ends the process by std::terminate, on every thread.
- */
-typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
 /*
  * What a limit may be besides a number from 1. All else is -EINVAL, so that a wrong computation does not become "no limit".
@@ -151,22 +145,6 @@ EG_PUBLIC int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg,
 EG_PUBLIC int eg_group_go_copy(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size);
 EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size,
 				  struct eg_site *site);
-
-/*
- * The slot of the worker that runs the calling task: the number of one of the group's places, from 0 to below the limit.
- * No two tasks of the group that run at once have the same, so it is an index into whatever tasks are to reuse and not to
- * share: a buffer, a compressor, a connection, as many as the limit.
- *
- *     struct scratch *scratch = &scratches[eg_task_slot()];
- *
- * A task keeps its slot to its end, deferred calls included. Which slot it gets says nothing: one worker may run all tasks.
- * After the limit was lowered, slots below the former one may still be in use; without a limit, slots are as many as there
- * ever were workers at once.
- *
- * Threads: any. Ordering: what a task wrote is visible to later tasks of the same slot.
- * Return: the slot; inside nested groups that of the innermost group's task; -1 outside tasks.
- */
-EG_PUBLIC int eg_task_slot(void);
 
 /*
  * How many slots the group's tasks use at most: the size of an array that eg_task_slot indexes.

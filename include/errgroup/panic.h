@@ -7,13 +7,12 @@
  *
  * A panic captures the stack, runs the task's deferred calls on top of it, and unwinds to the worker with
  * longjmp; the worker goes on with the next task. Locks held and memory owned by the functions in between are
- * the task's to give back, through eg_defer. A panic must not cross C++ frames with destructors or the frames
- * of a library that called back, and must not come from a signal handler. A C++ exception must not leave a task, a
- * deferred call or the hook: it ends the process by std::terminate, whoever would catch it.
+ * the task's to give back, through eg_defer (errgroup/task.h). A panic must not cross C++ frames with destructors
+ * or the frames of a library that called back, and must not come from a signal handler. A C++ exception must not
+ * leave a task, a deferred call or the hook: it ends the process by std::terminate, whoever would catch it.
  */
 
 #include <errgroup/base.h>
-#include <errgroup/error.h>
 
 EG_BEGIN_DECLS
 
@@ -34,58 +33,6 @@ EG_PUBLIC void eg_panic(const char *format, ...) EG_PRINTF(1, 2) EG_NORETURN;
  * Ownership: takes over the caller's reference. NULL panics with "panic: (no error)".
  */
 EG_PUBLIC void eg_panic_with(eg_error *error) EG_NORETURN;
-
-/*
- * Registers a call to make when the running task ends: by return, panic, fault or pthread_exit; inside a scope
- * (see below), when the scope ends. Calls are made last registered first, on the task's thread. A panic inside
- * one joins the task's error and the others still run.
- *
- * @fn   called once with arg
- * @arg  must not point into the stack of a function that has returned by the end of the task: the task's own
- *       locals are gone when it returns normally. A scope's calls may be given locals of its function
- *
- * Threads: inside a task. Return: 0; -EINVAL for a NULL fn; -EPERM outside a task; -ENOMEM with nothing
- * registered (the first 8 of a task need no memory).
- */
-EG_PUBLIC int eg_defer(void (*fn)(void *arg), void *arg) EG_MUST_CHECK;
-
-/*
- * Takes back the latest registration of fn with arg: that call is not made.
- *
- * Threads: inside a task. Return: 0; -EINVAL for a NULL fn; -EPERM outside a task; -ENOENT if there is none.
- */
-EG_PUBLIC int eg_undefer(void (*fn)(void *arg), void *arg);
-
-/*
- * A scope: the calls deferred since eg_scope_begin are made by eg_scope_end, or when the task ends before that
- * by a panic or a fault. Scopes nest. With gcc and clang
- *
- *     EG_SCOPE(scope);
- *
- * opens one that ends with the block around it, however the block is left.
- *
- * @scope  the caller's, on the stack; its contents are private
- *
- * When the task's thread ends inside a scope (pthread_exit, cancellation), the calls of open scopes are not made,
- * since their arguments may have been on the stack; only a function compiled with -fexceptions ends its EG_SCOPE then.
- *
- * Threads: inside a task; outside one, a scope is empty and does nothing. A scope that is ended in another task or
- * out of order, or that is open when its task returns, is misuse: one line on standard error, and abort.
- */
-struct eg_scope {
-	struct eg_scope *eg_outer;
-	void *eg_task;
-	size_t eg_mark;
-};
-
-EG_PUBLIC void eg_scope_begin(struct eg_scope *scope);
-EG_PUBLIC void eg_scope_end(struct eg_scope *scope);
-
-#if defined(__GNUC__)
-#define EG_SCOPE(name)                                                   \
-	struct eg_scope name __attribute__((__cleanup__(eg_scope_end))); \
-	eg_scope_begin(&(name))
-#endif
 
 /*
  * A section in which no panic can be survived, because it holds what a deferred call could not put right: between
