@@ -6,8 +6,8 @@
  * A context: the signal that work should stop, with why, until when, and what goes with it.
  *
  * Contexts form a tree. Ending one ends everything derived from it and nothing above it. A context ends at most
- * once: it is cancelled, its deadline passes, or a signal arrives; it keeps the cause and stays over. NULL is accepted
- * everywhere and means the background context, which is never over, has no deadline and no values.
+ * once, when it is cancelled, its deadline passes or a signal arrives; from its end on it is over, and keeps the cause.
+ * NULL is accepted everywhere and means the background context, which never ends, has no deadline and no values.
  *
  *     err = eg_ctx_with_timeout(ctx, 2 * 1000000000LL, &limited);
  *     ...
@@ -16,7 +16,7 @@
  *     eg_ctx_unref(limited);
  *
  * Work can learn of the end in four ways: ask eg_ctx_err now and then; sleep in eg_ctx_wait_until or
- * eg_ctx_sleep_until; poll eg_ctx_fd beside its own descriptors; or have a function called, by eg_ctx_on_cancel, that
+ * eg_ctx_sleep_until; poll eg_ctx_fd beside its own descriptors; or have a function called, by eg_ctx_on_end, that
  * wakes whatever it blocks in.
  *
  * A group hands its context to its tasks and cancels it when the group is over. Work that outlives the group must not
@@ -37,8 +37,8 @@ EG_BEGIN_DECLS
 #define EG_CTX_NO_DEADLINE INT64_MAX /* the deadline of a context that has none */
 
 /*
- * Derives a context that ends when its parent does, or when it is cancelled. If the parent is over already, so is the
- * result, with the same cause. Every context can be cancelled, whichever function made it.
+ * Derives a context that ends when its parent does, or when it is cancelled. If the parent is over, so is the result, with
+ * the same cause. Every context can be cancelled, whichever function made it.
  *
  * Ownership: the caller owns one reference to *ret_ctx; the child keeps its parent alive. Dropping the last
  * reference to a context unlinks it from its parent and cancels nothing. The library itself keeps a context only for a
@@ -57,7 +57,7 @@ EG_PUBLIC int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx) EG_MUST_CHECK
  * Setting the wall clock changes nothing. A clock that a preloaded library gives the program instead of the kernel's, as
  * libfaketime does, is kept to. If no thread can be started, eg_ctx_err, eg_ctx_cause, eg_ctx_wait_until and
  * eg_ctx_sleep_until read the clock themselves from then on, and what needs a thread says so: see eg_ctx_fd and
- * eg_ctx_on_cancel.
+ * eg_ctx_on_end.
  * Return: as eg_ctx_with_cancel.
  */
 EG_PUBLIC int eg_ctx_with_deadline(eg_ctx *parent, int64_t deadline_ns, eg_ctx **ret_ctx) EG_MUST_CHECK;
@@ -116,7 +116,7 @@ EG_PUBLIC void eg_ctx_unref(eg_ctx *ctx);
  * @cause  why; gains a reference of its own. NULL means plain "canceled"
  *
  * Threads: any, but not from a signal handler. Blocking: for the tree's lock, and for the functions registered with
- * eg_ctx_on_cancel, which it calls; the tree is walked without recursion.
+ * eg_ctx_on_end, which it calls; the tree is walked without recursion.
  * Return: 0 if this call cancelled it; -EALREADY if it was over before; -EINVAL for NULL, the background context.
  */
 EG_PUBLIC int eg_ctx_cancel(eg_ctx *ctx, eg_error *cause);
@@ -124,7 +124,7 @@ EG_PUBLIC int eg_ctx_cancel(eg_ctx *ctx, eg_error *cause);
 /*
  * Why the context is over, as a code: 0 while it is not, then -ECANCELED, or -ETIMEDOUT when a deadline, its own or an
  * ancestor's, ended it. Two loads.
- * Threads: any. Ordering: what was written before the cancellation is visible once this is non-zero.
+ * Threads: any. Ordering: what was written before the end is visible once this is non-zero.
  */
 EG_PUBLIC int eg_ctx_err(const eg_ctx *ctx);
 
@@ -178,7 +178,7 @@ EG_PUBLIC int eg_ctx_wait_until(eg_ctx *ctx, int64_t deadline_ns) EG_MUST_CHECK;
 EG_PUBLIC int eg_ctx_sleep_until(eg_ctx *ctx, int64_t time_ns);
 
 /*
- * Room for a function registered with eg_ctx_on_cancel. All-zero is registered nowhere.
+ * Room for a function registered with eg_ctx_on_end. All-zero is registered nowhere.
  */
 typedef struct eg_ctx_callback {
 	uint64_t eg_private[10];
@@ -189,21 +189,21 @@ typedef struct eg_ctx_callback {
 /* clang-format on */
 
 /*
- * Has a function called once when the context is over: at once, by this very call, if it is already.
+ * Has a function called once when the context ends: at once, by this very call, if it is over.
  *
- * @fn            called with no lock of the library held, on the thread that cancels, or on one of the library's own for
- *                deadlines and signals. It should be short, since others wait for it, and must return: no panic, no
+ * @fn            called with no lock of the library held, on the thread that cancels, or on one of the library's own at a
+ *                deadline or a signal. It should be short, since others wait for it, and must return: no panic, no
  *                pthread_exit. It may use the library: unregister itself, cancel, drop the last reference, wait for
  *                deadlines and groups
- * @ret_callback  must stay where it is until eg_ctx_off_cancel has returned, which the function itself may call
+ * @ret_callback  must stay where it is until eg_ctx_off_end has returned, which the function itself may call
  *
  * Ownership: keeps the context alive until it has been called or is unregistered. Threads: any. Functions of one context
  * are called in no particular order.
  * Return: 0; -EINVAL for a NULL fn or ret_callback; -EAGAIN if the context has a deadline and no thread can be started to
  * see to it. *ret_callback is untouched on failure.
  */
-EG_PUBLIC int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg,
-			       eg_ctx_callback *ret_callback) EG_MUST_CHECK;
+EG_PUBLIC int eg_ctx_on_end(eg_ctx *ctx, void (*fn)(void *arg), void *arg,
+			    eg_ctx_callback *ret_callback) EG_MUST_CHECK;
 
 /*
  * Unregisters a function. When this returns it is not running and is not going to be called, and the callback and what
@@ -215,7 +215,7 @@ EG_PUBLIC int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg,
  * calling it. Return: 0, it was not called, though the context may be over by now (nor was an all-zero callback's);
  * -EALREADY, it was, or this is it; -EINVAL for NULL.
  */
-EG_PUBLIC int eg_ctx_off_cancel(eg_ctx_callback *callback);
+EG_PUBLIC int eg_ctx_off_end(eg_ctx_callback *callback);
 
 EG_END_DECLS
 

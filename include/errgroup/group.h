@@ -118,7 +118,7 @@ EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
  * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group; if
  * no worker thread can be had, the blocked submitter runs tasks itself.
  * Return: 0, the task is accepted; -EINVAL for a NULL group or fn; -ENOMEM, nothing accepted; -ECANCELED when
- * the group is being destroyed or, while blocked on the backlog, its context was cancelled; EG_EFORKED in a
+ * the group is being destroyed or, while blocked on the backlog, its context ended; EG_EFORKED in a
  * forked child.
  *
  * eg_group_go and eg_group_go_copy are functions, and macros over the _at forms that record the call site.

@@ -23,7 +23,7 @@ EG_BEGIN_DECLS
  * Sections nest. One that is open when its task ends, be it by a panic, ends with it. Meanwhile a signal that is sent to
  * the process may be handled on the calling thread. On a thread of the program nothing changes: it has its own mask.
  *
- * Threads: any, in tasks and in functions called when a context is over. Blocking: never. An end without a beginning is
+ * Threads: any, in tasks and in functions called when a context ends. Blocking: never. An end without a beginning is
  * misuse: one line on standard error, and abort.
  */
 EG_PUBLIC void eg_spawn_begin(void);

@@ -83,7 +83,7 @@ static void fault_in_a_call_of_a_context(void)
 	eg_ctx_callback callback = EG_CTX_CALLBACK_INIT;
 	eg_ctx *ctx;
 
-	if (eg_ctx_with_cancel(NULL, &ctx) || eg_ctx_on_cancel(ctx, fault_nil_with, NULL, &callback))
+	if (eg_ctx_with_cancel(NULL, &ctx) || eg_ctx_on_end(ctx, fault_nil_with, NULL, &callback))
 		return;
 	eg_ctx_cancel(ctx, NULL);
 }

@@ -30,8 +30,8 @@ static const struct {
 	int (*ctx_fd)(eg_ctx *);
 	int (*ctx_wait_until)(eg_ctx *, int64_t);
 	int (*ctx_sleep_until)(eg_ctx *, int64_t);
-	int (*ctx_on_cancel)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
-	int (*ctx_off_cancel)(eg_ctx_callback *);
+	int (*ctx_on_end)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
+	int (*ctx_off_end)(eg_ctx_callback *);
 	eg_error *(*error_create)(int, const char *, ...);
 	eg_error *(*error_create_from)(eg_error *, int, const char *, ...);
 	eg_error *(*error_ref)(eg_error *);
@@ -103,8 +103,8 @@ static const struct {
     .ctx_fd = eg_ctx_fd,
     .ctx_wait_until = eg_ctx_wait_until,
     .ctx_sleep_until = eg_ctx_sleep_until,
-    .ctx_on_cancel = eg_ctx_on_cancel,
-    .ctx_off_cancel = eg_ctx_off_cancel,
+    .ctx_on_end = eg_ctx_on_end,
+    .ctx_off_end = eg_ctx_off_end,
     .error_create = eg_error_create,
     .error_create_from = eg_error_create_from,
     .error_ref = eg_error_ref,
@@ -207,8 +207,8 @@ static void derived_context_functions_answer(void **state)
 	assert_true(api.ctx_fd(ctxs[3]) >= 0);
 	assert_int_equal(api.ctx_wait_until(ctxs[3], 0), -ETIMEDOUT);
 	assert_int_equal(api.ctx_sleep_until(ctxs[3], 0), 0);
-	assert_int_equal(api.ctx_on_cancel(ctxs[3], do_nothing, NULL, &callback), 0);
-	assert_int_equal(api.ctx_off_cancel(&callback), 0);
+	assert_int_equal(api.ctx_on_end(ctxs[3], do_nothing, NULL, &callback), 0);
+	assert_int_equal(api.ctx_off_end(&callback), 0);
 	for (int i = 0; i < 5; i++)
 		api.ctx_unref(ctxs[i]);
 }

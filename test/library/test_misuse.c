@@ -67,7 +67,8 @@ static void what_is_no_limit_is_refused_and_changes_nothing(void **state)
 
 static void hostile_limits_are_taken_at_their_word(void **state)
 {
-	static const int limits[] = {INT_MAX, INT_MAX - 1, 1 << 30, 65536, 65537, EG_LIMIT_NONE, EG_LIMIT_CPUS};
+	static const int limits[] = {INT_MAX, INT_MAX - 1,   1 << 30,      65536,
+				     65537,   EG_LIMIT_NONE, EG_LIMIT_CPUS};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {

@@ -169,7 +169,7 @@ static void *late_main(void *arg)
 	eg_ctx_callback callback;
 
 	CHECK(eg_group_init(&late->group, NULL, NULL) == 0);
-	CHECK(eg_ctx_on_cancel(eg_group_ctx(&late->group), await_destruction, late, &callback) == 0);
+	CHECK(eg_ctx_on_end(eg_group_ctx(&late->group), await_destruction, late, &callback) == 0);
 	/* Without a task nobody else comes to the group, and its maker needs no lock. */
 	late->code = eg_group_wait(&late->group);
 	return NULL;
