@@ -8,7 +8,7 @@
  *
  * Off unless asked for, for the process or for a group. Nothing is recovered that does not happen in a task, on
  * the thread that runs it: faults in main, in other threads, in malloc, free and stdio, inside this library, in
- * signals that somebody sent, and between eg_nopanic_begin and eg_nopanic_end, have the effect that they have
+ * signals that somebody sent, and between eg_panic_forbid and eg_panic_allow, have the effect that they have
  * without the library; handlers that the program installed before are called.
  *
  * A recovered fault is for reporting and for a graceful end. After a wild pointer the process may be corrupt:

@@ -21,8 +21,8 @@ EG_BEGIN_DECLS
  * is cut at 4 KiB. Where faults are recovered (errgroup/fault.h), a message with an argument that cannot be read
  * is its format, and says so.
  *
- * Threads: inside a task. Outside a task, when the task's own frame is gone, or between eg_nopanic_begin and
- * eg_nopanic_end, one line goes to standard error and the process aborts.
+ * Threads: inside a task. Outside a task, when the task's own frame is gone, or between eg_panic_forbid and
+ * eg_panic_allow, one line goes to standard error and the process aborts.
  */
 EG_PUBLIC void eg_panic(const char *format, ...) EG_PRINTF(1, 2) EG_NORETURN;
 
@@ -35,15 +35,16 @@ EG_PUBLIC void eg_panic(const char *format, ...) EG_PRINTF(1, 2) EG_NORETURN;
 EG_PUBLIC void eg_panic_with(eg_error *error) EG_NORETURN;
 
 /*
- * A section in which no panic can be survived, because it holds what a deferred call could not put right: between
- * the two eg_panic is misuse (one line on standard error, and abort), and a fault is the process's, as if it were
- * not recovered. Sections nest; the count is the running task's, or the thread's outside tasks.
+ * Between these two no panic can be survived, because the code in between holds what a deferred call could not put right:
+ * eg_panic is misuse there (one line on standard error, and abort), and a fault is the process's, as if it were not
+ * recovered. They nest: each eg_panic_forbid has its eg_panic_allow. The count is the running task's, or the thread's
+ * outside tasks.
  *
- * Threads: any. An end without a beginning, or a task that returns inside a section, is misuse: one line on
- * standard error, and abort.
+ * Threads: any. Blocking: never. An eg_panic_allow without an eg_panic_forbid, or a task that returns between the two, is
+ * misuse: one line on standard error, and abort.
  */
-EG_PUBLIC void eg_nopanic_begin(void);
-EG_PUBLIC void eg_nopanic_end(void);
+EG_PUBLIC void eg_panic_forbid(void);
+EG_PUBLIC void eg_panic_allow(void);
 
 /*
  * Sets the function that is told of every panic and every recovered fault of the process at the moment it

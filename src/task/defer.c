@@ -114,15 +114,15 @@ static unsigned *nopanic_count(void)
 	return &recovery->nopanic;
 }
 
-void eg_nopanic_begin(void)
+void eg_panic_forbid(void)
 {
 	++*nopanic_count();
 }
 
-void eg_nopanic_end(void)
+void eg_panic_allow(void)
 {
 	unsigned *count = nopanic_count();
 
-	EGI_VERIFY(*count > 0, "eg_nopanic_end without eg_nopanic_begin");
+	EGI_VERIFY(*count > 0, "eg_panic_allow without eg_panic_forbid");
 	--*count;
 }

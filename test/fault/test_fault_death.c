@@ -210,7 +210,7 @@ static void use_a_wild_error(void)
 
 static void fault_without_panics(void)
 {
-	eg_nopanic_begin();
+	eg_panic_forbid();
 	fault_nil();
 }
 

@@ -80,8 +80,8 @@ static const struct {
 	int (*undefer)(void (*)(void *), void *);
 	void (*scope_begin)(struct eg_scope *);
 	void (*scope_end)(struct eg_scope *);
-	void (*nopanic_begin)(void);
-	void (*nopanic_end)(void);
+	void (*panic_forbid)(void);
+	void (*panic_allow)(void);
 } api = {
     .version_number = eg_version_number,
     .version_string = eg_version_string,
@@ -153,8 +153,8 @@ static const struct {
     .undefer = eg_undefer,
     .scope_begin = eg_scope_begin,
     .scope_end = eg_scope_end,
-    .nopanic_begin = eg_nopanic_begin,
-    .nopanic_end = eg_nopanic_end,
+    .panic_forbid = eg_panic_forbid,
+    .panic_allow = eg_panic_allow,
 };
 
 static void base_functions_answer(void **state)
@@ -286,14 +286,14 @@ static int task_give_up(eg_ctx *ctx, void *arg)
 	struct eg_scope scope;
 
 	(void)ctx;
-	api.nopanic_begin();
+	api.panic_forbid();
 	api.scope_begin(&scope);
 	CHECK(api.defer(do_nothing, NULL) == 0);
 	CHECK(api.defer(do_nothing, NULL) == 0);
 	CHECK(api.undefer(do_nothing, NULL) == 0);
 	api.scope_end(&scope);
 	CHECK(api.undefer(do_nothing, NULL) == -ENOENT);
-	api.nopanic_end();
+	api.panic_allow();
 	CHECK(api.defer(do_nothing, NULL) == 0);
 	if (arg)
 		api.panic_with(api.error_ref(arg));
