@@ -16,5 +16,6 @@
 #include <errgroup/group.h>
 #include <errgroup/panic.h>
 #include <errgroup/spawn.h>
+#include <errgroup/task.h>
 
 #endif

@@ -270,10 +270,10 @@ void call_at_deadline(void (*fn)(void *arg), void *arg)
 		eg_ctx *ctx;
 
 		if (eg_ctx_with_timeout(NULL, timeout_ns, &ctx) != 0 ||
-		    eg_ctx_on_cancel(ctx, deadline_passes, &call, &callback) != 0)
+		    eg_ctx_on_end(ctx, deadline_passes, &call, &callback) != 0)
 			abort();
 		tally_await(&call.called, 1);
-		eg_ctx_off_cancel(&callback);
+		eg_ctx_off_end(&callback);
 		eg_ctx_unref(ctx);
 		called = call.by_other;
 	}

@@ -186,7 +186,7 @@ static inline void rt_ctx_cancel(rt_ctx *ctx)
 #define rt_ctx_free(ctx) eg_ctx_unref(ctx)
 #define rt_ctx_is_over(ctx) (eg_ctx_err(ctx) != 0)
 #define rt_ctx_fd(ctx) eg_ctx_fd(ctx)
-#define rt_ctx_off_end(call) eg_ctx_off_cancel(call)
+#define rt_ctx_off_end(call) eg_ctx_off_end(call)
 
 static inline void rt_ctx_wait(rt_ctx *ctx)
 {
@@ -196,8 +196,8 @@ static inline void rt_ctx_wait(rt_ctx *ctx)
 
 static inline void rt_ctx_on_end(rt_ctx *ctx, void (*fn)(void *arg), void *arg, rt_ctx_call *call)
 {
-	if (eg_ctx_on_cancel(ctx, fn, arg, call) != 0)
-		bench_fail("eg_ctx_on_cancel failed");
+	if (eg_ctx_on_end(ctx, fn, arg, call) != 0)
+		bench_fail("eg_ctx_on_end failed");
 }
 
 static int rt_ctx_hold(__attribute__((unused)) eg_ctx *ctx, void *arg)

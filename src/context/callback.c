@@ -194,7 +194,7 @@ void egi_ctx_watch_remove(eg_ctx *ctx, struct egi_ctx_watch *watch)
 	egi_ctx_unlock(ctx->lock);
 }
 
-int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *ret_callback)
+int eg_ctx_on_end(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *ret_callback)
 {
 	if (!fn || !ret_callback)
 		return -EINVAL;
@@ -205,7 +205,7 @@ int eg_ctx_on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callb
 	return 0;
 }
 
-int eg_ctx_off_cancel(eg_ctx_callback *callback)
+int eg_ctx_off_end(eg_ctx_callback *callback)
 {
 	return callback ? call_remove((struct egi_ctx_call *)(void *)callback) : -EINVAL;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "error/error.h"
 
-#include <errgroup/fault.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

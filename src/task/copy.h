@@ -8,7 +8,7 @@
  * discards such a task frees the box.
  */
 
-#include <errgroup/group.h>
+#include <errgroup/task.h>
 
 /*
  * Makes a box around fn and a copy of `size` bytes, or `arg` itself when bytes is NULL and size 0.

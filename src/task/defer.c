@@ -78,7 +78,7 @@ void eg_scope_begin(struct eg_scope *scope)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
-	*scope = (struct eg_scope){NULL, recovery, 0};
+	scope->eg_task = recovery;
 	if (!recovery)
 		return;
 	scope->eg_outer = recovery->scope;
@@ -114,15 +114,15 @@ static unsigned *nopanic_count(void)
 	return &recovery->nopanic;
 }
 
-void eg_nopanic_begin(void)
+void eg_panic_forbid(void)
 {
 	++*nopanic_count();
 }
 
-void eg_nopanic_end(void)
+void eg_panic_allow(void)
 {
 	unsigned *count = nopanic_count();
 
-	EGI_VERIFY(*count > 0, "eg_nopanic_end without eg_nopanic_begin");
+	EGI_VERIFY(*count > 0, "eg_panic_allow without eg_panic_forbid");
 	--*count;
 }

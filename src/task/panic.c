@@ -131,7 +131,7 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 		egi_recovery_add(recovery, error);
 	}
 	EGI_VERIFY(!recovery->scope, "a task returned from inside a scope");
-	EGI_VERIFY(recovery->nopanic == 0, "a task returned from a section without panics");
+	EGI_VERIFY(recovery->nopanic == 0, "a task returned between eg_panic_forbid and eg_panic_allow");
 	egi_recovery_run_defers(recovery, 0);
 	egi_thread_end_spawns(recovery->spawns);
 	recovery->spawns = 0;
@@ -182,7 +182,7 @@ static EGI_NOINLINE void announce(struct egi_recovery *recovery, eg_error *error
 EGI_NOINLINE void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error,
 				      void (*end_process)(void))
 {
-	EGI_VERIFY(recovery->nopanic == 0, "panic in a section without panics");
+	EGI_VERIFY(recovery->nopanic == 0, "panic between eg_panic_forbid and eg_panic_allow");
 	egi_recovery_add(recovery, error);
 	announce(recovery, error);
 	if (recovery->abort_on_panic) {
@@ -290,7 +290,7 @@ EGI_NOINLINE void eg_panic(const char *format, ...)
 	struct message message;
 	va_list args;
 
-	EGI_VERIFY(recovery->nopanic == 0, "eg_panic in a section without panics");
+	EGI_VERIFY(recovery->nopanic == 0, "eg_panic between eg_panic_forbid and eg_panic_allow");
 	va_start(args, format);
 	message.format = format;
 	message.args = &args;
@@ -323,7 +323,7 @@ EGI_NOINLINE void eg_panic_with(eg_error *cause)
 	    recovery_or_die(__builtin_frame_address(0), "eg_panic_with outside a task");
 	struct egi_backtrace *trace = capture(recovery, __builtin_return_address(0));
 
-	EGI_VERIFY(recovery->nopanic == 0, "eg_panic_with in a section without panics");
+	EGI_VERIFY(recovery->nopanic == 0, "eg_panic_with between eg_panic_forbid and eg_panic_allow");
 	egi_recovery_unwind(recovery,
 			    make_wrapping(cause, trace, "%s", cause ? eg_error_message(cause) : "(no error)"),
 			    abort);

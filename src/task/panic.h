@@ -11,6 +11,7 @@
  */
 
 #include <errgroup/panic.h>
+#include <errgroup/task.h>
 #include <setjmp.h>
 
 #include "error/error.h"

@@ -8,7 +8,7 @@
  * can say where its task was created without a byte more per task.
  */
 
-#include <errgroup/group.h>
+#include <errgroup/task.h>
 
 #include "os/compiler.h"
 

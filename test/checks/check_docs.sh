@@ -50,7 +50,7 @@ headers() {
         sed -e 's/.*EG_PUBLIC//' -e 's/EG_PRINTF([^)]*)//' -e 's/EG_MUST_CHECK//' -e 's/EG_NORETURN//'
 }
 
-echo 1..15
+echo 1..16
 
 #
 # Man pages
@@ -117,6 +117,11 @@ for page in "$pages"/*.3.scd; do
     done
 done >"$scratch/why"
 result "every page of section 3 has the sections that matter"
+
+for header in include/*.h include/errgroup/*.h; do
+    grep -qF "*<${header#include/}>*" "$pages/errgroup.7.scd" || echo "not in errgroup(7): ${header#include/}"
+done >"$scratch/why"
+result "errgroup(7) names every header"
 
 grep -no '\*[a-z_]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
     sed 's/^\([^:]*:[0-9]*\):\*\([a-z_]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name part; do

@@ -153,7 +153,7 @@ static eg_ctx *big_tree_derive(eg_ctx *parent, long number, eg_ctx_callback *cal
 	else
 		err = eg_ctx_with_cancel(parent, &ctx);
 	if (!err && number % 4 == 3)
-		err = eg_ctx_on_cancel(ctx, big_tree_called, called, callback);
+		err = eg_ctx_on_end(ctx, big_tree_called, called, callback);
 	if (err)
 		abort();
 	return ctx;
@@ -179,7 +179,7 @@ static void *big_tree_main(void *arg)
 	/* From the top, so that the last reference, to the deepest, takes the whole chain along. */
 	eg_ctx_unref(root);
 	for (long i = 0; all && callbacks && i < count; i++) {
-		eg_ctx_off_cancel(&callbacks[i]);
+		eg_ctx_off_end(&callbacks[i]);
 		eg_ctx_unref(all[i]);
 	}
 	free(callbacks);

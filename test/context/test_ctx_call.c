@@ -10,7 +10,7 @@
 
 static void on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *callback)
 {
-	if (eg_ctx_on_cancel(ctx, fn, arg, callback))
+	if (eg_ctx_on_end(ctx, fn, arg, callback))
 		abort();
 }
 
@@ -37,8 +37,8 @@ static void a_function_is_called_once_by_the_cancellation(void **state)
 	assert_int_equal(eg_ctx_cancel(root, NULL), -EALREADY);
 	assert_int_equal(atomic_load(&calls), 4);
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(eg_ctx_off_cancel(&callbacks[i]), -EALREADY);
-		assert_int_equal(eg_ctx_off_cancel(&callbacks[i]), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&callbacks[i]), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&callbacks[i]), -EALREADY);
 	}
 	eg_ctx_unref(other);
 	eg_ctx_unref(child);
@@ -55,7 +55,7 @@ static void on_a_context_that_is_over_it_is_called_at_once(void **state)
 	eg_ctx_cancel(ctx, NULL);
 	on_cancel(ctx, count, &calls, &callback);
 	assert_int_equal(atomic_load(&calls), 1);
-	assert_int_equal(eg_ctx_off_cancel(&callback), -EALREADY);
+	assert_int_equal(eg_ctx_off_end(&callback), -EALREADY);
 	assert_int_equal(eg_ctx_with_timeout(NULL, 0, &late), 0);
 	on_cancel(late, count, &calls, &callback);
 	assert_int_equal(atomic_load(&calls), 2);
@@ -72,8 +72,8 @@ static void one_that_was_unregistered_is_not_called(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		on_cancel(ctx, count, &calls, &callbacks[i]);
-	assert_int_equal(eg_ctx_off_cancel(&callbacks[1]), 0);
-	assert_int_equal(eg_ctx_off_cancel(&callbacks[1]), 0);
+	assert_int_equal(eg_ctx_off_end(&callbacks[1]), 0);
+	assert_int_equal(eg_ctx_off_end(&callbacks[1]), 0);
 	memset(&callbacks[1], 0xff, sizeof(callbacks[1]));
 	eg_ctx_cancel(ctx, NULL);
 	assert_int_equal(atomic_load(&calls), 2);
@@ -87,13 +87,13 @@ static void null_and_zero_are_fine_or_refused(void **state)
 	atomic_int calls = 0;
 
 	(void)state;
-	assert_int_equal(eg_ctx_off_cancel(NULL), -EINVAL);
-	assert_int_equal(eg_ctx_off_cancel(&callback), 0);
-	assert_int_equal(eg_ctx_on_cancel(NULL, NULL, NULL, &callback), -EINVAL);
-	assert_int_equal(eg_ctx_on_cancel(NULL, count, NULL, NULL), -EINVAL);
+	assert_int_equal(eg_ctx_off_end(NULL), -EINVAL);
+	assert_int_equal(eg_ctx_off_end(&callback), 0);
+	assert_int_equal(eg_ctx_on_end(NULL, NULL, NULL, &callback), -EINVAL);
+	assert_int_equal(eg_ctx_on_end(NULL, count, NULL, NULL), -EINVAL);
 	assert_memory_equal(&callback, &zero, sizeof(zero));
-	assert_int_equal(eg_ctx_on_cancel(NULL, count, &calls, &callback), 0);
-	assert_int_equal(eg_ctx_off_cancel(&callback), 0);
+	assert_int_equal(eg_ctx_on_end(NULL, count, &calls, &callback), 0);
+	assert_int_equal(eg_ctx_off_end(&callback), 0);
 	assert_int_equal(atomic_load(&calls), 0);
 }
 
@@ -122,8 +122,8 @@ static void unregister_and_free(void *arg)
 {
 	struct self *self = arg;
 
-	CHECK(eg_ctx_off_cancel(&self->callback) == -EALREADY);
-	CHECK(eg_ctx_off_cancel(&self->callback) == -EALREADY);
+	CHECK(eg_ctx_off_end(&self->callback) == -EALREADY);
+	CHECK(eg_ctx_off_end(&self->callback) == -EALREADY);
 	atomic_fetch_add(self->calls, 1);
 	memset(self, 0xff, sizeof(*self));
 	free(self);
@@ -156,7 +156,7 @@ static void move_on(void *arg)
 {
 	struct moving *moving = arg;
 
-	CHECK(eg_ctx_off_cancel(&moving->callback) == -EALREADY);
+	CHECK(eg_ctx_off_end(&moving->callback) == -EALREADY);
 	on_cancel(moving->next, count, &moving->calls, &moving->callback);
 }
 
@@ -172,7 +172,7 @@ static void a_function_may_register_anew_in_the_same_room(void **state)
 		assert_int_equal(atomic_load(&moving.calls), 0);
 		if (cancels)
 			eg_ctx_cancel(moving.next, NULL);
-		assert_int_equal(eg_ctx_off_cancel(&moving.callback), cancels ? -EALREADY : 0);
+		assert_int_equal(eg_ctx_off_end(&moving.callback), cancels ? -EALREADY : 0);
 		assert_int_equal(atomic_load(&moving.calls), cancels);
 		eg_ctx_unref(moving.next);
 		eg_ctx_unref(first);
@@ -232,7 +232,7 @@ static void a_function_may_drop_the_last_reference(void **state)
 			eg_ctx_unref(root);
 			eg_ctx_cancel(ctx, NULL);
 		}
-		eg_ctx_off_cancel(&first->callback);
+		eg_ctx_off_end(&first->callback);
 		free(first);
 	}
 	assert_int_equal(atomic_load(&calls), 200);
@@ -259,7 +259,7 @@ static void a_callback_keeps_its_context_alive(void **state)
 		ctx = ctx_under(NULL);
 		on_cancel(ctx, count, &calls, &unused);
 		eg_ctx_unref(ctx);
-		assert_int_equal(eg_ctx_off_cancel(&unused), 0);
+		assert_int_equal(eg_ctx_off_end(&unused), 0);
 	}
 	assert_true(heap_in_use() < before + 4096);
 }
@@ -275,7 +275,7 @@ static void unregister_other(void *arg)
 {
 	struct pair *pair = arg;
 
-	pair->removed += eg_ctx_off_cancel(&pair->others) == 0;
+	pair->removed += eg_ctx_off_end(&pair->others) == 0;
 	atomic_fetch_add(pair->calls, 1);
 }
 
@@ -351,7 +351,7 @@ static void *slow_unregister(void *arg)
 	struct slow *slow = arg;
 
 	atomic_store(&slow->thread, thread_id());
-	slow->code = eg_ctx_off_cancel(&slow->callback);
+	slow->code = eg_ctx_off_end(&slow->callback);
 	CHECK(atomic_load(&slow->ended));
 	atomic_store(&slow->returned, true);
 	return NULL;
@@ -400,7 +400,7 @@ static void *race_main(void *arg)
 		on_cancel(race->ctx, count, &mine[i].calls, &mine[i].callback);
 	}
 	for (int i = 0; i < 8; i++) {
-		bool in_time = eg_ctx_off_cancel(&mine[i].callback) == 0;
+		bool in_time = eg_ctx_off_end(&mine[i].callback) == 0;
 
 		CHECK(atomic_load(&mine[i].calls) == !in_time);
 		atomic_fetch_add(in_time ? &race->taken_out : &race->called, 1);
@@ -458,7 +458,7 @@ static int task_wait_for_queue(eg_ctx *ctx, void *arg)
 	while (!eg_ctx_err(ctx))
 		pthread_cond_wait(&queue->changed, &queue->lock);
 	pthread_mutex_unlock(&queue->lock);
-	eg_ctx_off_cancel(&callback);
+	eg_ctx_off_end(&callback);
 	atomic_store(&queue->returned, true);
 	return eg_ctx_err(ctx);
 }
@@ -472,7 +472,7 @@ static void a_task_in_a_condition_wait_is_woken(void **state)
 	assert_int_equal(eg_group_init(&group, NULL, NULL), 0);
 	eg_group_go(&group, task_wait_for_queue, &queue);
 	assert_true(thread_blocks(&queue.thread, &queue.returned));
-	assert_int_equal(eg_group_cancel(&group, -EINTR), 0);
+	assert_int_equal(eg_group_cancel(&group, NULL), 0);
 	assert_int_equal(eg_group_wait(&group), -ECANCELED);
 	eg_group_destroy(&group);
 }
@@ -512,7 +512,7 @@ static void a_deadline_calls_on_a_thread_without_the_programs_signals(void **sta
 		assert_int_equal(eg_ctx_with_timeout(NULL, 1000000, &ctx), 0);
 		on_cancel(ctx, note_mask, &masked, &callback);
 		tally_await(&masked.called, 1);
-		assert_int_equal(eg_ctx_off_cancel(&callback), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&callback), -EALREADY);
 		eg_ctx_unref(ctx);
 	} while (!masked.is_other);
 }
@@ -541,7 +541,7 @@ static void a_hundred_thousand_functions_are_called(void **state)
 	eg_ctx_cancel(root, NULL);
 	assert_int_equal(atomic_load(&calls), many);
 	for (long i = 0; i < many; i++)
-		assert_int_equal(eg_ctx_off_cancel(&callbacks[i]), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&callbacks[i]), -EALREADY);
 	eg_ctx_unref(root);
 	free(callbacks);
 }

@@ -75,9 +75,9 @@ static void wait_for_function(void *arg)
 	eg_ctx_callback callback;
 	eg_ctx *ctx = timed(NULL, MILLISECOND);
 
-	CHECK(eg_ctx_on_cancel(ctx, add_one, &called, &callback) == 0);
+	CHECK(eg_ctx_on_end(ctx, add_one, &called, &callback) == 0);
 	tally_await(&called, 1);
-	CHECK(eg_ctx_off_cancel(&callback) == -EALREADY);
+	CHECK(eg_ctx_off_end(&callback) == -EALREADY);
 	eg_ctx_unref(ctx);
 	tally_add(arg, 1);
 }
@@ -93,9 +93,9 @@ static void a_function_may_wait_for_other_deadlines(void **state)
 		eg_ctx_callback callback;
 		eg_ctx *ctx = timed(NULL, MILLISECOND);
 
-		assert_int_equal(eg_ctx_on_cancel(ctx, functions[i], &done, &callback), 0);
+		assert_int_equal(eg_ctx_on_end(ctx, functions[i], &done, &callback), 0);
 		tally_await(&done, 1);
-		assert_int_equal(eg_ctx_off_cancel(&callback), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&callback), -EALREADY);
 		eg_ctx_unref(ctx);
 	}
 }
@@ -118,11 +118,11 @@ static void functions_of_many_deadlines_may_wait_for_each_other(void **state)
 	(void)state;
 	for (int i = 0; i < CROWD; i++) {
 		contexts[i] = timed(i % 2 ? parent : NULL, MILLISECOND * (i / 2 + 1));
-		assert_int_equal(eg_ctx_on_cancel(contexts[i], meet, &arrived, &callbacks[i]), 0);
+		assert_int_equal(eg_ctx_on_end(contexts[i], meet, &arrived, &callbacks[i]), 0);
 	}
 	tally_await(&arrived, CROWD);
 	for (int i = 0; i < CROWD; i++) {
-		assert_int_equal(eg_ctx_off_cancel(&callbacks[i]), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&callbacks[i]), -EALREADY);
 		eg_ctx_unref(contexts[i]);
 	}
 	eg_ctx_unref(parent);
@@ -137,10 +137,10 @@ static void functions_of_one_deadline_may_wait_for_each_other(void **state)
 
 	(void)state;
 	for (int i = 0; i < CROWD; i++)
-		assert_int_equal(eg_ctx_on_cancel(ctx, meet, &arrived, &callbacks[i]), 0);
+		assert_int_equal(eg_ctx_on_end(ctx, meet, &arrived, &callbacks[i]), 0);
 	tally_await(&arrived, CROWD);
 	for (int i = 0; i < CROWD; i++)
-		assert_int_equal(eg_ctx_off_cancel(&callbacks[i]), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&callbacks[i]), -EALREADY);
 	eg_ctx_unref(ctx);
 }
 
@@ -177,12 +177,12 @@ static void many_functions_are_called_by_a_few_threads(void **state)
 	assert_true(callbacks && contexts);
 	for (long i = 0; i < many; i++) {
 		assert_int_equal(eg_ctx_with_deadline(NULL, deadline + i, &contexts[i]), 0);
-		assert_int_equal(eg_ctx_on_cancel(contexts[i], note_threads, &seen, &callbacks[i]), 0);
+		assert_int_equal(eg_ctx_on_end(contexts[i], note_threads, &seen, &callbacks[i]), 0);
 	}
 	for (long i = 0; i < many; i++) {
 		while (eg_ctx_err(contexts[i]) == 0)
 			sched_yield();
-		eg_ctx_off_cancel(&callbacks[i]);
+		eg_ctx_off_end(&callbacks[i]);
 		eg_ctx_unref(contexts[i]);
 	}
 	/* On a busy machine one that is kept from the CPU looks like one that waits. */
@@ -234,13 +234,13 @@ static void what_a_context_keeps_goes_when_its_function_has_returned(void **stat
 		assert_int_equal(eg_ctx_with_value(NULL, &key, &released, set_true, &kept), 0);
 		ctx = timed(kept, MILLISECOND / 10);
 		eg_ctx_unref(kept);
-		assert_int_equal(eg_ctx_on_cancel(ctx, set_true, &called, &callback), 0);
+		assert_int_equal(eg_ctx_on_end(ctx, set_true, &called, &callback), 0);
 		if (i % 2)
 			assert_int_equal(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE), 0);
 		else
 			while (!atomic_load(&called))
 				sched_yield();
-		err = eg_ctx_off_cancel(&callback);
+		err = eg_ctx_off_end(&callback);
 		assert_int_equal(err, atomic_load(&called) ? -EALREADY : 0);
 		eg_ctx_unref(ctx);
 		assert_true(atomic_load(&released));

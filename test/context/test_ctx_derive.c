@@ -272,13 +272,13 @@ static void of_a_hundred_thousand_deadlines_none_is_early_and_none_is_missed(voi
 		dues[i].early = &early;
 		dues[i].deadline = base + 10 * MILLISECOND + (int64_t)(random % 500000000);
 		dues[i].ctx = ctx_until(i % 2 ? root : NULL, dues[i].deadline);
-		assert_int_equal(eg_ctx_on_cancel(dues[i].ctx, due_note, &dues[i], &dues[i].callback), 0);
+		assert_int_equal(eg_ctx_on_end(dues[i].ctx, due_note, &dues[i], &dues[i].callback), 0);
 	}
 	for (long i = 0; i < count; i++)
 		assert_int_equal(eg_ctx_wait_until(dues[i].ctx, EG_CTX_NO_DEADLINE), 0);
 	for (long i = 0; i < count; i++) {
 		/* Seen to be over, and taken out before its function was called. */
-		taken_out += eg_ctx_off_cancel(&dues[i].callback) == 0;
+		taken_out += eg_ctx_off_end(&dues[i].callback) == 0;
 		eg_ctx_unref(dues[i].ctx);
 	}
 	assert_int_equal(atomic_load(&fired) + taken_out, count);

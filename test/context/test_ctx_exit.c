@@ -36,9 +36,9 @@ static void exit_beside_idle_threads(void *arg)
 	(void)arg;
 	EXPECT(pthread_key_create(&value_key, destroy_value) == 0);
 	EXPECT(eg_ctx_with_timeout(NULL, MILLISECOND, &ctx) == 0);
-	EXPECT(eg_ctx_on_cancel(ctx, leave_value, &called, &callback) == 0);
+	EXPECT(eg_ctx_on_end(ctx, leave_value, &called, &callback) == 0);
 	tally_await(&called, 1);
-	EXPECT(eg_ctx_off_cancel(&callback) == -EALREADY);
+	EXPECT(eg_ctx_off_end(&callback) == -EALREADY);
 	eg_ctx_unref(ctx);
 	/* A little later they sleep. */
 	EXPECT(eg_ctx_sleep_until(NULL, eg_clock_now_ns() + 5 * MILLISECOND) == 0);
@@ -60,7 +60,7 @@ static void exit_beside_waiting_functions(void *arg)
 	(void)arg;
 	EXPECT(eg_ctx_with_timeout(NULL, MILLISECOND, &ctx) == 0);
 	for (int i = 0; i < 2; i++)
-		EXPECT(eg_ctx_on_cancel(ctx, meet, &arrived, &callbacks[i]) == 0);
+		EXPECT(eg_ctx_on_end(ctx, meet, &arrived, &callbacks[i]) == 0);
 	tally_await(&arrived, 2);
 	exit(STATUS);
 }

@@ -134,7 +134,7 @@ static void child_unregisters(void *arg)
 	struct slow *slow = arg;
 
 	/* Another thread of the parent was calling it; here there is none to wait for. */
-	if (eg_ctx_off_cancel(&slow->callback) != -EALREADY)
+	if (eg_ctx_off_end(&slow->callback) != -EALREADY)
 		_exit(1);
 }
 
@@ -145,7 +145,7 @@ static void in_a_forked_child_nobody_waits_for_the_parents_calls(void **state)
 	struct child child;
 
 	(void)state;
-	assert_int_equal(eg_ctx_on_cancel(slow.ctx, slow_call, &slow, &slow.callback), 0);
+	assert_int_equal(eg_ctx_on_end(slow.ctx, slow_call, &slow, &slow.callback), 0);
 	assert_int_equal(pthread_create(&canceller, NULL, slow_cancel, &slow), 0);
 	tally_await(&slow.hold.started, 1);
 	child_run(child_unregisters, &slow, &child);
@@ -173,7 +173,7 @@ static void fork_in_call(void *arg)
 	if (forking->child)
 		return;
 	alarm(60);
-	if (eg_ctx_off_cancel(&forking->callback) != -EALREADY || eg_ctx_err(forking->ctx) != -ECANCELED)
+	if (eg_ctx_off_end(&forking->callback) != -EALREADY || eg_ctx_err(forking->ctx) != -ECANCELED)
 		_exit(1);
 	memset(&forking->callback, 0xff, sizeof(forking->callback));
 }
@@ -184,7 +184,7 @@ static void a_function_may_fork(void **state)
 	int status = 0;
 
 	(void)state;
-	assert_int_equal(eg_ctx_on_cancel(forking.ctx, fork_in_call, &forking, &forking.callback), 0);
+	assert_int_equal(eg_ctx_on_end(forking.ctx, fork_in_call, &forking, &forking.callback), 0);
 	assert_int_equal(eg_ctx_cancel(forking.ctx, NULL), 0);
 	if (forking.child == 0) {
 		eg_ctx_callback expected;
@@ -196,7 +196,7 @@ static void a_function_may_fork(void **state)
 	assert_true(forking.child > 0);
 	assert_int_equal(waitpid(forking.child, &status, 0), forking.child);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	assert_int_equal(eg_ctx_off_cancel(&forking.callback), -EALREADY);
+	assert_int_equal(eg_ctx_off_end(&forking.callback), -EALREADY);
 	eg_ctx_unref(forking.ctx);
 }
 
@@ -219,8 +219,8 @@ static void count_call(void *arg)
 
 static void register_both(struct before *before, eg_ctx_callback *plain, eg_ctx_callback *timed)
 {
-	CHECK(eg_ctx_on_cancel(before->plain, count_call, &before->calls, plain) == 0);
-	CHECK(eg_ctx_on_cancel(before->timed, count_call, &before->calls, timed) == 0);
+	CHECK(eg_ctx_on_end(before->plain, count_call, &before->calls, plain) == 0);
+	CHECK(eg_ctx_on_end(before->timed, count_call, &before->calls, timed) == 0);
 }
 
 /* Another thread's callbacks lie on its stack, which the child is going to give to a thread of its own. */
@@ -232,8 +232,8 @@ static void *register_main(void *arg)
 	register_both(before, &plain, &timed);
 	tally_add(&before->registered, 1);
 	tally_await(&before->go_on, 1);
-	CHECK(eg_ctx_off_cancel(&plain) == -EALREADY);
-	CHECK(eg_ctx_off_cancel(&timed) == -EALREADY);
+	CHECK(eg_ctx_off_end(&plain) == -EALREADY);
+	CHECK(eg_ctx_off_end(&timed) == -EALREADY);
 	return NULL;
 }
 
@@ -266,16 +266,16 @@ static void begin_anew(eg_ctx *above)
 	for (int i = 0; i < 3; i++)
 		EXPECT(pthread_join(threads[i], NULL) == 0);
 	EXPECT(eg_ctx_with_timeout(above, MILLISECOND, &own) == 0);
-	EXPECT(eg_ctx_on_cancel(own, count_call, &called, &callback) == 0);
+	EXPECT(eg_ctx_on_end(own, count_call, &called, &callback) == 0);
 	while (atomic_load(&called) == 0)
 		sched_yield();
-	EXPECT(eg_ctx_off_cancel(&callback) == -EALREADY);
+	EXPECT(eg_ctx_off_end(&callback) == -EALREADY);
 	EXPECT(eg_ctx_err(own) == -ETIMEDOUT);
 	eg_ctx_unref(own);
 	EXPECT(eg_group_init(&group, above, NULL) == 0);
 	for (int i = 0; i < 3; i++)
 		EXPECT(eg_group_go(&group, task_await_end, NULL) == 0);
-	EXPECT(eg_group_cancel(&group, 0) == 0);
+	EXPECT(eg_group_cancel(&group, NULL) == 0);
 	EXPECT(eg_group_wait(&group) == 0);
 	eg_group_destroy(&group);
 }
@@ -291,18 +291,18 @@ static void child_of_registered(void *arg)
 
 	if (!child_may_start_threads())
 		return;
-	EXPECT(eg_ctx_on_cancel(before->plain, count_call, &own, &plain) == 0);
-	EXPECT(eg_ctx_on_cancel(before->timed, count_call, &own, &timed) == 0);
+	EXPECT(eg_ctx_on_end(before->plain, count_call, &own, &plain) == 0);
+	EXPECT(eg_ctx_on_end(before->timed, count_call, &own, &timed) == 0);
 	begin_anew(before->above);
 	begin_anew(NULL);
 	EXPECT(eg_ctx_cancel(before->plain, NULL) == 0 || eg_ctx_err(before->plain) != 0);
 	EXPECT(eg_ctx_wait_until(before->timed, EG_CTX_NO_DEADLINE) == 0);
 	while (atomic_load(&own) < 2)
 		sched_yield();
-	EXPECT(eg_ctx_off_cancel(&plain) == -EALREADY && eg_ctx_off_cancel(&timed) == -EALREADY);
+	EXPECT(eg_ctx_off_end(&plain) == -EALREADY && eg_ctx_off_end(&timed) == -EALREADY);
 	/* It was not called, nor is it going to be. */
-	EXPECT(eg_ctx_off_cancel(&before->plain_callback) == 0);
-	EXPECT(eg_ctx_off_cancel(&before->timed_callback) == 0 || was_over);
+	EXPECT(eg_ctx_off_end(&before->plain_callback) == 0);
+	EXPECT(eg_ctx_off_end(&before->timed_callback) == 0 || was_over);
 	eg_ctx_cancel(before->above, NULL);
 	eg_ctx_unref(before->plain);
 	eg_ctx_unref(before->timed);
@@ -340,8 +340,8 @@ static void nothing_that_was_registered_before_a_fork_acts_in_the_child(void **s
 			sched_yield();
 		tally_add(&before.go_on, 1);
 		pthread_join(other, NULL);
-		assert_int_equal(eg_ctx_off_cancel(&before.plain_callback), -EALREADY);
-		assert_int_equal(eg_ctx_off_cancel(&before.timed_callback), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&before.plain_callback), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&before.timed_callback), -EALREADY);
 		eg_ctx_unref(before.plain);
 		eg_ctx_unref(before.timed);
 		eg_ctx_unref(before.above);
@@ -391,9 +391,9 @@ static void fork_among(void *arg)
 		_exit(0);
 	alarm(20);
 	EXPECT(atexit(leave) == 0);
-	EXPECT(eg_ctx_off_cancel(&forking->callback) == -EALREADY);
+	EXPECT(eg_ctx_off_end(&forking->callback) == -EALREADY);
 	for (int i = 0; i < 2 * BEHIND; i++) {
-		int err = eg_ctx_off_cancel(&forking->others[i]);
+		int err = eg_ctx_off_end(&forking->others[i]);
 
 		EXPECT(err == 0 || err == -EALREADY);
 	}
@@ -409,10 +409,9 @@ static bool check_fork_among(int64_t timeout_ns)
 	assert_int_equal(eg_ctx_with_timeout(NULL, timeout_ns, &forking.ctx), 0);
 	for (int i = 0; i < 2 * BEHIND; i++) {
 		if (i == BEHIND)
-			assert_int_equal(
-			    eg_ctx_on_cancel(forking.ctx, fork_among, &forking, &forking.callback), 0);
-		assert_int_equal(eg_ctx_on_cancel(forking.ctx, call_in_parent, &forking, &forking.others[i]),
-				 0);
+			assert_int_equal(eg_ctx_on_end(forking.ctx, fork_among, &forking, &forking.callback),
+					 0);
+		assert_int_equal(eg_ctx_on_end(forking.ctx, call_in_parent, &forking, &forking.others[i]), 0);
 	}
 	in_time = eg_ctx_err(forking.ctx) == 0;
 	if (!at_deadline) {
@@ -429,9 +428,9 @@ static bool check_fork_among(int64_t timeout_ns)
 	/* At a deadline, the child's only thread is a copy of the library's, which ends: and the child with it. */
 	assert_int_equal(waitpid(atomic_load(&forking.child), &status, 0), atomic_load(&forking.child));
 	assert_true(!in_time || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
-	assert_int_equal(eg_ctx_off_cancel(&forking.callback), -EALREADY);
+	assert_int_equal(eg_ctx_off_end(&forking.callback), -EALREADY);
 	for (int i = 0; i < 2 * BEHIND; i++)
-		assert_int_equal(eg_ctx_off_cancel(&forking.others[i]), -EALREADY);
+		assert_int_equal(eg_ctx_off_end(&forking.others[i]), -EALREADY);
 	eg_ctx_unref(forking.ctx);
 	return in_time;
 }
@@ -468,12 +467,12 @@ static void a_task_may_fork_a_child_that_cancels(void **state)
 	(void)state;
 	assert_int_equal(eg_group_init(&group, before.above, NULL), 0);
 	assert_int_equal(
-	    eg_ctx_on_cancel(eg_group_ctx(&group), count_call, &before.calls, &before.plain_callback), 0);
+	    eg_ctx_on_end(eg_group_ctx(&group), count_call, &before.calls, &before.plain_callback), 0);
 	eg_group_go(&group, task_fork, &child);
 	assert_int_equal(eg_group_wait(&group), 0);
 	assert_true(child_exited(&child, 0));
 	assert_int_equal(atomic_load(&before.calls), 1);
-	assert_int_equal(eg_ctx_off_cancel(&before.plain_callback), -EALREADY);
+	assert_int_equal(eg_ctx_off_end(&before.plain_callback), -EALREADY);
 	eg_group_destroy(&group);
 	eg_ctx_unref(before.above);
 }

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -127,7 +128,7 @@ static void in_child_stuck(void *arg)
 	eg_ctx *ctx = ctx_with(NULL, SIGINT);
 	eg_ctx_callback callback;
 
-	EXPECT(eg_ctx_on_cancel(ctx, block_for_ever, &called, &callback) == 0);
+	EXPECT(eg_ctx_on_end(ctx, block_for_ever, &called, &callback) == 0);
 	raise(SIGINT);
 	tally_await(&called, 1);
 	stuck(arg);
@@ -544,11 +545,11 @@ static void in_child_give_back(void *arg)
 		eg_ctx_unref(ctx);
 		eg_ctx_unref(timed);
 		EXPECT(eg_group_init(&group, below, NULL) == 0);
-		EXPECT(eg_ctx_on_cancel(eg_group_ctx(&group), call_nothing, NULL, &callback) == 0);
+		EXPECT(eg_ctx_on_end(eg_group_ctx(&group), call_nothing, NULL, &callback) == 0);
 		for (int k = 0; k < 3; k++)
 			EXPECT(eg_group_go(&group, task_await_end, NULL) == 0);
 		EXPECT(eg_group_wait(&group) == 0);
-		(void)eg_ctx_off_cancel(&callback);
+		(void)eg_ctx_off_end(&callback);
 		eg_group_destroy(&group);
 		eg_ctx_unref(below);
 		EXPECT(action_of(SIGWINCH) == SIG_DFL);

@@ -204,8 +204,8 @@ static void in_child_without_threads(void *arg)
 	EXPECT(eg_ctx_with_timeout(NULL, HOUR, &far) == 0);
 	EXPECT(eg_ctx_err(far) == 0 && !eg_ctx_cause(far));
 	EXPECT(eg_ctx_fd(far) == -EAGAIN);
-	EXPECT(eg_ctx_on_cancel(far, count, &calls, &callback) == -EAGAIN);
-	EXPECT(eg_ctx_off_cancel(&callback) == 0);
+	EXPECT(eg_ctx_on_end(far, count, &calls, &callback) == -EAGAIN);
+	EXPECT(eg_ctx_off_end(&callback) == 0);
 	EXPECT(eg_ctx_with_signals(NULL, signals, 1, &other) == -EAGAIN);
 	atomic_store(&stopped_ns, 0);
 
@@ -216,7 +216,7 @@ static void in_child_without_threads(void *arg)
 	expect_over(ctx, deadline);
 	EXPECT(eg_ctx_with_cancel(child, &other) == 0);
 	expect_over(other, deadline);
-	EXPECT(eg_ctx_on_cancel(other, count, &calls, &callback) == 0);
+	EXPECT(eg_ctx_on_end(other, count, &calls, &callback) == 0);
 	EXPECT(atomic_exchange(&calls, 0) == 1);
 	expect_over(other, deadline);
 	eg_ctx_unref(other);
@@ -225,7 +225,7 @@ static void in_child_without_threads(void *arg)
 	/* What has been seen to be over cannot be cancelled with another cause. */
 	EXPECT(eg_ctx_cancel(child, NULL) == -EALREADY);
 	expect_over(child, deadline);
-	EXPECT(eg_ctx_on_cancel(child, count, &calls, &callback) == 0);
+	EXPECT(eg_ctx_on_end(child, count, &calls, &callback) == 0);
 	EXPECT(atomic_load(&calls) == 1);
 	EXPECT(eg_ctx_cancel(far, NULL) == 0);
 	EXPECT(eg_ctx_err(far) == -ECANCELED);
@@ -248,12 +248,12 @@ static void in_child_without_threads(void *arg)
 		struct pollfd fd = {eg_ctx_fd(other), POLLIN, 0};
 
 		EXPECT(fd.fd >= 0);
-		EXPECT(eg_ctx_on_cancel(other, count, &calls, &callback) == 0);
+		EXPECT(eg_ctx_on_end(other, count, &calls, &callback) == 0);
 		EXPECT(poll(&fd, 1, -1) == 1);
 		EXPECT(eg_ctx_err(other) == -ETIMEDOUT);
 		while (atomic_load(&calls) < 2)
 			sched_yield();
-		EXPECT(eg_ctx_off_cancel(&callback) == -EALREADY);
+		EXPECT(eg_ctx_off_end(&callback) == -EALREADY);
 	}
 	eg_ctx_unref(other);
 	eg_ctx_unref(child);
@@ -307,12 +307,12 @@ static void in_child_with_one_thread(void *arg)
 		EXPECT(eg_ctx_with_timeout(NULL, 2 * MILLISECOND, &contexts[i]) == 0);
 		/* The thread has been started by then. */
 		atomic_store(&threads_refused, 1);
-		EXPECT(eg_ctx_on_cancel(contexts[i], wait_in_call, &calls, &callbacks[i]) == 0);
+		EXPECT(eg_ctx_on_end(contexts[i], wait_in_call, &calls, &callbacks[i]) == 0);
 	}
 	while (atomic_load(&calls) < 2)
 		sched_yield();
 	for (int i = 0; i < 2; i++) {
-		EXPECT(eg_ctx_off_cancel(&callbacks[i]) == -EALREADY);
+		EXPECT(eg_ctx_off_end(&callbacks[i]) == -EALREADY);
 		EXPECT(eg_ctx_err(contexts[i]) == -ETIMEDOUT);
 		eg_ctx_unref(contexts[i]);
 	}
@@ -320,10 +320,10 @@ static void in_child_with_one_thread(void *arg)
 	/* With threads again, they are called by others. */
 	atomic_store(&threads_refused, 0);
 	EXPECT(eg_ctx_with_timeout(NULL, MILLISECOND, &contexts[0]) == 0);
-	EXPECT(eg_ctx_on_cancel(contexts[0], wait_in_call, &calls, &callbacks[0]) == 0);
+	EXPECT(eg_ctx_on_end(contexts[0], wait_in_call, &calls, &callbacks[0]) == 0);
 	while (atomic_load(&calls) < 3)
 		sched_yield();
-	EXPECT(eg_ctx_off_cancel(&callbacks[0]) == -EALREADY);
+	EXPECT(eg_ctx_off_end(&callbacks[0]) == -EALREADY);
 	eg_ctx_unref(contexts[0]);
 }
 
@@ -408,14 +408,14 @@ static void expect_deadlines(void)
 	eg_ctx *ctx;
 
 	EXPECT(eg_ctx_with_deadline(NULL, deadline, &ctx) == 0);
-	EXPECT(eg_ctx_on_cancel(ctx, count, &calls, &callback) == 0);
+	EXPECT(eg_ctx_on_end(ctx, count, &calls, &callback) == 0);
 	fd = (struct pollfd){eg_ctx_fd(ctx), POLLIN, 0};
 	EXPECT(eg_ctx_wait_until(ctx, begin + MILLISECOND) == -ETIMEDOUT || eg_clock_now_ns() >= deadline);
 	EXPECT(poll(&fd, 1, -1) == 1);
 	EXPECT(eg_ctx_err(ctx) == -ETIMEDOUT && eg_clock_now_ns() >= deadline);
 	while (atomic_load(&calls) == 0)
 		sched_yield();
-	EXPECT(eg_ctx_off_cancel(&callback) == -EALREADY);
+	EXPECT(eg_ctx_off_end(&callback) == -EALREADY);
 	eg_ctx_unref(ctx);
 	EXPECT(eg_ctx_with_timeout(NULL, INT64_MAX, &ctx) == 0);
 	EXPECT(eg_ctx_sleep_until(ctx, eg_clock_now_ns() + 20 * MILLISECOND) == 0);

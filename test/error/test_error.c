@@ -6,6 +6,8 @@
 
 #include "support.h"
 
+#include <limits.h>
+
 static void group_init_collect(eg_group *group, int limit, unsigned collect)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;

@@ -6,6 +6,8 @@
 
 #include "support.h"
 
+#include <limits.h>
+
 enum {
 	TEXT_MAX = 65536 /* the cap on an error's text */
 };

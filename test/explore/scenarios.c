@@ -96,7 +96,7 @@ void *wait_too(void *arg)
 
 void *cancel_group(void *arg)
 {
-	int err = eg_group_cancel(&group, -EIO);
+	int err = eg_group_cancel(&group, NULL);
 
 	(void)arg;
 	/* A wait that is over has ended the context. */

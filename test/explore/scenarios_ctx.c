@@ -57,8 +57,8 @@ void end_against_register(void)
 	eg_ctx_ref(root);
 	explore_begin();
 	other = thread_start(cancel_and_drop_root, NULL);
-	EXPLORE_REQUIRE(eg_ctx_on_cancel(root, note_call, NULL, &callback) == 0);
-	err = eg_ctx_off_cancel(&callback);
+	EXPLORE_REQUIRE(eg_ctx_on_end(root, note_call, NULL, &callback) == 0);
+	err = eg_ctx_off_end(&callback);
 	EXPLORE_REQUIRE(!running && called == (err != 0));
 	thread_join(other);
 	EXPLORE_REQUIRE(called == (err != 0));
@@ -72,7 +72,7 @@ static void drop_everything(void *arg)
 	eg_ctx *ctx = arg;
 
 	called++;
-	EXPLORE_REQUIRE(eg_ctx_off_cancel(&self_callback) != 0);
+	EXPLORE_REQUIRE(eg_ctx_off_end(&self_callback) != 0);
 	eg_ctx_unref(ctx);
 }
 
@@ -86,7 +86,7 @@ void two_ends_and_the_last_reference(void)
 	root = derive(NULL);
 	child = derive(root);
 	eg_ctx_ref(child);
-	EXPLORE_REQUIRE(eg_ctx_on_cancel(child, drop_everything, child, &self_callback) == 0);
+	EXPLORE_REQUIRE(eg_ctx_on_end(child, drop_everything, child, &self_callback) == 0);
 	explore_begin();
 	other = thread_start(cancel_and_drop_root, NULL);
 	eg_ctx_cancel(child, NULL);
@@ -219,7 +219,7 @@ static eg_ctx *with_call(void (*fn)(void *arg), eg_ctx *parent, int64_t timeout_
 	eg_ctx *timed;
 
 	EXPLORE_REQUIRE(eg_ctx_with_timeout(parent, timeout_ns, &timed) == 0);
-	EXPLORE_REQUIRE(eg_ctx_on_cancel(timed, fn, NULL, callback) == 0);
+	EXPLORE_REQUIRE(eg_ctx_on_end(timed, fn, NULL, callback) == 0);
 	return timed;
 }
 
@@ -233,7 +233,7 @@ void function_waits_for_deadline(void)
 	timed = with_call(await_deadline, NULL, 100000, &callback);
 	explore_begin();
 	explore_await(&flag);
-	EXPLORE_REQUIRE(eg_ctx_off_cancel(&callback) != 0);
+	EXPLORE_REQUIRE(eg_ctx_off_end(&callback) != 0);
 	eg_ctx_unref(timed);
 }
 
@@ -255,8 +255,8 @@ void function_waits_for_function(void)
 	explore_begin();
 	explore_await(&flag);
 	/* The second may have come before the first. */
-	(void)eg_ctx_off_cancel(&callbacks[0]);
-	EXPLORE_REQUIRE(eg_ctx_off_cancel(&callbacks[1]) != 0);
+	(void)eg_ctx_off_end(&callbacks[0]);
+	EXPLORE_REQUIRE(eg_ctx_off_end(&callbacks[1]) != 0);
 	eg_ctx_unref(first);
 	eg_ctx_unref(second);
 }
@@ -282,7 +282,7 @@ void calls_against_caller(void)
 	explore_begin();
 	explore_await(&flag);
 	for (int i = 0; i < 2; i++)
-		EXPLORE_REQUIRE(eg_ctx_off_cancel(&callbacks[i]) != 0);
+		EXPLORE_REQUIRE(eg_ctx_off_end(&callbacks[i]) != 0);
 	eg_ctx_unref(first);
 	eg_ctx_unref(second);
 	eg_ctx_unref(root);
@@ -302,10 +302,10 @@ void deadline_against_leaving_keeper(void)
 	explore_begin();
 	explore_pass_time(LONG_NS);
 	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &timed) == 0);
-	EXPLORE_REQUIRE(eg_ctx_on_cancel(timed, raise_flag, NULL, &callback) == 0);
+	EXPLORE_REQUIRE(eg_ctx_on_end(timed, raise_flag, NULL, &callback) == 0);
 	explore_await(&flag);
 	EXPLORE_REQUIRE(eg_clock_now_ns() >= eg_ctx_deadline(timed));
-	EXPLORE_REQUIRE(eg_ctx_off_cancel(&callback) != 0);
+	EXPLORE_REQUIRE(eg_ctx_off_end(&callback) != 0);
 	eg_ctx_unref(timed);
 }
 

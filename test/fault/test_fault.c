@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <printf.h>
 #include <signal.h>
 #include <sys/resource.h>

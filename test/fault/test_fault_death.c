@@ -83,7 +83,7 @@ static void fault_in_a_call_of_a_context(void)
 	eg_ctx_callback callback = EG_CTX_CALLBACK_INIT;
 	eg_ctx *ctx;
 
-	if (eg_ctx_with_cancel(NULL, &ctx) || eg_ctx_on_cancel(ctx, fault_nil_with, NULL, &callback))
+	if (eg_ctx_with_cancel(NULL, &ctx) || eg_ctx_on_end(ctx, fault_nil_with, NULL, &callback))
 		return;
 	eg_ctx_cancel(ctx, NULL);
 }
@@ -210,7 +210,7 @@ static void use_a_wild_error(void)
 
 static void fault_without_panics(void)
 {
-	eg_nopanic_begin();
+	eg_panic_forbid();
 	fault_nil();
 }
 

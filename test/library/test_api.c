@@ -30,8 +30,8 @@ static const struct {
 	int (*ctx_fd)(eg_ctx *);
 	int (*ctx_wait_until)(eg_ctx *, int64_t);
 	int (*ctx_sleep_until)(eg_ctx *, int64_t);
-	int (*ctx_on_cancel)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
-	int (*ctx_off_cancel)(eg_ctx_callback *);
+	int (*ctx_on_end)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
+	int (*ctx_off_end)(eg_ctx_callback *);
 	eg_error *(*error_create)(int, const char *, ...);
 	eg_error *(*error_create_from)(eg_error *, int, const char *, ...);
 	eg_error *(*error_ref)(eg_error *);
@@ -67,7 +67,7 @@ static const struct {
 	size_t (*group_errors)(const eg_group *, size_t, eg_error **);
 	size_t (*group_error_count)(const eg_group *);
 	eg_ctx *(*group_ctx)(const eg_group *);
-	int (*group_cancel)(eg_group *, int);
+	int (*group_cancel)(eg_group *, eg_error *);
 	int (*group_reset)(eg_group *);
 	int (*group_destroy)(eg_group *);
 	void (*group_destroyp)(eg_group *);
@@ -80,8 +80,8 @@ static const struct {
 	int (*undefer)(void (*)(void *), void *);
 	void (*scope_begin)(struct eg_scope *);
 	void (*scope_end)(struct eg_scope *);
-	void (*nopanic_begin)(void);
-	void (*nopanic_end)(void);
+	void (*panic_forbid)(void);
+	void (*panic_allow)(void);
 } api = {
     .version_number = eg_version_number,
     .version_string = eg_version_string,
@@ -103,8 +103,8 @@ static const struct {
     .ctx_fd = eg_ctx_fd,
     .ctx_wait_until = eg_ctx_wait_until,
     .ctx_sleep_until = eg_ctx_sleep_until,
-    .ctx_on_cancel = eg_ctx_on_cancel,
-    .ctx_off_cancel = eg_ctx_off_cancel,
+    .ctx_on_end = eg_ctx_on_end,
+    .ctx_off_end = eg_ctx_off_end,
     .error_create = eg_error_create,
     .error_create_from = eg_error_create_from,
     .error_ref = eg_error_ref,
@@ -153,9 +153,22 @@ static const struct {
     .undefer = eg_undefer,
     .scope_begin = eg_scope_begin,
     .scope_end = eg_scope_end,
-    .nopanic_begin = eg_nopanic_begin,
-    .nopanic_end = eg_nopanic_end,
+    .panic_forbid = eg_panic_forbid,
+    .panic_allow = eg_panic_allow,
 };
+
+/* Programs have these on their stacks and in their structures: a library with larger ones would write behind them. */
+static void structures_have_the_size_that_programs_were_built_with(void **state)
+{
+	(void)state;
+	assert_int_equal(sizeof(eg_group), 32);
+	assert_int_equal(sizeof(eg_ctx_callback), 96);
+	assert_int_equal(sizeof(struct eg_scope), 48);
+	assert_int_equal(sizeof(struct eg_site), 24);
+	/* These begin with their size and may grow, at the end. */
+	assert_true(sizeof(struct eg_group_options) >= 32);
+	assert_true(sizeof(struct eg_frame) >= 192);
+}
 
 static void base_functions_answer(void **state)
 {
@@ -207,8 +220,8 @@ static void derived_context_functions_answer(void **state)
 	assert_true(api.ctx_fd(ctxs[3]) >= 0);
 	assert_int_equal(api.ctx_wait_until(ctxs[3], 0), -ETIMEDOUT);
 	assert_int_equal(api.ctx_sleep_until(ctxs[3], 0), 0);
-	assert_int_equal(api.ctx_on_cancel(ctxs[3], do_nothing, NULL, &callback), 0);
-	assert_int_equal(api.ctx_off_cancel(&callback), 0);
+	assert_int_equal(api.ctx_on_end(ctxs[3], do_nothing, NULL, &callback), 0);
+	assert_int_equal(api.ctx_off_end(&callback), 0);
 	for (int i = 0; i < 5; i++)
 		api.ctx_unref(ctxs[i]);
 }
@@ -268,7 +281,7 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.group_errors(&group, 1, &error), 0);
 	assert_non_null(api.group_ctx(&group));
 	assert_int_equal(api.group_reset(&group), 0);
-	assert_int_equal(api.group_cancel(&group, -EINTR), 0);
+	assert_int_equal(api.group_cancel(&group, NULL), 0);
 	assert_int_equal(api.group_destroy(&group), 0);
 	api.group_destroyp(&group);
 	assert_int_equal(api.task_slot(), -1);
@@ -286,14 +299,14 @@ static int task_give_up(eg_ctx *ctx, void *arg)
 	struct eg_scope scope;
 
 	(void)ctx;
-	api.nopanic_begin();
+	api.panic_forbid();
 	api.scope_begin(&scope);
 	CHECK(api.defer(do_nothing, NULL) == 0);
 	CHECK(api.defer(do_nothing, NULL) == 0);
 	CHECK(api.undefer(do_nothing, NULL) == 0);
 	api.scope_end(&scope);
 	CHECK(api.undefer(do_nothing, NULL) == -ENOENT);
-	api.nopanic_end();
+	api.panic_allow();
 	CHECK(api.defer(do_nothing, NULL) == 0);
 	if (arg)
 		api.panic_with(api.error_ref(arg));
@@ -327,6 +340,7 @@ static void panic_functions_answer(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    TEST(structures_have_the_size_that_programs_were_built_with),
 	    TEST(base_functions_answer),
 	    TEST(context_functions_answer),
 	    TEST(derived_context_functions_answer),

@@ -386,6 +386,7 @@ static void new_tasks_never_overtake_the_overflow(void **state)
 static void there_are_a_cause_a_try_a_cancel_and_a_bound(void **state)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_error *cause = eg_error_create(-EINTR, "interrupted");
 	struct hold hold = HOLD_INIT;
 	eg_group group;
 
@@ -397,12 +398,13 @@ static void there_are_a_cause_a_try_a_cancel_and_a_bound(void **state)
 	assert_int_equal(eg_group_try_go(&group, task_hold, &hold), -EAGAIN);
 	tally_await(&hold.started, 1);
 	assert_int_equal(eg_group_go(&group, task_nothing, NULL), 0);
-	assert_int_equal(eg_group_cancel(&group, -EINTR), 0);
-	assert_int_equal(eg_error_code(eg_ctx_cause(eg_group_ctx(&group))), -EINTR);
+	assert_int_equal(eg_group_cancel(&group, cause), 0);
+	assert_ptr_equal(eg_ctx_cause(eg_group_ctx(&group)), cause);
 	assert_int_equal(eg_group_go(&group, task_nothing, NULL), -ECANCELED); /* full, and cancelled */
 	tally_add(&hold.release, 1);
 	assert_int_equal(eg_group_wait(&group), 0);
 	eg_group_destroy(&group);
+	eg_error_unref(cause);
 }
 
 /*

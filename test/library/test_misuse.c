@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include <limits.h>
 #include <signal.h>
 
 /*
@@ -30,7 +31,7 @@ static void null_groups_and_functions_are_refused(void **state)
 	assert_int_equal(eg_group_go_copy(&group, task_nothing, NULL, 1), -EINVAL);
 	assert_int_equal(eg_group_wait(NULL), -EINVAL);
 	assert_int_equal(eg_group_wait_until(NULL, INT64_MAX), -EINVAL);
-	assert_int_equal(eg_group_cancel(NULL, -EINTR), -EINVAL);
+	assert_int_equal(eg_group_cancel(NULL, NULL), -EINVAL);
 	assert_int_equal(eg_group_reset(NULL), -EINVAL);
 	assert_null(eg_group_error(NULL));
 	assert_int_equal(eg_group_errors(NULL, 0, NULL), 0);
@@ -40,15 +41,23 @@ static void null_groups_and_functions_are_refused(void **state)
 	assert_memory_equal(&group, &zero, sizeof(group));
 }
 
-static void limit_0_is_refused_and_changes_nothing(void **state)
+/* What is no limit: 0, which the options alone know, and negative numbers that have no name. */
+static const int no_limits[] = {0, -3, -4, -4096, INT_MIN, INT_MIN + 1};
+
+#define NO_LIMITS (sizeof(no_limits) / sizeof(no_limits[0]))
+
+static void what_is_no_limit_is_refused_and_changes_nothing(void **state)
 {
 	eg_group group = EG_GROUP_INIT;
 	struct tally gate = TALLY_INIT;
 
 	(void)state;
-	assert_int_equal(eg_group_set_limit(&group, 0), -EINVAL);
+	for (size_t i = 0; i < NO_LIMITS; i++)
+		assert_int_equal(eg_group_set_limit(&group, no_limits[i]), -EINVAL);
 	assert_int_equal(eg_group_set_limit(&group, 1), 0);
-	assert_int_equal(eg_group_set_limit(&group, 0), -EINVAL);
+	for (size_t i = 0; i < NO_LIMITS; i++)
+		assert_int_equal(eg_group_set_limit(&group, no_limits[i]), -EINVAL);
+	assert_int_equal(eg_group_slots(&group), 1);
 	assert_int_equal(eg_group_try_go(&group, task_gate, &gate), 0);
 	assert_int_equal(eg_group_try_go(&group, task_nothing, NULL), -EAGAIN);
 	tally_add(&gate, 1);
@@ -58,7 +67,8 @@ static void limit_0_is_refused_and_changes_nothing(void **state)
 
 static void hostile_limits_are_taken_at_their_word(void **state)
 {
-	static const int limits[] = {INT_MAX, INT_MAX - 1, INT_MIN + 1, -2, INT_MIN, 1 << 30, 65536, 65537};
+	static const int limits[] = {INT_MAX, INT_MAX - 1,   1 << 30,      65536,
+				     65537,   EG_LIMIT_NONE, EG_LIMIT_CPUS};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
@@ -93,7 +103,7 @@ static void options_are_refused_whole(struct eg_group_options options)
 	assert_memory_equal(&group, &before, sizeof(group));
 }
 
-static void options_of_a_wrong_size_with_unknown_flags_or_backlog_are_refused(void **state)
+static void options_of_a_wrong_size_with_unknown_flags_limit_or_backlog_are_refused(void **state)
 {
 	const struct eg_group_options good = EG_GROUP_OPTIONS_INIT;
 	struct eg_group_options options;
@@ -111,8 +121,13 @@ static void options_of_a_wrong_size_with_unknown_flags_or_backlog_are_refused(vo
 		options.flags = 1U << bit;
 		options_are_refused_whole(options);
 	}
+	for (size_t i = 1; i < NO_LIMITS; i++) {
+		options = good;
+		options.limit = no_limits[i];
+		options_are_refused_whole(options);
+	}
 	options = good;
-	options.backlog = -2;
+	options.backlog = EG_BACKLOG_NONE - 1;
 	options_are_refused_whole(options);
 	options.backlog = INT_MIN;
 	options_are_refused_whole(options);
@@ -308,9 +323,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    TEST(null_groups_and_functions_are_refused),
-	    TEST(limit_0_is_refused_and_changes_nothing),
+	    TEST(what_is_no_limit_is_refused_and_changes_nothing),
 	    TEST(hostile_limits_are_taken_at_their_word),
-	    TEST(options_of_a_wrong_size_with_unknown_flags_or_backlog_are_refused),
+	    TEST(options_of_a_wrong_size_with_unknown_flags_limit_or_backlog_are_refused),
 	    TEST(larger_options_are_taken_if_what_is_unknown_is_zero),
 	    TEST(huge_collect_keeps_what_there_is),
 	    TEST(copies_beyond_any_object_are_refused),

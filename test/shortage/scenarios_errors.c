@@ -204,7 +204,7 @@ void scenario_context_kinds(void)
 			continue;
 		valued += i == 1;
 		parent = ctx[made++] = child;
-		result = eg_ctx_on_cancel(child, count_up, &called, &callbacks[i]);
+		result = eg_ctx_on_end(child, count_up, &called, &callbacks[i]);
 		CHECK(result == 0 || (i >= 3 && result == -EAGAIN));
 		registered += result == 0;
 		CHECK(i != 4 || eg_ctx_err(child) == -ETIMEDOUT);
@@ -213,7 +213,7 @@ void scenario_context_kinds(void)
 	if (made > 0)
 		CHECK(eg_ctx_cancel(ctx[0], NULL) == 0 || made == 1 || eg_ctx_err(ctx[0]) == -ETIMEDOUT);
 	for (int i = 0; i < 6; i++)
-		eg_ctx_off_cancel(&callbacks[i]);
+		eg_ctx_off_end(&callbacks[i]);
 	CHECK(atomic_load(&called) == registered);
 	for (int i = 0; i < made; i++)
 		eg_ctx_unref(ctx[i]);

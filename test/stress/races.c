@@ -213,11 +213,11 @@ static void contexts(void)
 	pthread_t thread;
 
 	REQUIRE(eg_ctx_with_cancel(NULL, &ending.ctx) == 0);
-	REQUIRE(eg_ctx_on_cancel(ending.ctx, called, &ending, &callback) == 0);
+	REQUIRE(eg_ctx_on_end(ending.ctx, called, &ending, &callback) == 0);
 	REQUIRE(pthread_create(&thread, NULL, end_main, &ending) == 0);
 	REQUIRE(eg_ctx_wait_until(ending.ctx, INT64_MAX) == 0);
 	REQUIRE(ending.before == 1);
-	if (eg_ctx_off_cancel(&callback) == -EALREADY)
+	if (eg_ctx_off_end(&callback) == -EALREADY)
 		REQUIRE(ending.called == 1);
 	else
 		REQUIRE(ending.called == 0);

@@ -140,8 +140,10 @@ void do_limit(struct run *run, uint64_t *state)
 
 void do_cancel(struct run *run)
 {
-	int result = eg_group_cancel(&run->group, -ESTALE);
+	eg_error *cause = eg_error_create(-ESTALE, "cancelled by a task");
+	int result = eg_group_cancel(&run->group, cause);
 
+	eg_error_unref(cause);
 	REQUIRE(run, result == 0 || result == -EALREADY || result == -EINVAL);
 	REQUIRE(run, result != -EINVAL || eg_group_ctx(&run->group) == run->parent);
 }

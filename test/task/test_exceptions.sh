@@ -146,7 +146,7 @@ int task_cancels(eg_ctx *, void *)
 		return -EAGAIN;
 	try {
 		if (eg_ctx_with_cancel(nullptr, &ctx) == 0 &&
-		    eg_ctx_on_cancel(ctx, call_throws, nullptr, &callback) == 0)
+		    eg_ctx_on_end(ctx, call_throws, nullptr, &callback) == 0)
 			eg_ctx_cancel(ctx, nullptr);
 	} catch (...) {
 		std::_Exit(CAUGHT);
@@ -229,13 +229,13 @@ int run_callback(bool is_deadline)
 
 	try {
 		if (eg_ctx_with_deadline(nullptr, is_deadline ? eg_clock_now_ns() : INT64_MAX, &ctx) != 0 ||
-		    eg_ctx_on_cancel(ctx, call_throws, nullptr, &callback) != 0)
+		    eg_ctx_on_end(ctx, call_throws, nullptr, &callback) != 0)
 			return BROKEN;
 		if (!is_deadline)
 			eg_ctx_cancel(ctx, nullptr);
 		/* Waits for the call, which does not come back. */
 		eg_ctx_wait_until(ctx, INT64_MAX);
-		eg_ctx_off_cancel(&callback);
+		eg_ctx_off_end(&callback);
 	} catch (...) {
 		return CAUGHT;
 	}

@@ -307,37 +307,37 @@ static int task_end_of_another(eg_ctx *ctx, void *arg)
 	return 0;
 }
 
-static int task_return_in_nopanic(eg_ctx *ctx, void *arg)
+static int task_return_while_forbidden(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
 	(void)arg;
-	eg_nopanic_begin();
+	eg_panic_forbid();
 	return 0;
 }
 
-static int task_end_nopanic(eg_ctx *ctx, void *arg)
+static int task_allow_panic(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
 	(void)arg;
-	eg_nopanic_end();
+	eg_panic_allow();
 	return 0;
 }
 
-static int task_panic_in_nopanic(eg_ctx *ctx, void *arg)
+static int task_panic_while_forbidden(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
 	(void)arg;
-	eg_nopanic_begin();
-	eg_nopanic_begin();
-	eg_nopanic_end();
+	eg_panic_forbid();
+	eg_panic_forbid();
+	eg_panic_allow();
 	eg_panic("not here");
 }
 
-static int task_panic_with_in_nopanic(eg_ctx *ctx, void *arg)
+static int task_panic_with_while_forbidden(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
 	(void)arg;
-	eg_nopanic_begin();
+	eg_panic_forbid();
 	eg_panic_with(NULL);
 }
 
@@ -348,7 +348,7 @@ static void misuse(void *arg)
 
 	/* Without one, as by the caller of a function that was never called. */
 	if (!*fn)
-		eg_nopanic_end();
+		eg_panic_allow();
 	eg_group_go(&group, *fn, NULL);
 	if (eg_group_wait(&group))
 		_Exit(3);
@@ -357,9 +357,9 @@ static void misuse(void *arg)
 static void unbalanced_scopes_and_sections_are_one_line_and_an_abort(void **state)
 {
 	static eg_task_fn *const ways[] = {
-	    task_return_in_scope,  task_end_out_of_order,      task_end_twice,
-	    task_end_of_another,   task_return_in_nopanic,     task_end_nopanic,
-	    task_panic_in_nopanic, task_panic_with_in_nopanic, NULL};
+	    task_return_in_scope,       task_end_out_of_order,           task_end_twice,
+	    task_end_of_another,        task_return_while_forbidden,     task_allow_panic,
+	    task_panic_while_forbidden, task_panic_with_while_forbidden, NULL};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
@@ -376,27 +376,27 @@ static void unbalanced_scopes_and_sections_are_one_line_and_an_abort(void **stat
 }
 
 /* A section counts for its task: one in a task that waits does not bind the tasks that it helps with. */
-static int task_waits_in_nopanic(eg_ctx *ctx, void *arg)
+static int task_waits_while_forbidden(eg_ctx *ctx, void *arg)
 {
 	eg_group group = EG_GROUP_INIT;
 
 	(void)ctx;
 	(void)arg;
-	eg_nopanic_begin();
+	eg_panic_forbid();
 	eg_group_set_limit(&group, 1);
 	eg_group_go(&group, task_scopes_panicking, NULL);
 	CHECK(eg_group_wait(&group) == EG_EPANIC);
 	eg_group_destroy(&group);
-	eg_nopanic_end();
+	eg_panic_allow();
 	eg_panic("afterwards");
 }
 
 static void a_section_without_panics_is_its_tasks_own(void **state)
 {
 	(void)state;
-	eg_nopanic_begin();
-	run_expecting(task_waits_in_nopanic, EG_EPANIC, "dceblmlmla");
-	eg_nopanic_end();
+	eg_panic_forbid();
+	run_expecting(task_waits_while_forbidden, EG_EPANIC, "dceblmlmla");
+	eg_panic_allow();
 }
 
 int main(void)

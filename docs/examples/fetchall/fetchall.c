@@ -170,7 +170,7 @@ static int job_run(struct job *job, struct fetch *fetches, size_t count, eg_ctx 
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = eg_group_go(&group, fetch_task, &fetches[i]);
 	if (error != 0)
-		eg_group_cancel(&group, error);
+		eg_group_cancel(&group, NULL);
 	result = eg_group_wait(&group);
 	if (error == 0) {
 		error = result;

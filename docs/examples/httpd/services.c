@@ -94,7 +94,7 @@ int services_run(const struct services *services, struct services_end *ret_end)
 	if (error == 0)
 		error = eg_group_go(&group, serve_task, &run);
 	if (error != 0)
-		eg_group_cancel(&group, error);
+		eg_group_cancel(&group, NULL);
 	if (eg_group_wait(&group) != 0 && error == 0)
 		*ret_end = (struct services_end){eg_error_ref(eg_group_error(&group)), run.dropped};
 

@@ -140,7 +140,7 @@ static int walk_task(eg_ctx *ctx, void *arg)
 			continue;
 		/* If the group of files is over, what ended it says why. */
 		if (error != -ECANCELED) {
-			eg_group_cancel(&job->files, 0);
+			eg_group_cancel(&job->files, NULL);
 			error = fail_path(found.path, error);
 		}
 		walk_finish(&walk);

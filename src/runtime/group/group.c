@@ -83,9 +83,13 @@ static int group_open(eg_group *group, struct eg_group_state **ret_state)
 	return err ? err : group_find(group, ret_state);
 }
 
-static int resolve_limit(int limit)
+/* What a limit stands for: a number, or EG_LIMIT_NONE. Return: 0 or -EINVAL. */
+static int find_limit(int limit, int *ret_limit)
 {
-	return limit == EG_LIMIT_CPUS ? egi_thread_cpus() : limit;
+	if (limit < 1 && limit != EG_LIMIT_NONE && limit != EG_LIMIT_CPUS)
+		return -EINVAL;
+	*ret_limit = limit == EG_LIMIT_CPUS ? egi_thread_cpus() : limit;
+	return 0;
 }
 
 static bool is_zero(const unsigned char *bytes, size_t size)
@@ -118,6 +122,11 @@ static int take_options(const struct eg_group_options *options, struct eg_group_
 	if (err)
 		return err;
 	memcpy(&taken, options, options->size < sizeof(taken) ? options->size : sizeof(taken));
+	if (taken.limit != 0) {
+		err = find_limit(taken.limit, &taken.limit);
+		if (err)
+			return err;
+	}
 	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
 	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0)
 		return -EINVAL;
@@ -186,7 +195,6 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 		if (err)
 			return err;
 	}
-	chosen.limit = resolve_limit(chosen.limit);
 	state = egi_state_create(&chosen);
 	if (!state)
 		return -ENOMEM;
@@ -249,17 +257,16 @@ int eg_group_set_limit(eg_group *group, int limit)
 {
 	struct eg_group_state *state;
 	uint64_t gate, next, places;
-	int err;
+	int err = find_limit(limit, &limit);
 
-	if (limit == 0)
-		return -EINVAL;
-	err = group_open(group, &state);
+	if (!err)
+		err = group_open(group, &state);
 	if (err)
 		return err;
 	/* [W2] acquire: pairs with [W1]. */
 	if (egi_load_acquire_u32(&state->closed))
 		return -ECANCELED;
-	places = egi_gate_limit_of(resolve_limit(limit));
+	places = egi_gate_limit_of(limit);
 	if (set_limit_alone(state, places))
 		return 0;
 	egi_state_share(state);
@@ -486,20 +493,16 @@ int eg_group_slots(const eg_group *group)
 	return slots_max == EGI_GATE_MAX ? EG_LIMIT_NONE : (int)slots_max;
 }
 
-int eg_group_cancel(eg_group *group, int code)
+int eg_group_cancel(eg_group *group, eg_error *cause)
 {
 	struct eg_group_state *state;
-	eg_error *cause;
 	int err = group_find(group, &state);
 
 	if (err)
 		return err;
 	if (!state || !state->owns_ctx)
 		return -EINVAL;
-	cause = egi_error_make_plain(EG_ERROR_RETURNED, code ? code : -ECANCELED, NULL, NULL, NULL);
-	err = eg_ctx_cancel(state->ctx, cause);
-	eg_error_unref(cause);
-	return err;
+	return eg_ctx_cancel(state->ctx, cause);
 }
 
 int eg_group_reset(eg_group *group)

@@ -37,6 +37,8 @@
  * therefore costs no more than its tasks.
  */
 
+#include <errgroup/group.h>
+
 #include "context/context.h"
 #include "error/failures.h"
 #include "os/event.h"

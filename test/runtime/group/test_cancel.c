@@ -16,12 +16,13 @@ static void group_init_flags(eg_group *group, eg_ctx *parent, int limit, unsigne
 	assert_int_equal(eg_group_init(group, parent, &options), 0);
 }
 
-static void cancel_reaches_tasks_with_its_code_as_cause_and_is_no_error(void **state)
+static void cancel_reaches_tasks_with_its_cause_and_is_no_error(void **state)
 {
-	static const int codes[] = {-EINTR, 0, 17};
+	eg_error *causes[] = {eg_error_create(-EINTR, "stop"), eg_error_create(17, "enough"), NULL};
+	eg_error *late = eg_error_create(-EPIPE, "too late");
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
 		struct hold hold = HOLD_INIT;
 		eg_group group;
 		eg_ctx *ctx;
@@ -29,16 +30,64 @@ static void cancel_reaches_tasks_with_its_code_as_cause_and_is_no_error(void **s
 		group_init_flags(&group, NULL, 2, 0);
 		ctx = eg_group_ctx(&group);
 		eg_group_go(&group, task_hold, &hold);
-		assert_int_equal(eg_group_cancel(&group, codes[i]), 0);
-		assert_int_equal(eg_group_cancel(&group, -EPIPE), -EALREADY);
+		assert_int_equal(eg_group_cancel(&group, causes[i]), 0);
+		assert_int_equal(eg_group_cancel(&group, late), -EALREADY);
 		assert_int_equal(eg_ctx_err(ctx), -ECANCELED);
-		assert_int_equal(eg_error_code(eg_ctx_cause(ctx)), codes[i] ? codes[i] : -ECANCELED);
+		if (causes[i])
+			assert_ptr_equal(eg_ctx_cause(ctx), causes[i]);
+		else
+			assert_int_equal(eg_error_code(eg_ctx_cause(ctx)), -ECANCELED);
 		tally_add(&hold.release, 1);
 		assert_int_equal(eg_group_wait(&group), 0);
 		assert_null(eg_group_error(&group));
 		assert_int_equal(eg_group_error_count(&group), 0);
 		eg_group_destroy(&group);
+		eg_error_unref(causes[i]);
 	}
+	eg_error_unref(late);
+}
+
+/* The context has a reference of its own: the caller may give its back at once. */
+static void the_cause_of_a_cancellation_lives_as_long_as_the_context(void **state)
+{
+	eg_error *cause = eg_error_create(-ENOSPC, "%s is full", "/var");
+	eg_group group;
+	eg_ctx *ctx;
+
+	(void)state;
+	group_init_flags(&group, NULL, 1, 0);
+	ctx = eg_ctx_ref(eg_group_ctx(&group));
+	assert_int_equal(eg_group_cancel(&group, cause), 0);
+	eg_error_unref(cause);
+	eg_group_destroy(&group);
+	assert_int_equal(eg_error_code(eg_ctx_cause(ctx)), -ENOSPC);
+	assert_string_equal(eg_error_message(eg_ctx_cause(ctx)), "/var is full");
+	eg_ctx_unref(ctx);
+}
+
+static int task_stop_for_the_reason(eg_ctx *ctx, void *arg)
+{
+	tally_add(arg, 1);
+	ctx_await_cancel(ctx);
+	return eg_fail_with(eg_error_ref(eg_ctx_cause(ctx)));
+}
+
+static void a_task_can_fail_with_the_reason_for_which_its_group_was_cancelled(void **state)
+{
+	eg_error *cause = eg_error_create(-ENOSPC, "%s is full", "/var");
+	struct tally started = TALLY_INIT;
+	eg_group group;
+
+	(void)state;
+	group_init_flags(&group, NULL, 1, 0);
+	eg_group_go(&group, task_stop_for_the_reason, &started);
+	tally_await(&started, 1);
+	assert_int_equal(eg_group_cancel(&group, cause), 0);
+	eg_error_unref(cause);
+	assert_int_equal(eg_group_wait(&group), -ENOSPC);
+	assert_string_equal(eg_error_message(eg_group_error(&group)), "/var is full");
+	assert_int_equal(eg_error_task_index(eg_group_error(&group)), 0);
+	eg_group_destroy(&group);
 }
 
 static void cancel_of_a_group_without_a_context_of_its_own_is_refused(void **state)
@@ -47,16 +96,16 @@ static void cancel_of_a_group_without_a_context_of_its_own_is_refused(void **sta
 	eg_ctx *parent;
 
 	(void)state;
-	assert_int_equal(eg_group_cancel(&zero, -EINTR), -EINVAL);
+	assert_int_equal(eg_group_cancel(&zero, NULL), -EINVAL);
 	eg_group_go(&zero, task_nothing, NULL);
-	assert_int_equal(eg_group_cancel(&zero, -EINTR), -EINVAL);
+	assert_int_equal(eg_group_cancel(&zero, NULL), -EINVAL);
 	assert_null(eg_group_ctx(&zero));
 	assert_int_equal(eg_group_wait(&zero), 0);
 	eg_group_destroy(&zero);
 
 	assert_int_equal(eg_ctx_with_cancel(NULL, &parent), 0);
 	group_init_flags(&flagged, parent, 2, EG_GROUP_NO_CANCEL);
-	assert_int_equal(eg_group_cancel(&flagged, -EINTR), -EINVAL);
+	assert_int_equal(eg_group_cancel(&flagged, NULL), -EINVAL);
 	assert_int_equal(eg_ctx_err(parent), 0);
 	eg_group_destroy(&flagged);
 	eg_ctx_unref(parent);
@@ -227,7 +276,7 @@ static void without_the_flag_unstarted_tasks_run_after_cancellation(void **state
 	(void)state;
 	group_init_flags(&group, NULL, 1, 0);
 	unstarted_submit(&group, &unstarted);
-	assert_int_equal(eg_group_cancel(&group, -EINTR), 0);
+	assert_int_equal(eg_group_cancel(&group, NULL), 0);
 	tally_add(&unstarted.hold.release, 1);
 	assert_int_equal(eg_group_wait(&group), 0);
 	assert_int_equal(atomic_load(&unstarted.ran), UNSTARTED);
@@ -270,7 +319,7 @@ static void skip_unstarted_skips_and_reports_whoever_cancels(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		struct unstarted unstarted = {.hold = HOLD_INIT, .code = by[i] == -EIO ? -EIO : 0};
-		eg_error *cause = eg_error_create(-EPIPE, "stop");
+		eg_error *cause = eg_error_create(by[i], "stop");
 		eg_ctx *parent;
 		eg_group group;
 
@@ -278,7 +327,7 @@ static void skip_unstarted_skips_and_reports_whoever_cancels(void **state)
 		group_init_flags(&group, parent, 1, EG_GROUP_SKIP_UNSTARTED);
 		unstarted_submit(&group, &unstarted);
 		if (by[i] == -EINTR)
-			assert_int_equal(eg_group_cancel(&group, -EINTR), 0);
+			assert_int_equal(eg_group_cancel(&group, cause), 0);
 		else if (by[i] == -EPIPE)
 			assert_int_equal(eg_ctx_cancel(parent, cause), 0);
 		tally_add(&unstarted.hold.release, 1);
@@ -364,7 +413,9 @@ static void wait_until_runs_no_task_on_the_waiting_thread(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    TEST(cancel_reaches_tasks_with_its_code_as_cause_and_is_no_error),
+	    TEST(cancel_reaches_tasks_with_its_cause_and_is_no_error),
+	    TEST(the_cause_of_a_cancellation_lives_as_long_as_the_context),
+	    TEST(a_task_can_fail_with_the_reason_for_which_its_group_was_cancelled),
 	    TEST(cancel_of_a_group_without_a_context_of_its_own_is_refused),
 	    TEST(tasks_of_a_zero_group_get_the_background_context),
 	    TEST(tasks_get_the_context_that_the_group_shows),

@@ -131,6 +131,22 @@ static void a_limit_is_reached_by_tasks_that_a_task_submits_while_others_wait(vo
  * Limits that change
  */
 
+static void a_limit_means_the_same_in_the_options_as_in_the_call(void **state)
+{
+	static const int limits[] = {1, 7, 1048574, 1048575, 1048576, EG_LIMIT_NONE, EG_LIMIT_CPUS};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		eg_group set = EG_GROUP_INIT, opted;
+
+		assert_int_equal(eg_group_set_limit(&set, limits[i]), 0);
+		assert_int_equal(eg_group_init(&opted, NULL, EG_GROUP_OPTIONS(.limit = limits[i])), 0);
+		assert_int_equal(eg_group_slots(&opted), eg_group_slots(&set));
+		eg_group_destroy(&opted);
+		eg_group_destroy(&set);
+	}
+}
+
 static void raising_the_limit_acts_at_once(void **state)
 {
 	struct meeting meeting = {TALLY_INIT, 3};
@@ -463,6 +479,7 @@ int main(void)
 	    TEST(the_helping_waiter_counts_under_the_limit),
 	    TEST(a_limit_is_reached_without_anyone_waiting),
 	    TEST(a_limit_is_reached_by_tasks_that_a_task_submits_while_others_wait),
+	    TEST(a_limit_means_the_same_in_the_options_as_in_the_call),
 	    TEST(raising_the_limit_acts_at_once),
 	    TEST(raising_the_limit_acts_while_another_thread_waits),
 	    TEST(lowering_the_limit_acts_as_running_tasks_end),

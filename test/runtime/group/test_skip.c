@@ -169,8 +169,8 @@ static void however_long_the_functions_take_that_are_called_at_the_end(void **st
 		eg_group group;
 
 		group_begin(&group, canceller.ctx, LIMIT, 0);
-		assert_int_equal(eg_ctx_on_cancel(canceller.ctx, block, &hold, &above), 0);
-		assert_int_equal(eg_ctx_on_cancel(eg_group_ctx(&group), block, &hold, &below), 0);
+		assert_int_equal(eg_ctx_on_end(canceller.ctx, block, &hold, &above), 0);
+		assert_int_equal(eg_ctx_on_end(eg_group_ctx(&group), block, &hold, &below), 0);
 		assert_int_equal(pthread_create(&thread, NULL, cancel_when_full, &canceller), 0);
 		fill(&group, &round);
 		tally_add(&round.began, 1);
@@ -180,8 +180,8 @@ static void however_long_the_functions_take_that_are_called_at_the_end(void **st
 		tally_await(&hold.started, 1);
 		tally_add(&hold.release, 1);
 		pthread_join(thread, NULL);
-		eg_ctx_off_cancel(&above);
-		eg_ctx_off_cancel(&below);
+		eg_ctx_off_end(&above);
+		eg_ctx_off_end(&below);
 		eg_group_destroy(&group);
 		eg_ctx_unref(canceller.ctx);
 	}
@@ -208,7 +208,7 @@ static void a_submitter_that_waits_for_room_does_not_wait_for_the_functions(void
 	options.limit = 1;
 	options.backlog = EG_BACKLOG_NONE;
 	assert_int_equal(eg_group_init(&group, canceller.ctx, &options), 0);
-	assert_int_equal(eg_ctx_on_cancel(eg_group_ctx(&group), block, &call, &callback), 0);
+	assert_int_equal(eg_ctx_on_end(eg_group_ctx(&group), block, &call, &callback), 0);
 	assert_int_equal(eg_group_go(&group, task_hold, &task), 0);
 	tally_await(&task.started, 1);
 	assert_int_equal(pthread_create(&submitter, NULL, submitter_main, &group), 0);
@@ -220,7 +220,7 @@ static void a_submitter_that_waits_for_room_does_not_wait_for_the_functions(void
 	tally_add(&call.release, 1);
 	tally_add(&task.release, 1);
 	pthread_join(thread, NULL);
-	assert_int_equal(eg_ctx_off_cancel(&callback), -EALREADY);
+	assert_int_equal(eg_ctx_off_end(&callback), -EALREADY);
 	assert_int_equal(eg_group_wait(&group), 0);
 	eg_group_destroy(&group);
 	eg_ctx_unref(canceller.ctx);
