@@ -181,11 +181,11 @@ EG_PUBLIC int eg_ctx_sleep_until(eg_ctx *ctx, int64_t time_ns);
  * Room for a function registered with eg_ctx_on_end. All-zero is registered nowhere.
  */
 typedef struct eg_ctx_callback {
-	uint64_t eg_private[10];
+	uint64_t eg_private[12];
 } eg_ctx_callback;
 
 /* clang-format off */
-#define EG_CTX_CALLBACK_INIT {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}
+#define EG_CTX_CALLBACK_INIT {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}
 /* clang-format on */
 
 /*

@@ -84,6 +84,7 @@ struct eg_scope {
 	struct eg_scope *eg_outer;
 	void *eg_task;
 	size_t eg_mark;
+	uint64_t eg_reserved[3];
 };
 
 EG_PUBLIC void eg_scope_begin(struct eg_scope *scope);

@@ -78,7 +78,7 @@ void eg_scope_begin(struct eg_scope *scope)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
-	*scope = (struct eg_scope){NULL, recovery, 0};
+	scope->eg_task = recovery;
 	if (!recovery)
 		return;
 	scope->eg_outer = recovery->scope;

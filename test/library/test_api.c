@@ -157,6 +157,19 @@ static const struct {
     .panic_allow = eg_panic_allow,
 };
 
+/* Programs have these on their stacks and in their structures: a library with larger ones would write behind them. */
+static void structures_have_the_size_that_programs_were_built_with(void **state)
+{
+	(void)state;
+	assert_int_equal(sizeof(eg_group), 32);
+	assert_int_equal(sizeof(eg_ctx_callback), 96);
+	assert_int_equal(sizeof(struct eg_scope), 48);
+	assert_int_equal(sizeof(struct eg_site), 24);
+	/* These begin with their size and may grow, at the end. */
+	assert_true(sizeof(struct eg_group_options) >= 32);
+	assert_true(sizeof(struct eg_frame) >= 192);
+}
+
 static void base_functions_answer(void **state)
 {
 	char version[32];
@@ -327,6 +340,7 @@ static void panic_functions_answer(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    TEST(structures_have_the_size_that_programs_were_built_with),
 	    TEST(base_functions_answer),
 	    TEST(context_functions_answer),
 	    TEST(derived_context_functions_answer),
