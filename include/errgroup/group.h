@@ -236,9 +236,8 @@ EG_PUBLIC int eg_group_reset(eg_group *group);
  * __attribute__((cleanup)).
  *
  * Ownership: gives the group's references to its contexts back before it returns; another thread that is still inside its
- * wait may have one to the group's own, and so to its parent, until it returns. Threads: one. Of other threads' calls only
- * waits that have begun, and calls of the group's tasks that still run, may overlap it; what such a task submits or sets
- * is -ECANCELED. Return: 0; EG_EINSIDE inside a task of this group, with nothing done. In a forked child the group is only
+ * wait may have one to the group's own, and so to its parent, until it returns. Threads: one. Nothing may overlap it but
+ * waits that have begun and calls that the group's own tasks make; what these submit or set is -ECANCELED. Return: 0; EG_EINSIDE inside a task of this group, with nothing done. In a forked child the group is only
  * forgotten.
  */
 EG_PUBLIC int eg_group_destroy(eg_group *group);

@@ -519,6 +519,52 @@ static void destroy_cancels_skips_what_has_not_started_and_waits_for_what_runs(v
 	eg_ctx_unref(ctx);
 }
 
+struct destroyed {
+	eg_group group;
+	eg_ctx *ctx;
+	struct tally started;
+};
+
+/* The group is being destroyed from the end of its context on, and is there until its tasks have ended. */
+static int task_use_while_destroyed(eg_ctx *ctx, void *arg)
+{
+	struct destroyed *destroyed = arg;
+	eg_group *group = &destroyed->group;
+	eg_error *error;
+
+	tally_add(&destroyed->started, 1);
+	ctx_await_cancel(ctx);
+	CHECK(eg_group_go(group, task_nothing, NULL) == -ECANCELED);
+	CHECK(eg_group_try_go(group, task_nothing, NULL) == -ECANCELED);
+	CHECK(eg_group_go_copy(group, task_nothing, "", 1) == -ECANCELED);
+	CHECK(eg_group_set_limit(group, 3) == -ECANCELED);
+	CHECK(eg_group_cancel(group, NULL) == -EALREADY);
+	CHECK(eg_group_wait(group) == EG_EINSIDE);
+	CHECK(eg_group_slots(group) == 2);
+	CHECK(eg_group_ctx(group) == ctx && destroyed->ctx == ctx);
+	CHECK(eg_group_error(group) == NULL);
+	CHECK(eg_group_errors(group, 1, &error) == 0);
+	CHECK(eg_group_error_count(group) == 0);
+	return 0;
+}
+
+static void tasks_that_still_run_may_use_their_group_while_it_is_destroyed(void **state)
+{
+	(void)state;
+	for (long round = 0; goes_on(round, 300); round++) {
+		struct destroyed destroyed = {EG_GROUP_INIT, NULL, TALLY_INIT};
+
+		assert_int_equal(eg_group_init(&destroyed.group, NULL, EG_GROUP_OPTIONS(.limit = 2)), 0);
+		destroyed.ctx = eg_ctx_ref(eg_group_ctx(&destroyed.group));
+		eg_group_go(&destroyed.group, task_use_while_destroyed, &destroyed);
+		eg_group_go(&destroyed.group, task_use_while_destroyed, &destroyed);
+		tally_await(&destroyed.started, 2);
+		assert_int_equal(eg_group_destroy(&destroyed.group), 0);
+		assert_true(group_is_zero(&destroyed.group));
+		eg_ctx_unref(destroyed.ctx);
+	}
+}
+
 static void destroy_takes_null_zero_and_used_groups_and_leaves_zero(void **state)
 {
 	eg_group group = EG_GROUP_INIT;
@@ -601,6 +647,7 @@ int main(void)
 	    TEST(reset_makes_the_group_as_new_and_keeps_its_options),
 	    TEST(reset_of_a_zero_group_forgets_the_error),
 	    TEST(destroy_cancels_skips_what_has_not_started_and_waits_for_what_runs),
+	    TEST(tasks_that_still_run_may_use_their_group_while_it_is_destroyed),
 	    TEST(destroy_takes_null_zero_and_used_groups_and_leaves_zero),
 	    TEST(destroyp_ends_a_group_that_leaves_its_scope),
 	    TEST(group_and_arguments_may_be_freed_the_instant_wait_returns),
