@@ -3,11 +3,12 @@
 #define ERRGROUP_BASE_H
 
 /*
- * What every liberrgroup header shares: versions, result codes, the clock, and the names of what others describe.
+ * What every liberrgroup header shares: versions, result codes, the clock, the library's threads, and the
+ * names of what other headers describe.
  *
  * Results are 0 for success or a negative code. A code above -4096 is a negated errno; the library's own
- * codes lie below, so that no errno can collide with one. Task results are the user's and travel unchanged, except
- * that no wait gives a task's result for what it has to say itself: see EG_EUNFINISHED.
+ * codes lie below, so that no errno can collide with one. Task results are the user's and travel unchanged,
+ * except that no wait gives a task's result for what it has to say itself: see EG_EUNFINISHED.
  */
 
 #include <stddef.h>
@@ -43,8 +44,8 @@
 #define EG_EFAULTED (-4099) /* a task faulted, where faults are recovered (errgroup/fault.h) */
 
 /*
- * What a call on a group says of itself. No task's result looks like one of these: of a task that passes one on, a wait
- * returns -ETIMEDOUT, -EDEADLK or -EOWNERDEAD, in this order, and the error keeps the code.
+ * What a call on a group says of itself. No task's result looks like one of these: of a task that passes one
+ * on, a wait returns -ETIMEDOUT, -EDEADLK or -EOWNERDEAD, in this order, and the error keeps the code.
  */
 #define EG_EUNFINISHED (-4100) /* the time has come, and tasks of the group are unfinished */
 #define EG_EINSIDE (-4101)     /* the caller runs a task of the group */
@@ -78,18 +79,19 @@ EG_PUBLIC const char *eg_strerror(int code);
 EG_PUBLIC int64_t eg_clock_now_ns(void);
 
 /*
- * Ends the library's threads that are idle, and returns when they are gone: joined, and no more among the process's
- * threads. For what Linux allows to a process of one thread only, such as unshare(CLONE_NEWUSER), and for whoever wants to
- * know that nothing of the library's is left: before a plugin is closed whose thread-specific values they hold, before
- * leaks are counted, before a sandbox is entered.
+ * Ends the library's threads that are idle, and returns when they are gone: joined, and no more among the
+ * process's threads. For what Linux allows to a process of one thread only, such as unshare(CLONE_NEWUSER),
+ * and for whoever wants to know that nothing of the library's is left: before a plugin is closed whose
+ * thread-specific values they hold, before leaks are counted, before a sandbox is entered.
  *
- * Threads that are at work go on, and end when they have nothing more to do. Groups, contexts and deadlines that are
- * used afterwards start threads anew.
+ * Threads that are at work go on, and end when they have nothing more to do. Groups, contexts and deadlines
+ * that are used afterwards start threads anew.
  *
- * Threads: any, also several at once, in a task too, whose own thread is then at work. Not in a signal handler.
- * Blocking: until the idle threads are gone, and with them the destructors of their thread-specific values.
- * Return: how many threads of the library are left, because they are at work or were started meanwhile: 0 if none is;
- * EG_EINSIDE, with nothing done, in such a destructor, on a thread that ends.
+ * Threads: any, also several at once, in a task too, whose own thread is then at work. Not in a signal
+ * handler. Blocking: until the idle threads are gone, and with them the destructors of their thread-specific
+ * values.
+ * Return: how many threads of the library are left, because they are at work or were started meanwhile: 0 if
+ * none is; EG_EINSIDE, with nothing done, in such a destructor, on a thread that ends.
  */
 EG_PUBLIC int eg_threads_end_idle(void);
 

@@ -6,8 +6,8 @@
  * An error: why a task failed, and where.
  *
  * An error is immutable and reference counted. It has a code, a message, possibly a cause, and, when it came
- * from a task, the task's index, the worker's slot, the place that submitted the task and, after a panic, the
- * backtrace of the panicking stack. Every function accepts NULL and treats it as "no error": code 0.
+ * from a task, the task's index, the worker's slot, the call site that submitted the task and, after a panic,
+ * the backtrace of the panicking stack. Every function accepts NULL and treats it as "no error": code 0.
  *
  * Creating an error never fails. Without memory the result is an error that carries the code and the kind and
  * nothing else.
@@ -29,8 +29,8 @@ enum eg_error_kind {
 };
 
 /*
- * Where a task was submitted. eg_group_go and its relatives make one per call site; `id` is the library's and
- * starts as 0.
+ * A call site: where a task was submitted. eg_group_go and its relatives make one for each call in the
+ * source; id is the library's and starts as 0.
  */
 struct eg_site {
 	const char *file;
@@ -53,25 +53,26 @@ EG_PUBLIC eg_error *eg_error_create_from(eg_error *cause, int code, const char *
     EG_PRINTF(3, 4) EG_MUST_CHECK;
 
 /*
- * Takes or gives back a reference. eg_error_ref returns its argument.
- * Threads: any. The last eg_error_unref frees the error and gives back its cause.
+ * Takes or gives back a reference. eg_error_ref returns its argument; the last eg_error_unref frees the error
+ * and gives back its cause.
+ * Threads: any.
  */
 EG_PUBLIC eg_error *eg_error_ref(eg_error *error);
 EG_PUBLIC void eg_error_unref(eg_error *error);
 
 /*
- * What the error says. Strings and causes are borrowed: they live as long as the error.
+ * What the error says.
  *
  *   code     the task's own result, or EG_EPANIC (the given error's code after eg_panic_with), EG_EFAULTED,
  *            EG_EEXITED, -ECANCELED for a skipped task; 0 for NULL
  *   message  one line or more of text without a final newline; never NULL, "" for NULL
- *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was given,
- *            or why the context of a skipped task's group was over
- *   joined   a panic or fault that a deferred call of the same task added later, or NULL. An error that was passed on
- *            (eg_fail_with) has those of both tasks
+ *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was
+ *            given, or why the context of a skipped task's group ended
+ *   joined   a panic or fault that a deferred call of the same task added later, or NULL. An error that was
+ *            passed on (eg_fail_with) has those of both tasks
  *   signal   the number of the signal that a recovered fault was, such as SIGSEGV; 0 for other errors
  *
- * Threads: any.
+ * Ownership: strings and errors are borrowed, and live as long as the error. Threads: any.
  */
 EG_PUBLIC int eg_error_code(const eg_error *error);
 EG_PUBLIC enum eg_error_kind eg_error_kind(const eg_error *error);
@@ -84,32 +85,36 @@ EG_PUBLIC int eg_error_signal(const eg_error *error);
  * Where the error comes from.
  *
  *   task_index   the task's position in the submission order of the thread that submitted it, from 0; -1 when
- *                the error did not come from a task. Threads beyond the 64th to submit to one group count together
+ *                the error did not come from a task. Threads beyond the 64th to submit to one group count
+ *                together
  *   worker_slot  the slot that ran the task, from 0, below the group's limit; -1 if it never ran
- *   site         the file, function and line that submitted the task, or NULL when they are not known
+ *   site         the call site that submitted the task, or NULL when it is not known
  *
- * Threads: any. Ownership: the site lives as long as the process.
+ * Ownership: the site lives as long as the process. Threads: any.
  */
 EG_PUBLIC int64_t eg_error_task_index(const eg_error *error);
 EG_PUBLIC int eg_error_worker_slot(const eg_error *error);
 EG_PUBLIC const struct eg_site *eg_error_site(const eg_error *error);
 
 /*
- * Writes the error for a reader: message, worker and task, backtrace with functions and lines, the site that
- * created the task, then joined panics and causes. Names are looked up the first time an error is printed,
- * which can take milliseconds; nothing is looked up when it is created. errgroup/frame.h gives a backtrace to
- * programs.
+ * Writes the error for a reader: message, worker and task, backtrace with functions and lines, the call site
+ * that created the task, then joined panics and causes. Names are looked up the first time an error is
+ * printed, which can take milliseconds; nothing is looked up when it is created. errgroup/frame.h gives a
+ * backtrace to programs.
  *
  * What a terminal would act on rather than show appears as octal escapes of its bytes, as in \033: control
- * characters of both kinds, what reorders text, and bytes that are not UTF-8. Newlines and tabs of a message stay;
- * those of names are escaped.
+ * characters of both kinds, what reorders text, and bytes that are not UTF-8. Newlines and tabs of a message
+ * stay; those of names are escaped.
  *
- * eg_error_print writes to a stream. eg_error_format writes to a buffer as snprintf does: at most `size`
+ * eg_error_print writes to a stream. eg_error_format writes to a buffer as snprintf does: at most size
  * bytes with the final NUL, and returns the length of the whole text, which is below 64 KiB: what is too long
  * is cut.
  *
- * Threads: any; printing is serialised. Out of memory costs names, not the rest. Return: eg_error_print 0, -EINVAL
- * for a NULL stream, -EIO when the stream failed.
+ * Out of memory costs names, not the rest.
+ *
+ * Threads: any, but not in a signal handler. Blocking: reads the files of the modules the first time, and
+ * waits for other threads that print. Return: eg_error_print 0, -EINVAL for a NULL stream, -EIO when the
+ * stream failed.
  */
 EG_PUBLIC int eg_error_print(const eg_error *error, FILE *stream);
 EG_PUBLIC size_t eg_error_format(const eg_error *error, char *buffer, size_t size);

@@ -37,8 +37,8 @@ typedef struct eg_group {
 /* clang-format on */
 
 /*
- * What a limit may be besides a number from 1. All else is -EINVAL, so that a wrong computation does not become "no limit".
- * In the options 0 is a field left out, and so the default.
+ * What a limit may be besides a number from 1. All else is -EINVAL, so that a wrong computation does not
+ * become "no limit". In the options 0 is a field left out, and so the default.
  */
 #define EG_LIMIT_NONE (-1) /* every accepted task gets to run, even if all others block */
 #define EG_LIMIT_CPUS (-2) /* as many as CPUs: the process's affinity and cgroup quota, when it is set */
@@ -54,8 +54,8 @@ enum eg_group_flags {
 };
 
 /*
- * Options. Zero means default everywhere; fields are only ever added at the end. A larger structure, from a newer
- * header, is accepted if all that this library does not know is zero.
+ * Options. Zero means default everywhere; fields are only ever added at the end. A larger structure, from a
+ * newer header, is accepted if all that this library does not know is zero.
  */
 struct eg_group_options {
 	size_t size;       /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
@@ -68,8 +68,8 @@ struct eg_group_options {
 };
 
 /*
- * EG_GROUP_OPTIONS_INIT begins a variable. In C, EG_GROUP_OPTIONS is a pointer to options of which some are named, and
- * which live as long as the block around them:
+ * EG_GROUP_OPTIONS_INIT begins a variable. In C, EG_GROUP_OPTIONS is a pointer to options of which some are
+ * named, and which live as long as the block around them:
  *
  *     eg_group_init(&group, parent, EG_GROUP_OPTIONS(.limit = 4, .flags = EG_GROUP_SKIP_UNSTARTED));
  */
@@ -82,16 +82,17 @@ struct eg_group_options {
 /* clang-format on */
 
 /*
- * Initialises a group whose tasks share a context derived from `parent` (NULL: background). The group cancels
+ * Initialises a group whose tasks share a context derived from parent (NULL: background). The group cancels
  * that context at the first error, with the error as the cause, or when a wait returns.
  *
  * @parent   gains a reference until eg_group_destroy returns
  * @options  NULL for the defaults
  *
- * Ownership: release with eg_group_destroy. Threads: one, before anyone else uses the group.
- * Return: 0; -EINVAL for a NULL group, options of a wrong size, a negative limit or backlog that has no name above,
- * an unknown flag or fault mode; -ENOMEM; with a fault mode also what eg_fault_set_mode returns. The group is untouched
- * on failure.
+ * Ownership: what the group holds is given back by eg_group_destroy. Threads: one, before anyone else uses
+ * the group.
+ * Return: 0; -EINVAL for a NULL group, options of a wrong size, a negative limit or backlog that has no name
+ * above, an unknown flag or fault mode; -ENOMEM; with a fault mode also what eg_fault_set_mode returns. The
+ * group is untouched on failure.
  */
 EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
 			    const struct eg_group_options *options) EG_MUST_CHECK;
@@ -102,26 +103,43 @@ EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
  *
  * @limit  1 or more, 1,048,575 being as good as none; EG_LIMIT_NONE; EG_LIMIT_CPUS
  *
- * Threads: any, also while tasks run. Return: 0; -EINVAL for a NULL group or any other limit; -ENOMEM when an all-zero
- * group could not get its state; -ECANCELED when the group is being destroyed; EG_EFORKED in a forked child.
+ * Threads: any, also while tasks run. Return: 0; -EINVAL for a NULL group or any other limit; -ENOMEM when an
+ * all-zero group could not get its state; -ECANCELED when the group is being destroyed; EG_EFORKED in a
+ * forked child.
  */
 EG_PUBLIC int eg_group_set_limit(eg_group *group, int limit);
+
+/*
+ * How many slots the group's tasks use at most: the size of an array that eg_task_slot indexes.
+ *
+ *     scratches = calloc((size_t)eg_group_slots(&group), sizeof(*scratches));
+ *
+ * That is the limit, with EG_LIMIT_CPUS the number that it stands for; or, once tasks have been submitted,
+ * the highest limit that the group has had since. It holds until the limit is raised beyond it.
+ *
+ * Threads: any. Return: the number, 1 or more; EG_LIMIT_NONE if the group has no limit, or had none when
+ * tasks were submitted: then no number is certain; -EINVAL for NULL; EG_EFORKED in a forked child.
+ */
+EG_PUBLIC int eg_group_slots(const eg_group *group) EG_MUST_CHECK;
 
 /*
  * Submits a task and returns without waiting for any task, unless the group has a backlog bound.
  *
  * Tasks of one submitting thread start in the order of submission; where several workers run tasks of a few
- * microseconds or less, which they take in batches, the order may be blurred by a tenth of a millisecond. Legal
- * from any thread and from inside tasks of the same group at any moment, also while others wait.
+ * microseconds or less, which they take in batches, the order may be blurred by a tenth of a millisecond.
  *
- * Ownership: `arg` stays the caller's and must live until the task has ended. Ordering: what the submitter
- * wrote before is visible to the task. Blocking: only with a backlog bound, never inside a task of this group; if
- * no worker thread can be had, the blocked submitter runs tasks itself.
+ * eg_group_go and its relatives are functions, and macros over the _at forms, which record the call site.
+ *
+ * @arg   handed to fn
+ * @site  the call site; NULL: not known
+ *
+ * Ownership: arg stays the caller's and must live until the task has ended. Threads: any, and inside tasks of
+ * the same group at any moment, also while others wait. Blocking: only with a backlog bound, never inside a
+ * task of this group; if no worker thread can be had, the blocked submitter runs tasks itself. Ordering: what
+ * the submitter wrote before is visible to the task.
  * Return: 0, the task is accepted; -EINVAL for a NULL group or fn; -ENOMEM, nothing accepted; -ECANCELED when
- * the group is being destroyed or, while blocked on the backlog, its context ended; EG_EFORKED in a
- * forked child.
- *
- * eg_group_go and eg_group_go_copy are functions, and macros over the _at forms that record the call site.
+ * the group is being destroyed or, while blocked on the backlog, its context ended; EG_EFORKED in a forked
+ * child.
  */
 EG_PUBLIC int eg_group_go(eg_group *group, eg_task_fn *fn, void *arg);
 EG_PUBLIC int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site);
@@ -130,16 +148,18 @@ EG_PUBLIC int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct 
  * Submits a task only if it can start at once: fewer tasks than the limit are accepted and unfinished. Always
  * accepts without a limit.
  *
- * Return: as eg_group_go, and -EAGAIN, nothing accepted. Never blocks on the backlog.
+ * Ownership, threads, ordering: as eg_group_go. Blocking: never. Return: as eg_group_go, and -EAGAIN, nothing
+ * accepted.
  */
 EG_PUBLIC int eg_group_try_go(eg_group *group, eg_task_fn *fn, void *arg) EG_MUST_CHECK;
 EG_PUBLIC int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg,
 				 struct eg_site *site) EG_MUST_CHECK;
 
 /*
- * Submits a task with a copy of its argument: `size` bytes at `bytes`, aligned for any type, given back when
- * the task has ended. A loop variable needs no malloc.
+ * Submits a task with a copy of its argument: size bytes at bytes, aligned for any type, given back when the
+ * task has ended. A loop variable needs no malloc.
  *
+ * Ownership: bytes stay the caller's, who may free them at once. Threads, blocking, ordering: as eg_group_go.
  * Return: as eg_group_go, and -EINVAL for NULL bytes with a size, -EOVERFLOW for a size beyond any object.
  */
 EG_PUBLIC int eg_group_go_copy(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size);
@@ -147,29 +167,21 @@ EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *b
 				  struct eg_site *site);
 
 /*
- * How many slots the group's tasks use at most: the size of an array that eg_task_slot indexes.
- *
- *     scratches = calloc((size_t)eg_group_slots(&group), sizeof(*scratches));
- *
- * That is the limit, with EG_LIMIT_CPUS the number that it stands for; or, once tasks have been submitted, the highest
- * limit that the group has had since. It holds until the limit is raised beyond it.
- *
- * Threads: any. Return: the number, 1 or more; EG_LIMIT_NONE if the group has no limit, or had none when tasks were
- * submitted: then no number is certain; -EINVAL for NULL; EG_EFORKED in a forked child.
- */
-EG_PUBLIC int eg_group_slots(const eg_group *group) EG_MUST_CHECK;
-
-/*
  * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
  * context and returns the first error. The waiting thread runs tasks itself while a place under the limit is
- * free, unless EG_GROUP_NO_HELP is set; from inside a task of another group that is how nesting never starves.
+ * free, unless EG_GROUP_NO_HELP is set; from inside a task of another group that is how nesting never
+ * starves.
  *
- * Ordering: everything the tasks wrote is visible to the caller. The group may be destroyed, and it and all arguments
- * freed, the instant the caller's wait returns, whoever else waits: other threads' waits that have begun return the same
- * result and touch neither. Threads: any, several at once. Repeated waits return the same; the error stays until
- * eg_group_reset, and tasks submitted after a wait are waited for by the next.
- * Return: 0; the first failed task's result (eg_error_code of eg_group_error); -EINVAL for NULL; EG_EINSIDE inside a
- * task of this group; EG_EFORKED in a forked child. No task's result is one of the last two: see errgroup/base.h.
+ * Repeated waits return the same; the error stays until eg_group_reset, and tasks submitted after a wait are
+ * waited for by the next.
+ *
+ * Ownership: the group may be destroyed, and it and all arguments freed, the instant the caller's wait
+ * returns, whoever else waits: other threads' waits that have begun return the same result and touch neither.
+ * Threads: any, several at once. Blocking: until the tasks have ended. Ordering: everything the tasks wrote
+ * is visible to the caller.
+ * Return: 0; the first failed task's result (eg_error_code of eg_group_error); -EINVAL for NULL; EG_EINSIDE
+ * inside a task of this group; EG_EFORKED in a forked child. No task's result is one of the last two: see
+ * errgroup/base.h.
  */
 EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
 
@@ -178,27 +190,30 @@ EG_PUBLIC int eg_group_wait(eg_group *group) EG_MUST_CHECK;
  * unless no worker thread could be had.
  *
  * @deadline_ns  as eg_clock_now_ns counts; in the past means: only look
+ *
  * Return: as eg_group_wait, and EG_EUNFINISHED with the group as it was, which no task's result is either.
  */
 EG_PUBLIC int eg_group_wait_until(eg_group *group, int64_t deadline_ns) EG_MUST_CHECK;
 
 /*
- * Waits as eg_group_wait does, and attaches the group's error to the running task, so that a task which waits for a group
- * of its own fails as that did: with its kind, message, backtrace and cause (eg_fail_with).
+ * Waits as eg_group_wait does, and attaches the group's error to the running task, so that a task which waits
+ * for a group of its own fails as that did: with its kind, message, backtrace and cause (eg_fail_with).
  *
  *     return eg_group_pass(&inner);
  *
- * The group stays the caller's, who may destroy it before the task returns. Outside a task it is eg_group_wait.
- * Return: as eg_group_wait.
+ * Outside a task it is eg_group_wait.
+ *
+ * Ownership: the group stays the caller's, who may destroy it before the task returns. All else is as
+ * eg_group_wait says.
  */
 EG_PUBLIC int eg_group_pass(eg_group *group) EG_MUST_CHECK;
 
 /*
- * The first error, or NULL; the errors kept, in order of arrival; and how many tasks have failed in all, which may be more
- * than were kept (the option `collect`).
+ * The first error, or NULL; the errors kept, in order of arrival; and how many tasks have failed in all,
+ * which may be more than were kept (the option collect).
  *
- * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any. Return: eg_group_errors how many it has
- * stored, at most `max`; 0 for a NULL group or ret_errors, or in a forked child.
+ * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any. Return: eg_group_errors how
+ * many it has stored, at most max; 0 for a NULL group or ret_errors, or in a forked child.
  */
 EG_PUBLIC eg_error *eg_group_error(const eg_group *group);
 EG_PUBLIC size_t eg_group_errors(const eg_group *group, size_t max, eg_error **ret_errors);
@@ -206,27 +221,29 @@ EG_PUBLIC size_t eg_group_error_count(const eg_group *group);
 
 /*
  * The context that the group's tasks get: NULL, the background context, for an all-zero group.
- * Ownership: borrowed, until eg_group_reset or eg_group_destroy.
+ *
+ * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any.
  */
 EG_PUBLIC eg_ctx *eg_group_ctx(const eg_group *group);
 
 /*
- * Cancels the group's context. The cause is what eg_ctx_cause says to the tasks, and no error of the group: a wait returns
- * what the tasks do, 0 if they all do. With EG_GROUP_SKIP_UNSTARTED the tasks not yet started are skipped, and reported as
- * errors of kind EG_ERROR_SKIPPED that have this cause; without it they run, with a context that is over.
+ * Cancels the group's context. The cause is what eg_ctx_cause says to the tasks, and no error of the group: a
+ * wait returns what the tasks do, 0 if they all do. With EG_GROUP_SKIP_UNSTARTED the tasks not yet started
+ * are skipped, and reported as errors of kind EG_ERROR_SKIPPED that have this cause; without it they run,
+ * with a context that is over.
  *
  * @cause  why; gains a reference of its own. NULL means plain "canceled"
  *
- * Threads: any. Blocking: as eg_ctx_cancel. Return: 0 if this call cancelled it; -EALREADY if the context was over before;
- * -EINVAL for a NULL group or one without a context of its own; EG_EFORKED in a forked child.
+ * Threads: any. Blocking: as eg_ctx_cancel. Return: 0 if this call cancelled it; -EALREADY if the context was
+ * over before; -EINVAL for a NULL group or one without a context of its own; EG_EFORKED in a forked child.
  */
 EG_PUBLIC int eg_group_cancel(eg_group *group, eg_error *cause);
 
 /*
  * After a wait: forgets errors and cancellation and keeps the options, as if newly initialised.
  *
- * Threads: one; nobody may use the group meanwhile. Return: 0; -EINVAL for NULL; -EBUSY with tasks unfinished;
- * -ENOMEM with the group unchanged; EG_EFORKED.
+ * Threads: one; nobody may use the group meanwhile. Return: 0; -EINVAL for NULL; -EBUSY with tasks
+ * unfinished; -ENOMEM with the group unchanged; EG_EFORKED in a forked child.
  */
 EG_PUBLIC int eg_group_reset(eg_group *group);
 
@@ -235,10 +252,13 @@ EG_PUBLIC int eg_group_reset(eg_group *group);
  * groups are fine, and the group is all-zero afterwards. eg_group_destroyp is the same for a pointer, for
  * __attribute__((cleanup)).
  *
- * Ownership: gives the group's references to its contexts back before it returns; another thread that is still inside its
- * wait may have one to the group's own, and so to its parent, until it returns. Threads: one. Nothing may overlap it but
- * waits that have begun and calls that the group's own tasks make; what these submit or set is -ECANCELED. Return: 0; EG_EINSIDE inside a task of this group, with nothing done. In a forked child the group is only
- * forgotten.
+ * In a forked child the group is only forgotten.
+ *
+ * Ownership: gives the group's references to its contexts back before it returns; another thread that is
+ * still inside its wait may have one to the group's own, and so to its parent, until it returns. Threads:
+ * one. Nothing may overlap it but waits that have begun and calls that the group's own tasks make; what these
+ * submit or set is -ECANCELED. Blocking: until the running tasks have ended. Return: 0; EG_EINSIDE inside a
+ * task of this group, with nothing done.
  */
 EG_PUBLIC int eg_group_destroy(eg_group *group);
 EG_PUBLIC void eg_group_destroyp(eg_group *group);

@@ -3,8 +3,8 @@
 #define ERRGROUP_TASK_H
 
 /*
- * A task: a function that a group runs (errgroup/group.h), and what it may call meanwhile: to fail in one line, to have
- * calls made at its end, to know its slot. To give up from any depth there is errgroup/panic.h.
+ * A task: a function that a group runs (errgroup/group.h), and what it may call meanwhile: to fail in one
+ * line, to have calls made at its end, to know its slot. To give up from any depth there is errgroup/panic.h.
  */
 
 #include <errgroup/base.h>
@@ -12,8 +12,8 @@
 EG_BEGIN_DECLS
 
 /*
- * A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. A C++ exception that
- * leaves it ends the process by std::terminate, on every thread.
+ * A task: 0 is success; any other value is the task's error and reaches eg_group_wait unchanged. A C++
+ * exception that leaves it ends the process by std::terminate, on every thread.
  */
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
@@ -25,35 +25,36 @@ typedef int eg_task_fn(eg_ctx *ctx, void *arg);
  * The message is used if the task returns that same code; if it returns another non-zero code, the message
  * becomes that error's cause; if it returns 0, the message is dropped. Outside a task nothing is attached.
  *
- * Threads: any. Return: `code` as it was given, also when memory ran out.
+ * Threads: any. Return: code as it was given, also when memory ran out.
  */
 EG_PUBLIC int eg_fail(int code, const char *format, ...) EG_PRINTF(2, 3);
 
 /*
- * The same with an error value: the running task fails with its kind, code, message, backtrace and cause, if it returns
- * the code. An error that comes from another task is repeated with the running task's index, slot and place of submission,
- * and printed with the other's as well.
+ * The same with an error value: the running task fails with its kind, code, message, backtrace and cause, if
+ * it returns the code. An error that comes from another task is repeated with the running task's index, slot
+ * and call site, and printed with the other's as well.
  *
  *     return eg_fail_with(error);
  *
- * eg_group_pass does it with the error of a group that a task waits for. Without memory the code and the kind are kept.
+ * eg_group_pass does it with the error of a group that a task waits for. Without memory the code and the kind
+ * are kept.
  *
- * Ownership: takes over the caller's reference, also outside a task. Threads: any. Return: the error's code; 0 for NULL,
- * which attaches nothing.
+ * Ownership: takes over the caller's reference, also outside a task. Threads: any. Return: the error's code;
+ * 0 for NULL, which attaches nothing.
  */
 EG_PUBLIC int eg_fail_with(eg_error *error);
 
 /*
- * Registers a call to make when the running task ends: by return, panic, fault or pthread_exit; inside a scope
- * (see below), when the scope ends. Calls are made last registered first, on the task's thread. A panic inside
- * one joins the task's error and the others still run.
+ * Registers a call to make when the running task ends: by return, panic, fault or pthread_exit; inside a
+ * scope (see below), when the scope ends. Calls are made last registered first, on the task's thread. A panic
+ * inside one joins the task's error and the others still run.
  *
  * @fn   called once with arg
  * @arg  must not point into the stack of a function that has returned by the end of the task: the task's own
  *       locals are gone when it returns normally. A scope's calls may be given locals of its function
  *
- * Threads: inside a task. Return: 0; -EINVAL for a NULL fn; -EPERM outside a task; -ENOMEM with nothing
- * registered (the first 8 of a task need no memory).
+ * Ownership: arg stays the caller's. Threads: inside a task. Return: 0; -EINVAL for a NULL fn; -EPERM outside
+ * a task; -ENOMEM with nothing registered (the first 8 of a task need no memory).
  */
 EG_PUBLIC int eg_defer(void (*fn)(void *arg), void *arg) EG_MUST_CHECK;
 
@@ -65,20 +66,22 @@ EG_PUBLIC int eg_defer(void (*fn)(void *arg), void *arg) EG_MUST_CHECK;
 EG_PUBLIC int eg_undefer(void (*fn)(void *arg), void *arg);
 
 /*
- * A scope: the calls deferred since eg_scope_begin are made by eg_scope_end, or when the task ends before that
- * by a panic or a fault. Scopes nest. With gcc and clang
+ * A scope: the calls deferred since eg_scope_begin are made by eg_scope_end, or when the task ends before
+ * that by a panic or a fault. Scopes nest. With gcc and clang
  *
  *     EG_SCOPE(scope);
  *
  * opens one that ends with the block around it, however the block is left.
  *
- * @scope  the caller's, on the stack; its contents are private
+ * @scope  the caller's, on the stack; its contents are private, and set by eg_scope_begin
  *
- * When the task's thread ends inside a scope (pthread_exit, cancellation), the calls of open scopes are not made,
- * since their arguments may have been on the stack; only a function compiled with -fexceptions ends its EG_SCOPE then.
+ * When the task's thread ends inside a scope (pthread_exit, cancellation), the calls of open scopes are not
+ * made, since their arguments may have been on the stack; only a function compiled with -fexceptions ends its
+ * EG_SCOPE then.
  *
- * Threads: inside a task; outside one, a scope is empty and does nothing. A scope that is ended in another task or
- * out of order, or that is open when its task returns, is misuse: one line on standard error, and abort.
+ * Threads: inside a task; outside one, a scope is empty and does nothing. A scope that is ended in another
+ * task or out of order, or that is open when its task returns, is misuse: one line on standard error, and
+ * abort. Blocking: eg_scope_end for what the calls do.
  */
 struct eg_scope {
 	struct eg_scope *eg_outer;
@@ -97,15 +100,15 @@ EG_PUBLIC void eg_scope_end(struct eg_scope *scope);
 #endif
 
 /*
- * The slot of the worker that runs the calling task: the number of one of the group's places, from 0 to below the limit.
- * No two tasks of the group that run at once have the same, so it is an index into whatever tasks are to reuse and not to
- * share: a buffer, a compressor, a connection, as many as the limit.
+ * The slot of the worker that runs the calling task: the number of one of the group's places, from 0 to below
+ * the limit. No two tasks of the group that run at once have the same, so it is an index into whatever tasks
+ * are to reuse and not to share: a buffer, a compressor, a connection, as many as the limit.
  *
  *     struct scratch *scratch = &scratches[eg_task_slot()];
  *
- * A task keeps its slot to its end, deferred calls included. Which slot it gets says nothing: one worker may run all tasks.
- * After the limit was lowered, slots below the former one may still be in use; without a limit, slots are as many as there
- * ever were workers at once.
+ * A task keeps its slot to its end, deferred calls included. Which slot it gets says nothing: one worker may
+ * run all tasks. After the limit was lowered, slots below the former one may still be in use; without a
+ * limit, slots are as many as there ever were workers at once.
  *
  * Threads: any. Ordering: what a task wrote is visible to later tasks of the same slot.
  * Return: the slot; inside nested groups that of the innermost group's task; -1 outside tasks.

@@ -3,7 +3,8 @@
 #
 # Every public header compiles alone, and a program that uses the macros compiles, as C99, C11 and C17 and as C++11
 # and C++20, with gcc and clang, with every pedantic warning an error. Headers include only what lies below them: the table
-# is the order, lowest first, and headers of one line may not include each other.
+# is the order, lowest first, and headers of one line may not include each other. Comments say of each function which
+# threads may call it, and have their paragraphs in one order.
 #
 #     sh test/checks/check_headers.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
@@ -141,7 +142,27 @@ listed() {
     fi
 }
 
-echo 1..12
+# The comment before each declaration, or before several that have one.
+cat >"$scratch/form.awk" <<'END'
+function judge(    i, at, last) {
+    for (i = 1; i <= 5; i++) {
+        at = index(text, " " part[i] ": ")
+        if (at && at < last)
+            printf "%s:%d: %s comes too late\n", FILENAME, FNR, part[i]
+        if (at)
+            last = at
+    }
+    if (text !~ /[Tt]hreads(, [a-z]+| and [a-z]+)*: / && text !~ / as eg_[a-z_]+/)
+        printf "%s:%d: does not say which threads\n", FILENAME, FNR
+}
+BEGIN { split("Ownership Threads Blocking Ordering Return", part, " ") }
+/^\/\*/ { text = ""; judged = 0; inside = 1 }
+inside { text = text " " $0; gsub(/[ \t]+\*?[ \t]*/, " ", text) }
+/\*\// { inside = 0 }
+/^EG_PUBLIC/ && !judged { judge(); judged = 1 }
+END
+
+echo 1..13
 (cd "$top/include/errgroup" && awk '
     NR == FNR { for (i = 1; i <= NF; i++) line[$i] = FNR; next }
     FNR == 1 {
@@ -162,6 +183,8 @@ listed "public headers include what lies below them"
     grep -q "^ *'$header',$" meson.build || echo "meson.build does not install $header"
 done) >"$scratch/why"
 listed "errgroup.h includes every public header, and all are installed"
+(cd "$top/include" && awk -f "$scratch/form.awk" errgroup/*.h) >"$scratch/why"
+listed "comments have one form, and say which threads may call"
 for standard in c99 c11 c17; do
     all gcc "$standard" .c
     all clang "$standard" .c
