@@ -173,12 +173,26 @@ void eg_ctx_unref(eg_ctx *ctx)
 	}
 }
 
-/* Some deadlines have no thread to see to them: says for a context that is not over whether its own has passed. */
+/*
+ * Some deadlines have no thread to see to them: says of a context that was not over whether its own has passed. What was
+ * said must stay true. So it is said under the tree's lock, under which whoever ends a tree looks at the clock as well, and
+ * is through before this, or comes to a later time than this. Otherwise:
+ *
+ *     cancels                                asks
+ *     the deadline is to come
+ *                                            it has come: -ETIMEDOUT
+ *     ends it: -ECANCELED
+ */
 static EGI_COLD int err_by_clock(const eg_ctx *ctx)
 {
-	if (ctx->deadline == EG_CTX_NO_DEADLINE)
+	uint32_t err;
+
+	if (ctx->deadline == EG_CTX_NO_DEADLINE || ctx->deadline > egi_timer_reached(eg_clock_now_ns()))
 		return 0;
-	return ctx->deadline <= egi_timer_reached(eg_clock_now_ns()) ? -ETIMEDOUT : 0;
+	egi_ctx_lock(ctx->lock);
+	err = egi_load_relaxed_u32(&ctx->err);
+	egi_ctx_unlock(ctx->lock);
+	return err ? -(int)err : -ETIMEDOUT;
 }
 
 int eg_ctx_err(const eg_ctx *ctx)
@@ -210,14 +224,10 @@ int egi_ctx_attend(eg_ctx *ctx)
 
 eg_error *eg_ctx_cause(const eg_ctx *ctx)
 {
-	if (!ctx)
+	if (eg_ctx_err(ctx) == 0)
 		return NULL;
-	/* [X2] acquire: the code before the cause; pairs with [X1]. */
-	if (egi_load_acquire_u32(&ctx->err) != 0) {
-		egi_annotate_acquire(ctx);
-		return ctx->cause;
-	}
-	return eg_ctx_err(ctx) ? egi_error_deadline() : NULL;
+	/* [X2] acquire: the code before the cause; pairs with [X1]. Without a code it is over by the clock alone. */
+	return egi_load_acquire_u32(&ctx->err) != 0 ? ctx->cause : egi_error_deadline();
 }
 
 /*
@@ -307,7 +317,7 @@ static inline int end_tree(eg_ctx *ctx, int err, eg_error *cause, struct egi_ctx
 	struct ending ending = {err, cause, INT64_MIN, NULL, queue};
 	bool is_late;
 
-	/* What err_by_clock has said to be over is over for that reason. */
+	/* What somebody was told to be over by the clock is over for that reason: see err_by_clock. */
 	if (egi_timer_is_by_clock())
 		ending.passed = egi_timer_reached(eg_clock_now_ns());
 	if (egi_load_relaxed_u32(&ctx->err) != 0)
