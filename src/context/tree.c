@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#include "context/context.h"
+/*
+ * The nodes: made, joined to their parents, referenced, asked, and freed. See tree.h for what protects what.
+ *
+ * A node is made with nobody knowing it, completed by whoever made it, and joined; from then on it may end at any moment. Its
+ * last reference is given back once. A node that has ended touches no list then, and is freed without a lock, which is
+ * what makes contexts cheap: most are cancelled and dropped by the thread that made them.
+ *
+ *     whoever ends it, under lock            whoever drops the last reference
+ *     takes it out of its parent's list
+ *     disarms its timer, or pins it
+ *     err: the last access     [X1]
+ *                                            [X2] sees err: no list has it, no timer but one that pins it
+ *                                            frees it
+ */
+#include "context/tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,26 +22,20 @@
 #include "os/annotate.h"
 #include "os/atomic.h"
 #include "os/clock.h"
-#include "os/event.h"
 #include "os/verify.h"
 
-static struct {
-	EGI_ALIGNED struct egi_mutex mutex;
-} locks[EGI_CTX_LOCKS] = {[0 ... EGI_CTX_LOCKS - 1] = {EGI_MUTEX_INIT}};
+struct egi_ctx_lock egi_ctx_locks[EGI_CTX_LOCKS] = {[0 ... EGI_CTX_LOCKS - 1] = {EGI_MUTEX_INIT}};
 
-void egi_ctx_lock(unsigned number)
+void egi_ctx_lock_all(void)
 {
-	egi_mutex_lock(&locks[number].mutex);
+	for (unsigned i = 0; i < EGI_CTX_LOCKS; i++)
+		egi_ctx_lock(i);
 }
 
-void egi_ctx_unlock(unsigned number)
+void egi_ctx_unlock_all(void)
 {
-	egi_mutex_unlock(&locks[number].mutex);
-}
-
-static struct egi_timer *ctx_timer(eg_ctx *ctx)
-{
-	return &EGI_CONTAINER_OF(ctx, struct egi_timed_ctx, ctx)->timer;
+	for (unsigned i = EGI_CTX_LOCKS; i-- > 0;)
+		egi_ctx_unlock(i);
 }
 
 /*
@@ -54,19 +62,10 @@ eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
 	    .ends_apart = true,
 	    .deadline = parent ? parent->deadline : EG_CTX_NO_DEADLINE,
 	    .valued = parent ? parent->valued : NULL,
-	    .fd = -1,
-	    .fd_to_write = -1,
+	    .fd = EGI_CTX_FD_NONE,
 	    .fork_count = egi_thread_fork_count,
 	};
 	return ctx;
-}
-
-void egi_ctx_forget(eg_ctx *ctx)
-{
-	LIST_INIT(&ctx->calls);
-	LIST_INIT(&ctx->watches);
-	ctx->fd = ctx->fd_to_write = -1;
-	ctx->fork_count = egi_thread_fork_count;
 }
 
 void egi_ctx_join(eg_ctx *ctx, int64_t now_ns)
@@ -87,24 +86,26 @@ void egi_ctx_join(eg_ctx *ctx, int64_t now_ns)
 	}
 	/* From here on it may end at any moment, which takes the lock. */
 	if (ctx->timed && !err)
-		egi_timer_arm(ctx_timer(ctx), ctx->deadline, now_ns);
+		egi_timer_arm(egi_ctx_timer(ctx), ctx->deadline, now_ns);
 	if (parent)
 		egi_ctx_unlock(ctx->lock);
 }
 
-int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
+/*
+ * The parent's descriptors are the parent's events, and their numbers may have been given to something else: they are
+ * neither written nor closed.
+ */
+void egi_ctx_forget(eg_ctx *ctx)
 {
-	eg_ctx *ctx;
-
-	if (!ret_ctx)
-		return -EINVAL;
-	ctx = egi_ctx_make(parent, sizeof(*ctx));
-	if (!ctx)
-		return -ENOMEM;
-	egi_ctx_join(ctx, 0);
-	*ret_ctx = ctx;
-	return 0;
+	LIST_INIT(&ctx->calls);
+	LIST_INIT(&ctx->watches);
+	ctx->fd = EGI_CTX_FD_NONE;
+	ctx->fork_count = egi_thread_fork_count;
 }
+
+/*
+ * References
+ */
 
 eg_ctx *eg_ctx_ref(eg_ctx *ctx)
 {
@@ -138,16 +139,16 @@ static void ctx_leave(eg_ctx *ctx)
 	bool over = egi_load_acquire_u32(&ctx->err) != 0;
 
 	if (ctx->timed && (!over || ctx->pinned))
-		egi_timer_retire(ctx_timer(ctx));
-	if (ctx->fd < 0 && (over || ctx->ends_apart))
+		egi_timer_retire(egi_ctx_timer(ctx));
+	if (ctx->fd.read < 0 && (over || ctx->ends_apart))
 		return;
 	egi_ctx_lock(ctx->lock);
 	egi_ctx_enter(ctx);
 	if (egi_load_relaxed_u32(&ctx->err) == 0 && !ctx->ends_apart)
 		LIST_REMOVE(ctx, sibling);
 	ctx->ends_apart = true;
-	if (ctx->fd >= 0)
-		egi_ctx_fd_close(ctx);
+	if (ctx->fd.read >= 0)
+		egi_ctx_fd_close(&ctx->fd);
 	egi_ctx_unlock(ctx->lock);
 }
 
@@ -171,6 +172,15 @@ void eg_ctx_unref(eg_ctx *ctx)
 			ctx->finish(ctx);
 		ctx = ctx_free(ctx);
 	}
+}
+
+/*
+ * Questions
+ */
+
+int64_t eg_ctx_deadline(const eg_ctx *ctx)
+{
+	return ctx ? ctx->deadline : EG_CTX_NO_DEADLINE;
 }
 
 /*
@@ -209,198 +219,10 @@ int eg_ctx_err(const eg_ctx *ctx)
 	return -(int)err;
 }
 
-int egi_ctx_attend(eg_ctx *ctx)
-{
-	/* [X7] acquire: a hint, no order is relied on; the caller looks again under the lock. */
-	if (eg_ctx_deadline(ctx) == EG_CTX_NO_DEADLINE || egi_load_acquire_u32(&ctx->err) != 0)
-		return 0;
-	/* What the clock says and nobody has done. The end is the deadline's all the same. */
-	if (eg_ctx_err(ctx)) {
-		(void)eg_ctx_cancel(ctx, NULL);
-		return 0;
-	}
-	return egi_timer_ensure();
-}
-
 eg_error *eg_ctx_cause(const eg_ctx *ctx)
 {
 	if (eg_ctx_err(ctx) == 0)
 		return NULL;
 	/* [X2] acquire: the code before the cause; pairs with [X1]. Without a code it is over by the clock alone. */
 	return egi_load_acquire_u32(&ctx->err) != 0 ? ctx->cause : egi_error_deadline();
-}
-
-/*
- * The end of a tree. The contexts that have children are kept in a list until these have ended too. That is where no
- * reference is needed: a child that has not ended keeps its parent alive, and unlinks itself only under the lock. Nor is
- * one in a queue: a call that is listed has one, and the last that leaves takes the context out.
- */
-struct ending {
-	int err;
-	eg_error *cause;
-	int64_t passed;  /* deadlines up to this have ended their contexts already, as eg_ctx_err says */
-	eg_ctx *parents; /* ended, with children that have not */
-	struct egi_ctx_queue *queue; /* of those that ended, with calls to make */
-};
-
-/* Ended, and its children are being seen to: its links are free again. */
-static void ending_queue(struct ending *ending, eg_ctx *ctx)
-{
-	if (LIST_EMPTY(&ctx->calls))
-		return;
-	ctx->queue = ending->queue;
-	TAILQ_INSERT_TAIL(ending->queue, ctx, queued);
-}
-
-static EGI_COLD void tell_all(struct egi_ctx_watch *watch)
-{
-	while (watch) {
-		struct egi_ctx_watch *next = LIST_NEXT(watch, link);
-
-		watch->tell(watch);
-		watch = next;
-	}
-}
-
-/* Under lock. Afterwards the context may be gone. */
-static void ending_end(struct ending *ending, eg_ctx *ctx)
-{
-	bool is_late = ctx->deadline <= ending->passed, waited = ctx->waited;
-	struct egi_ctx_watch *watches;
-	int fd;
-
-	egi_ctx_enter(ctx);
-	watches = LIST_FIRST(&ctx->watches);
-	fd = ctx->fd_to_write;
-	if (ctx->timed)
-		ctx->pinned = !egi_timer_disarm(ctx_timer(ctx));
-	ctx->cause = eg_error_ref(is_late ? egi_error_deadline() : ending->cause);
-	if (!LIST_EMPTY(&ctx->children)) {
-		ctx->next = ending->parents;
-		ending->parents = ctx;
-	} else {
-		ending_queue(ending, ctx);
-	}
-	egi_annotate_release(ctx);
-	/* [X1] release: the cause, and all else, before the code; pairs with [X2]. */
-	egi_store_release_u32(&ctx->err, (uint32_t)(is_late ? ETIMEDOUT : -ending->err));
-	/* Who watches has a reference, and takes the lock before it is given back. */
-	if (watches)
-		tell_all(watches);
-	if (waited)
-		egi_word_wake_all(&ctx->err);
-	if (fd >= 0)
-		egi_ctx_fd_raise(fd);
-}
-
-/* Under lock: ends those below the contexts that have ended. */
-static void ending_go_down(struct ending *ending)
-{
-	while (ending->parents) {
-		eg_ctx *parent = ending->parents, *child = LIST_FIRST(&parent->children);
-
-		ending->parents = parent->next;
-		LIST_INIT(&parent->children);
-		ending_queue(ending, parent);
-		while (child) {
-			eg_ctx *next = LIST_NEXT(child, sibling);
-
-			ending_end(ending, child);
-			child = next;
-		}
-	}
-}
-
-/* Under lock: ends a context and all below it, unless it is over. Return: 0 or -EALREADY. */
-static inline int end_tree(eg_ctx *ctx, int err, eg_error *cause, struct egi_ctx_queue *queue)
-{
-	struct ending ending = {err, cause, INT64_MIN, NULL, queue};
-	bool is_late;
-
-	/* What somebody was told to be over by the clock is over for that reason: see err_by_clock. */
-	if (egi_timer_is_by_clock())
-		ending.passed = egi_timer_reached(eg_clock_now_ns());
-	if (egi_load_relaxed_u32(&ctx->err) != 0)
-		return -EALREADY;
-	/* It may be gone when it has ended. */
-	is_late = ctx->deadline <= ending.passed && err != -ETIMEDOUT;
-	if (!ctx->ends_apart)
-		LIST_REMOVE(ctx, sibling);
-	ending_end(&ending, ctx);
-	ending_go_down(&ending);
-	return is_late ? -EALREADY : 0;
-}
-
-int egi_ctx_end(eg_ctx *ctx, int err, eg_error *cause)
-{
-	struct egi_ctx_queue queue = TAILQ_HEAD_INITIALIZER(queue);
-	struct egi_ctx_calling calling;
-	unsigned lock = ctx->lock;
-
-	egi_ctx_lock(lock);
-	err = end_tree(ctx, err, cause, &queue);
-	while (!TAILQ_EMPTY(&queue)) {
-		egi_ctx_call_take(&queue, &calling);
-		egi_ctx_unlock(lock);
-		if (!egi_ctx_call_make(&calling))
-			return err;
-		egi_ctx_lock(lock);
-	}
-	egi_ctx_unlock(lock);
-	return err;
-}
-
-void egi_ctx_end_kept(eg_ctx *ctx, int err, eg_error *cause)
-{
-	unsigned lock = ctx->lock;
-	struct egi_ctx_queue *queue = egi_ctx_caller_queue(lock);
-	bool has_calls;
-
-	egi_ctx_lock(lock);
-	end_tree(ctx, err, cause, queue);
-	has_calls = !TAILQ_EMPTY(queue);
-	egi_ctx_unlock(lock);
-	if (has_calls)
-		egi_ctx_caller_note(lock);
-}
-
-int eg_ctx_cancel(eg_ctx *ctx, eg_error *cause)
-{
-	if (!ctx)
-		return -EINVAL;
-	return egi_ctx_end(ctx, -ECANCELED, cause ? cause : egi_error_bare(EG_ERROR_RETURNED, -ECANCELED));
-}
-
-/* A deadline has come: the timer keeps the context from being freed. */
-static void deadline_fire(struct egi_timer *timer)
-{
-	egi_ctx_end_kept(&EGI_CONTAINER_OF(timer, struct egi_timed_ctx, timer)->ctx, -ETIMEDOUT,
-			 egi_error_deadline());
-}
-
-void egi_ctx_start(void)
-{
-	static const struct egi_timer_owner owner = {deadline_fire, egi_ctx_caller_look};
-
-	egi_ctx_caller_start();
-	egi_timer_start(&owner);
-}
-
-void egi_ctx_lock_all(void)
-{
-	for (unsigned i = 0; i < EGI_CTX_LOCKS; i++)
-		egi_ctx_lock(i);
-	egi_ctx_caller_lock();
-}
-
-void egi_ctx_unlock_all(void)
-{
-	egi_ctx_caller_unlock();
-	for (unsigned i = EGI_CTX_LOCKS; i-- > 0;)
-		egi_ctx_unlock(i);
-}
-
-void egi_ctx_start_child(void)
-{
-	egi_ctx_caller_start();
 }

@@ -27,7 +27,7 @@ struct egi_thread {
 	uint64_t life_next, life_end; /* lives to give to groups made here (runtime/group/state.h) */
 	struct eg_group_state *kept;  /* states to make groups of (runtime/group/state.h) */
 	unsigned kept_count, kept_max;
-	unsigned trees_made;         /* contexts without a parent (context/context.c) */
+	unsigned trees_made;         /* contexts without a parent (context/tree.c) */
 	struct egi_notices *notices; /* the groups it shows to the crew (runtime/crew/notices.h) */
 
 	/* what happens when a task fails */

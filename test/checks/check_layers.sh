@@ -13,7 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 os/compiler
-os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
+os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/fd context/wheel
 os/clock trace/libdw_memory trace/libdw_room
 trace/libdw trace/elf fault/machine os/fence runtime/group/gate runtime/crew/notices os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
@@ -27,15 +27,15 @@ trace/trace fault/libc trace/unwind/live
 error/error trace/symbolize
 trace/names
 trace/text
-runtime/crew/board context/context error/failures task/hook runtime/queue/queue error/print
-task/panic runtime/crew/roster
-task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
-fault/judge runtime/crew/watch
-fault/handler runtime/crew/member
-fault/mode
+runtime/crew/board context/tree error/failures task/hook runtime/queue/queue error/print
+context/callback context/watch task/panic runtime/crew/roster
+context/caller task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
+context/end fault/judge runtime/crew/watch
+context/derive context/signals context/wait fault/handler runtime/crew/member
+context/life fault/mode
 runtime/queue/claim runtime/crew/crew
 runtime/crew/show
-context/callback context/caller context/derive context/wait context/signals runtime/group/state
+runtime/group/state
 runtime/group/bias runtime/group/schedule runtime/group/slots
 runtime/group/worker
 runtime/group/serve runtime/crew/dismiss runtime/group/submit runtime/group/wait

@@ -39,7 +39,7 @@
 
 #include <errgroup/group.h>
 
-#include "context/context.h"
+#include "context/watch.h"
 #include "error/failures.h"
 #include "os/event.h"
 #include "runtime/crew/crew.h"
