@@ -20,7 +20,7 @@
 #include "runtime/crew/show.h"
 #include "runtime/group/state.h"
 #include "runtime/queue/segments.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 #include "trace/names.h"
 #include "trace/symbolize.h"
 

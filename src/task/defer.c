@@ -10,7 +10,7 @@
 
 #include "os/thread.h"
 #include "os/verify.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
 static bool defers_grow(struct egi_recovery *recovery)
 {

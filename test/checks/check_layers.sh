@@ -28,8 +28,8 @@ error/error trace/symbolize
 trace/names
 trace/text
 runtime/crew/board context/tree error/failures task/hook runtime/queue/queue error/print
-context/callback context/watch task/panic runtime/crew/roster
-context/caller task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
+context/callback context/watch task/recovery runtime/crew/roster
+context/caller task/copy task/defer task/fail task/panic task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
 context/end fault/judge runtime/crew/watch
 context/derive context/signals context/wait fault/handler runtime/crew/member
 context/life fault/mode

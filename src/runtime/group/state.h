@@ -45,7 +45,7 @@
 #include "runtime/crew/crew.h"
 #include "runtime/group/gate.h"
 #include "runtime/queue/claim.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
 struct egi_worker {
 	struct egi_claim claim;

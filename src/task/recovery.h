@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_TASK_PANIC_H
-#define EGI_TASK_PANIC_H
+#ifndef EGI_TASK_RECOVERY_H
+#define EGI_TASK_RECOVERY_H
 
 /*
  * Recovery: where a panic in a task lands, and what belongs to the running task and to no other.
@@ -22,10 +22,13 @@ struct egi_defer {
 	void *arg;
 };
 
-#define EGI_DEFERS_INLINE 9 /* eight for the task, one for the box of its copied argument */
+#define EGI_DEFERS_INLINE 9 /* eight for the task, as task.h says, and one for its copied argument (copy.h) */
 
 struct egi_recovery {
-	/* looked at after every task: whether any of the below needs work */
+	/*
+	 * Looked at after every task: whether any of the below needs work. Set for nothing, it costs the task's end a
+	 * call; not set, what the task left behind would be the next one's.
+	 */
 	bool dirty;
 	bool abort_on_panic;
 	bool is_hooks;     /* the hook made the group, or a group above it: it is not told */
