@@ -12,7 +12,7 @@
  * gone when its function returns, so the caller asks a flag on its own stack. The call's reference to its context is given
  * back before it is done, so that whoever has removed a call knows that nothing of it is left.
  *
- * The function must return, since whoever removes the call waits for that: it is called in a section without panics.
+ * The function must return, since whoever removes the call waits for that: panics are forbidden meanwhile.
  *
  * A call that was registered before a fork is another process's: in the child it is not made, nor waited for, and the
  * lists that it is in are not touched.
@@ -27,6 +27,7 @@
 #include "os/event.h"
 #include "os/exception.h"
 #include "os/verify.h"
+#include "task/panic.h"
 
 _Static_assert(sizeof(struct egi_ctx_call) <= sizeof(eg_ctx_callback), "a callback has room for a call");
 
@@ -87,11 +88,11 @@ bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 {
 	uint32_t state = CALL_RUNNING, fork_count = egi_thread_fork_count;
 	struct egi_ctx_call *call = calling->call;
-	struct egi_recovery *outer = egi_thread_self.no_panic;
+	unsigned forbidden = egi_panic_forbid();
 
-	egi_thread_self.no_panic = egi_thread_self.recovery;
 	EGI_CALL_PROGRAM(call->fn(call->arg));
-	egi_thread_self.no_panic = outer;
+	EGI_VERIFY(egi_panic_allow() == forbidden,
+		   "a function called when a context ends left panics forbidden, or allowed them");
 	/* In a child it could not say that it has removed itself: the thread is another there. */
 	if (fork_count != egi_thread_fork_count)
 		return false;

@@ -242,9 +242,9 @@ static bool has_room_to_look(const ucontext_t *context)
 /* Whether a task of this process runs on the calling thread, and its faults are to be recovered. */
 static bool is_armed(const struct egi_recovery *recovery, const struct egi_fault_pad *pad)
 {
-	return recovery && pad && pad->in_use && recovery->faults != 0 && recovery->nopanic == 0 &&
-	       recovery != egi_thread_self.no_panic && recovery->thread == egi_thread_self.id &&
-	       recovery->fork_count == egi_thread_fork_count && process == getpid() && !egi_is_dying;
+	return recovery && pad && pad->in_use && recovery->faults != 0 && recovery->panic_forbidden == 0 &&
+	       recovery->thread == egi_thread_self.id && recovery->fork_count == egi_thread_fork_count &&
+	       process == getpid() && !egi_is_dying;
 }
 
 /* The guarded call that the task's code is in, if the library is calling what the task gave it. */

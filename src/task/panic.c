@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * eg_panic: the error is made on the panicking stack, with its message and the trace, and given to the unwinding
- * (recovery.c). That there is a task to end, here, is looked at before anything of it is used.
+ * (recovery.c). That there is a task to end, here, is looked at before anything of it is used; and that panics are not
+ * forbidden, by a count in the task's recovery that the handler of faults asks, too (fault/handler.c).
  */
+#include "task/panic.h"
+
 #include <errgroup/panic.h>
 
 #include <stdlib.h>
@@ -25,9 +28,10 @@ static struct egi_recovery *recovery_or_die(const void *frame, const char *text)
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	EGI_VERIFY(recovery, text);
-	EGI_VERIFY(recovery != egi_thread_self.no_panic, "panic in a function called when a context is over");
 	EGI_VERIFY(egi_thread_self.is_crew || egi_live_look(frame, recovery->stop) != EGI_LIVE_GONE,
 		   "panic on a stack that is not the task's, or after a jump out of the task");
+	EGI_VERIFY(recovery->panic_forbidden == 0, "panic between eg_panic_forbid and eg_panic_allow, or in "
+						   "a function called when a context ends");
 	return recovery;
 }
 
@@ -112,7 +116,6 @@ EGI_NOINLINE void eg_panic(const char *format, ...)
 	struct message message;
 	va_list args;
 
-	EGI_VERIFY(recovery->nopanic == 0, "eg_panic between eg_panic_forbid and eg_panic_allow");
 	va_start(args, format);
 	message.format = format;
 	message.args = &args;
@@ -145,8 +148,39 @@ EGI_NOINLINE void eg_panic_with(eg_error *cause)
 	    recovery_or_die(__builtin_frame_address(0), "eg_panic_with outside a task");
 	struct egi_backtrace *trace = capture(recovery, __builtin_return_address(0));
 
-	EGI_VERIFY(recovery->nopanic == 0, "eg_panic_with between eg_panic_forbid and eg_panic_allow");
 	egi_recovery_unwind(recovery,
 			    make_wrapping(cause, trace, "%s", cause ? eg_error_message(cause) : "(no error)"),
 			    abort);
+}
+
+static unsigned *forbidden_count(void)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	if (!recovery)
+		return &egi_thread_self.panic_forbidden;
+	/* So that the end of the task looks whether they are allowed again. */
+	recovery->dirty = true;
+	return &recovery->panic_forbidden;
+}
+
+unsigned egi_panic_forbid(void)
+{
+	return (*forbidden_count())++;
+}
+
+unsigned egi_panic_allow(void)
+{
+	return --*forbidden_count();
+}
+
+void eg_panic_forbid(void)
+{
+	(void)egi_panic_forbid();
+}
+
+void eg_panic_allow(void)
+{
+	EGI_VERIFY(*forbidden_count() > 0, "eg_panic_allow without eg_panic_forbid");
+	(void)egi_panic_allow();
 }

@@ -16,7 +16,7 @@
  * has to be the thread's innermost, of this thread and process, and its frame deeper in the stack than the caller's.
  *
  * A recovery is its thread's alone; no lock protects it. The handler of faults reads it on the same thread, at any
- * instruction, and decides by `faults`, `nopanic`, `entry` and `stop`: each is as it should be while the task's code runs.
+ * instruction, and decides by `faults`, `panic_forbidden`, `entry` and `stop`: each is as it should be while the task's code runs.
  */
 #include "task/recovery.h"
 
@@ -57,7 +57,7 @@ void egi_recovery_exit_thread(void)
 			recovery->defers_count = recovery->scopes_begin;
 			recovery->scope = NULL;
 		}
-		recovery->nopanic = recovery->formatting = 0;
+		recovery->panic_forbidden = recovery->formatting = 0;
 		recovery->exited(recovery);
 	}
 }
@@ -147,7 +147,8 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 		egi_recovery_add(recovery, error);
 	}
 	EGI_VERIFY(!recovery->scope, "a task returned from inside a scope");
-	EGI_VERIFY(recovery->nopanic == 0, "a task returned between eg_panic_forbid and eg_panic_allow");
+	EGI_VERIFY(recovery->panic_forbidden == 0,
+		   "a task returned between eg_panic_forbid and eg_panic_allow");
 	egi_recovery_run_defers(recovery, 0);
 	egi_thread_end_spawns(recovery->spawns);
 	recovery->spawns = 0;
@@ -186,7 +187,8 @@ static EGI_NOINLINE void tell_hook(struct egi_recovery *recovery, eg_error *erro
 EGI_NOINLINE void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error,
 				      void (*end_process)(void))
 {
-	EGI_VERIFY(recovery->nopanic == 0, "panic between eg_panic_forbid and eg_panic_allow");
+	/* The program may have forbidden it while it formatted the message. */
+	EGI_VERIFY(recovery->panic_forbidden == 0, "panic between eg_panic_forbid and eg_panic_allow");
 	egi_recovery_add(recovery, error);
 	tell_hook(recovery, error);
 	if (recovery->abort_on_panic) {
@@ -204,7 +206,7 @@ EGI_NOINLINE void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *e
 	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)__builtin_frame_address(0),
 		   "panic on a stack that is not the task's");
 	recovery->scope = NULL;
-	recovery->nopanic = recovery->formatting = 0;
+	recovery->panic_forbidden = recovery->formatting = 0;
 	recovery->entry = recovery->stop;
 	if (egi_thread_self.told_of == recovery)
 		egi_thread_self.told_of = NULL;

@@ -39,7 +39,7 @@ struct egi_recovery {
 	struct egi_defer *defers; /* `defers_inline`, or memory */
 	struct eg_scope *scope;   /* innermost open scope, on the task's stack */
 	size_t scopes_begin;      /* the deferred calls from here on belong to open scopes */
-	unsigned nopanic;         /* sections without panics that are open */
+	unsigned panic_forbidden; /* how often (panic.h) */
 	unsigned spawns;          /* sections that are open in which it starts programs */
 	unsigned formatting;      /* panics of which the message is being formatted */
 	struct egi_defer defers_inline[EGI_DEFERS_INLINE];

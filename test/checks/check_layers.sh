@@ -28,13 +28,13 @@ error/error trace/symbolize
 trace/names
 trace/text
 runtime/crew/board context/tree error/failures task/hook runtime/queue/queue error/print
-context/callback context/watch task/recovery runtime/crew/roster
-context/caller task/copy task/defer task/fail task/panic task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
-context/end fault/judge runtime/crew/watch
-context/derive context/signals context/wait fault/handler runtime/crew/member
-context/life fault/mode
-runtime/queue/claim runtime/crew/crew
-runtime/crew/show
+context/watch task/recovery runtime/crew/roster
+task/copy task/defer task/fail task/panic task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
+context/callback fault/judge runtime/crew/watch
+context/caller fault/handler runtime/crew/member
+context/end fault/mode
+context/derive context/signals context/wait runtime/queue/claim runtime/crew/crew
+context/life runtime/crew/show
 runtime/group/state
 runtime/group/bias runtime/group/schedule runtime/group/slots
 runtime/group/worker
