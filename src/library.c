@@ -8,9 +8,7 @@
 #include <link.h>
 #include <pthread.h>
 
-#include "context/context.h"
-#include "context/signals.h"
-#include "context/timer.h"
+#include "context/life.h"
 #include "error/call_site.h"
 #include "fault/mode.h"
 #include "os/annotate.h"
@@ -24,7 +22,7 @@
 #include "runtime/member/look.h"
 #include "runtime/member/member.h"
 #include "runtime/queue/segments.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 #include "trace/names.h"
 #include "trace/symbolize.h"
 
@@ -60,9 +58,7 @@ static void fork_prepares(void)
 {
 	egi_fault_lock();
 	egi_crew_lock();
-	egi_signals_lock();
-	egi_ctx_lock_all();
-	egi_timer_lock();
+	egi_contexts_lock();
 	egi_site_lock();
 	egi_frames_lock();
 	egi_pool_lock();
@@ -75,9 +71,7 @@ static void fork_unlocks(void)
 	egi_pool_unlock();
 	egi_frames_unlock();
 	egi_site_unlock();
-	egi_timer_unlock();
-	egi_ctx_unlock_all();
-	egi_signals_unlock();
+	egi_contexts_unlock();
 	egi_crew_unlock();
 	egi_fault_unlock();
 }
@@ -90,9 +84,7 @@ static void fork_enters_child(void)
 	egi_recovery_mark_all();
 	egi_crew_start_child();
 	egi_leave_start_child();
-	egi_signals_start_child();
-	egi_ctx_start_child();
-	egi_timer_start_child();
+	egi_contexts_start_child();
 	egi_fence_start();
 	egi_fault_start_child();
 	egi_symbolize_start_child();
@@ -123,9 +115,8 @@ static void library_begins(void)
 	egi_annotate_begin();
 	egi_thread_start(thread_exits);
 	egi_fence_start();
-	egi_ctx_start();
-	egi_signals_start();
 	egi_hire_begin(egi_member_main);
+	egi_contexts_start(egi_crew_sleeps);
 	egi_symbolize_start();
 	/* The C library has room for dozens; without memory for more, fork is not noticed. */
 	if (!has_fork_handlers)
@@ -175,8 +166,7 @@ static void __attribute__((destructor)) library_ends(void)
 	if (egi_load_relaxed_u32(&has_begun) == 0)
 		return;
 	egi_crew_stop();
-	egi_timer_stop();
-	egi_ctx_stop();
+	egi_contexts_stop();
 	egi_state_exit_thread();
 	egi_pool_drain();
 	egi_leave_stop();

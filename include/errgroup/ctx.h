@@ -202,8 +202,8 @@ typedef struct eg_ctx_callback {
  *
  * @fn            called with no lock of the library held, on the thread that cancels, or on one of the
  *                library's own at a deadline or a signal. It should be short, since others wait for it, and
- *                must return: no panic, no pthread_exit. It may use the library: unregister itself, cancel,
- *                drop the last reference, wait for deadlines and groups
+ *                must return: no pthread_exit, and panics are forbidden (eg_panic_forbid). It may use the
+ *                library: unregister itself, cancel, drop the last reference, wait for deadlines and groups
  * @ret_callback  must stay where it is until eg_ctx_off_end has returned, which the function itself may call
  *
  * Ownership: the callback keeps the context alive until the function has been called or is unregistered.

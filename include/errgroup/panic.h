@@ -22,8 +22,9 @@ EG_BEGIN_DECLS
  * which is cut at 4 KiB. Where faults are recovered (errgroup/fault.h), a message with an argument that
  * cannot be read is its format, and says so.
  *
- * Threads: inside a task. Outside a task, when the task's own frame is gone, or between eg_panic_forbid and
- * eg_panic_allow, one line goes to standard error and the process aborts.
+ * Threads: inside a task. Outside a task, when the task's own frame is gone, between eg_panic_forbid and
+ * eg_panic_allow, or in a function called when a context ends (eg_ctx_on_end), one line goes to standard error
+ * and the process aborts.
  */
 EG_PUBLIC void eg_panic(const char *format, ...) EG_PRINTF(1, 2) EG_NORETURN;
 

@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions called when a context is over.
+ * The life of a call:
  *
- * A call is listed in its context, then running, then done; or it is removed before. Listing, and going from listed to
- * running, is under the tree's lock. From then on the call is its caller's, until it is done; whoever removes it waits
- * for that, unless it is the function itself that does. A call that removed itself may be gone when its function
- * returns, so the caller asks a flag on its own stack. The call's reference to its context is given back before it is
- * done, so that whoever has removed a call knows that nothing of it is left.
+ *     idle -> listed -> running -> done             nobody waits for it
+ *                          |         ^
+ *                          +-> awaited               whoever removes it sleeps on its state
+ *     idle <- listed                                 removed before
+ *
+ * Listing, and going from listed to running, is under the tree's lock. From then on the call is its caller's, until it is
+ * done; whoever removes it waits for that, unless it is the function itself that does. A call that removed itself may be
+ * gone when its function returns, so the caller asks a flag on its own stack. The call's reference to its context is given
+ * back before it is done, so that whoever has removed a call knows that nothing of it is left.
+ *
+ * The function must return, since whoever removes the call waits for that: panics are forbidden meanwhile.
  *
  * A call that was registered before a fork is another process's: in the child it is not made, nor waited for, and the
  * lists that it is in are not touched.
  */
+#include "context/callback.h"
+
 #include <errno.h>
 
-#include "context/context.h"
 #include "os/annotate.h"
+#include "os/atomic.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/exception.h"
 #include "os/verify.h"
+#include "task/panic.h"
 
 _Static_assert(sizeof(struct egi_ctx_call) <= sizeof(eg_ctx_callback), "a callback has room for a call");
 
@@ -34,33 +43,6 @@ static void call_begin(struct egi_ctx_call *call, eg_ctx *ctx, struct egi_ctx_ca
 	egi_store_release_u32(&call->state, CALL_RUNNING);
 }
 
-bool egi_ctx_call_make(struct egi_ctx_calling *calling)
-{
-	struct egi_recovery *outer = egi_thread_self.no_panic;
-	uint32_t state = CALL_RUNNING, fork_count = egi_thread_fork_count;
-	struct egi_ctx_call *call = calling->call;
-
-	egi_thread_self.no_panic = egi_thread_self.recovery;
-	EGI_CALL_PROGRAM(call->fn(call->arg));
-	egi_thread_self.no_panic = outer;
-	/* In a child it could not say that it has removed itself: the thread is another there. */
-	if (fork_count != egi_thread_fork_count)
-		return false;
-	if (calling->under_way)
-		egi_add_u32(calling->under_way, UINT32_MAX); /* [Z2] nothing is ordered; [X4] comes later */
-	eg_ctx_unref(calling->ctx);
-	if (calling->gone)
-		return true;
-	egi_annotate_release(call);
-	/* [X4] full: what the function did, before it is done; pairs with [X5]. */
-	if (!egi_cas_u32(&call->state, &state, CALL_DONE)) {
-		/* [X4] release: the same, where somebody waits. */
-		egi_store_release_u32(&call->state, CALL_DONE);
-		egi_word_wake_all(&call->state);
-	}
-	return true;
-}
-
 /* Under lock: takes a call out of its context, and the last one of a context that is over takes that out of its queue. */
 static void call_unlist(struct egi_ctx_call *call, eg_ctx *ctx)
 {
@@ -69,7 +51,7 @@ static void call_unlist(struct egi_ctx_call *call, eg_ctx *ctx)
 		TAILQ_REMOVE(ctx->queue, ctx, queued);
 }
 
-static void call_add(eg_ctx *ctx, struct egi_ctx_call *call, void (*fn)(void *arg), void *arg)
+void egi_ctx_call_add(eg_ctx *ctx, struct egi_ctx_call *call, void (*fn)(void *arg), void *arg)
 {
 	struct egi_ctx_calling calling;
 	bool over;
@@ -100,6 +82,33 @@ void egi_ctx_call_take(struct egi_ctx_queue *queue, struct egi_ctx_calling *ret_
 
 	call_unlist(call, ctx);
 	call_begin(call, ctx, ret_calling);
+}
+
+bool egi_ctx_call_make(struct egi_ctx_calling *calling)
+{
+	uint32_t state = CALL_RUNNING, fork_count = egi_thread_fork_count;
+	struct egi_ctx_call *call = calling->call;
+	unsigned forbidden = egi_panic_forbid();
+
+	EGI_CALL_PROGRAM(call->fn(call->arg));
+	EGI_VERIFY(egi_panic_allow() == forbidden,
+		   "a function called when a context ends left panics forbidden, or allowed them");
+	/* In a child it could not say that it has removed itself: the thread is another there. */
+	if (fork_count != egi_thread_fork_count)
+		return false;
+	if (calling->under_way)
+		egi_add_u32(calling->under_way, UINT32_MAX); /* [Z2] nothing is ordered; [X4] comes later */
+	eg_ctx_unref(calling->ctx);
+	if (calling->gone)
+		return true;
+	egi_annotate_release(call);
+	/* [X4] full: what the function did, before it is done; pairs with [X5]. */
+	if (!egi_cas_u32(&call->state, &state, CALL_DONE)) {
+		/* [X4] release: the same, where somebody waits. */
+		egi_store_release_u32(&call->state, CALL_DONE);
+		egi_word_wake_all(&call->state);
+	}
+	return true;
 }
 
 /* The call is not listed: waits until it is done, or leaves that to its caller if that is this thread. */
@@ -143,7 +152,7 @@ static int call_forget(struct egi_ctx_call *call)
 	return 0;
 }
 
-static int call_remove(struct egi_ctx_call *call)
+int egi_ctx_call_remove(struct egi_ctx_call *call)
 {
 	eg_ctx *ctx = call->ctx;
 	bool listed;
@@ -166,46 +175,4 @@ static int call_remove(struct egi_ctx_call *call)
 	}
 	call_await(call);
 	return -EALREADY;
-}
-
-void egi_ctx_watch_add(eg_ctx *ctx, struct egi_ctx_watch *watch, void (*tell)(struct egi_ctx_watch *watch))
-{
-	*watch = (struct egi_ctx_watch){.tell = tell};
-	if (!ctx)
-		return;
-	egi_ctx_lock(ctx->lock);
-	egi_ctx_enter(ctx);
-	if (egi_load_relaxed_u32(&ctx->err) != 0) {
-		tell(watch);
-	} else {
-		LIST_INSERT_HEAD(&ctx->watches, watch, link);
-		watch->listed = true;
-	}
-	egi_ctx_unlock(ctx->lock);
-}
-
-void egi_ctx_watch_remove(eg_ctx *ctx, struct egi_ctx_watch *watch)
-{
-	/* It stays listed when it has been told. */
-	if (!watch->listed)
-		return;
-	egi_ctx_lock(ctx->lock);
-	LIST_REMOVE(watch, link);
-	egi_ctx_unlock(ctx->lock);
-}
-
-int eg_ctx_on_end(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *ret_callback)
-{
-	if (!fn || !ret_callback)
-		return -EINVAL;
-	/* Without a thread nobody would call it when the deadline comes. */
-	if (egi_ctx_attend(ctx) != 0)
-		return -EAGAIN;
-	call_add(ctx, (struct egi_ctx_call *)(void *)ret_callback, fn, arg);
-	return 0;
-}
-
-int eg_ctx_off_end(eg_ctx_callback *callback)
-{
-	return callback ? call_remove((struct egi_ctx_call *)(void *)callback) : -EINVAL;
 }

@@ -21,7 +21,9 @@
  * If not one thread can be had, the keeper makes the calls itself, and meanwhile whoever asks or waits for a deadline
  * looks at the clock (timer.h): a function that waits for one is not stuck.
  */
-#include "context/context.h"
+#include "context/caller.h"
+
+#include "os/atomic.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"

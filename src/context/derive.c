@@ -1,14 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contexts that differ from their parent in more than the end: they have a deadline, carry a value, or do not end with
- * it. What they need beyond eg_ctx lies behind it in one block.
+ * Contexts of each kind but that of signals: cancelled alone, with a deadline, with a value, or apart from their parent's end.
+ * What a kind needs beyond eg_ctx lies behind it in the same block: a timer, where there is a deadline to wait for; the
+ * value, where there is one. Each is made, completed while nobody knows it, and joined (tree.h).
+ *
+ * A deadline is kept by whoever has the earliest one: a context whose parent ends sooner has no timer, and one whose deadline
+ * has passed is over before anybody gets it. Values are found by a chain of those that carry one, past all others.
  */
 #include <errno.h>
 
-#include "context/context.h"
+#include "context/end.h"
+#include "context/tree.h"
 #include "error/error.h"
 #include "os/clock.h"
 #include "os/exception.h"
+
+int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
+{
+	eg_ctx *ctx;
+
+	if (!ret_ctx)
+		return -EINVAL;
+	ctx = egi_ctx_make(parent, sizeof(*ctx));
+	if (!ctx)
+		return -ENOMEM;
+	egi_ctx_join(ctx, 0);
+	*ret_ctx = ctx;
+	return 0;
+}
+
+int eg_ctx_without_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
+{
+	eg_ctx *ctx;
+
+	if (!ret_ctx)
+		return -EINVAL;
+	ctx = egi_ctx_make(parent, sizeof(*ctx));
+	if (!ctx)
+		return -ENOMEM;
+	/* It is a root, but for its values. */
+	ctx->deadline = EG_CTX_NO_DEADLINE;
+	*ret_ctx = ctx;
+	return 0;
+}
 
 /*
  * Deadlines
@@ -60,11 +94,6 @@ int eg_ctx_with_timeout(eg_ctx *parent, int64_t timeout_ns, eg_ctx **ret_ctx)
 	else if (__builtin_add_overflow(now, timeout_ns, &deadline))
 		deadline = EG_CTX_NO_DEADLINE;
 	return with_deadline(parent, deadline, now, ret_ctx);
-}
-
-int64_t eg_ctx_deadline(const eg_ctx *ctx)
-{
-	return ctx ? ctx->deadline : EG_CTX_NO_DEADLINE;
 }
 
 /*
@@ -122,19 +151,4 @@ void *eg_ctx_value(const eg_ctx *ctx, const void *key)
 		at = valued->above;
 	}
 	return NULL;
-}
-
-int eg_ctx_without_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
-{
-	eg_ctx *ctx;
-
-	if (!ret_ctx)
-		return -EINVAL;
-	ctx = egi_ctx_make(parent, sizeof(*ctx));
-	if (!ctx)
-		return -ENOMEM;
-	/* It is a root, but for its values. */
-	ctx->deadline = EG_CTX_NO_DEADLINE;
-	*ret_ctx = ctx;
-	return 0;
 }

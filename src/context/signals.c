@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "context/context.h"
+#include "context/end.h"
+#include "context/tree.h"
 #include "error/error.h"
 #include "os/process.h"
 #include "os/verify.h"

@@ -119,7 +119,7 @@ static eg_error *make_error(const struct egi_fault_pad *pad)
 
 	strcpy(text, kind_text(pad->kind));
 	/* Another thread's failing assert may take the message away at any moment. */
-	if (pad->kind == EGI_FAULT_ASSERT && !egi_guard_run(assert_read, text))
+	if (pad->kind == EGI_FAULT_ASSERT && !egi_guarded_call(assert_read, text))
 		strcpy(text, kind_text(pad->kind));
 	error = egi_error_make_plain(EG_ERROR_FAULT, EG_EFAULTED, NULL, trace, text);
 	egi_error_set_signal(error, pad->signal);
@@ -143,9 +143,9 @@ static EGI_LIVE_CALLER void fault_land(void *arg)
 	egi_recovery_unwind(recovery, make_error(egi_thread_self.pad), end_by_fault);
 }
 
-static void guard_land(void *arg)
+static void guarded_call_land(void *arg)
 {
-	egi_guard_land(arg);
+	egi_guarded_call_land(arg);
 }
 
 /*
@@ -155,7 +155,8 @@ static void guard_land(void *arg)
 struct look {
 	const ucontext_t *context;
 	struct egi_recovery *recovery;
-	struct egi_guard *guard; /* of the program's arguments; NULL: none */
+	struct egi_guarded_call
+	    *guarded; /* that faulted, having been given the program's arguments; NULL: none */
 	struct egi_fault_pad *pad;
 	enum egi_fault_kind kind;
 	bool is_recoverable;
@@ -175,8 +176,8 @@ static void look_closely(void *arg)
 	struct look *look = arg;
 	unsigned raising_frames;
 
-	if (look->guard) {
-		look->is_recoverable = egi_fault_is_guarded(look->context, look->guard);
+	if (look->guarded) {
+		look->is_recoverable = egi_fault_is_guarded(look->context, look->guarded);
 		return;
 	}
 	if (!egi_fault_is_open(look->context, look->recovery, &look->kind, &raising_frames) ||
@@ -191,8 +192,8 @@ static void look_closely(void *arg)
 }
 
 /*
- * Touches what a landing takes, page by page, so that no guard is passed over. What is not there yet of the main thread's
- * stack comes to be by that. Under a guard: nobody can say where a stack ends that the library has not made (glibc reads
+ * Touches what a landing takes, page by page, so that no guard page is passed over. What is not there yet of the main thread's
+ * stack comes to be by that. In a guarded call: nobody can say where a stack ends that the library has not made (glibc reads
  * that of the main thread's in /proc), and all that matters is whether there is room.
  */
 static __attribute__((no_sanitize_address)) void touch_room(void *arg)
@@ -221,10 +222,10 @@ static bool find_room(struct egi_fault_pad *pad, const ucontext_t *context, bool
 	if (egi_machine_is_on_alternate_stack(context))
 		return false;
 	*ret_sp = sp;
-	if (egi_guard_run_apart(touch_room, &sp))
+	if (egi_guarded_call_apart(touch_room, &sp))
 		return true;
 	return sp > pad->zone_high && sp - pad->zone_high < LANDING_ROOM && egi_fault_pad_open_zone(pad) &&
-	       egi_guard_run_apart(touch_room, &sp);
+	       egi_guarded_call_apart(touch_room, &sp);
 }
 
 /*
@@ -241,17 +242,17 @@ static bool has_room_to_look(const ucontext_t *context)
 /* Whether a task of this process runs on the calling thread, and its faults are to be recovered. */
 static bool is_armed(const struct egi_recovery *recovery, const struct egi_fault_pad *pad)
 {
-	return recovery && pad && pad->in_use && recovery->faults != 0 && recovery->nopanic == 0 &&
-	       recovery != egi_thread_self.no_panic && recovery->thread == egi_thread_self.id &&
-	       recovery->fork_count == egi_thread_fork_count && process == getpid() && !egi_is_dying;
+	return recovery && pad && pad->in_use && recovery->faults != 0 && recovery->panic_forbidden == 0 &&
+	       recovery->thread == egi_thread_self.id && recovery->fork_count == egi_thread_fork_count &&
+	       process == getpid() && !egi_is_dying;
 }
 
-/* The guard that the task's code runs under, if the library is calling what the task gave it. */
-static struct egi_guard *guard_of(const struct egi_recovery *recovery)
+/* The guarded call that the task's code is in, if the library is calling what the task gave it. */
+static struct egi_guarded_call *guarded_call_of(const struct egi_recovery *recovery)
 {
-	struct egi_guard *guard = egi_thread_self.guard;
+	struct egi_guarded_call *call = egi_thread_self.guarded_call;
 
-	return guard && (uintptr_t)guard->frame < (uintptr_t)recovery->entry ? guard : NULL;
+	return call && (uintptr_t)call->frame < (uintptr_t)recovery->entry ? call : NULL;
 }
 
 /* Return: false, with the context as it was, when the fault is not ours. */
@@ -268,10 +269,10 @@ static bool recover(int signal, const siginfo_t *info, ucontext_t *context)
 	look.kind = egi_fault_classify(signal, info, context);
 	if (look.kind == EGI_FAULT_NONE)
 		return false;
-	/* A fault while this handler looks at another: it gives up that one. */
-	if (egi_thread_self.guard &&
-	    egi_fault_pad_is_on_stack(pad, (uintptr_t)egi_thread_self.guard->frame)) {
-		egi_machine_call(context, guard_land, egi_thread_self.guard,
+	/* A fault while this handler looks at another: that look is given up. */
+	if (egi_thread_self.guarded_call &&
+	    egi_fault_pad_is_on_stack(pad, (uintptr_t)egi_thread_self.guarded_call->frame)) {
+		egi_machine_call(context, guarded_call_land, egi_thread_self.guarded_call,
 				 egi_machine_sp(context) - EGI_RED_ZONE, NULL);
 		return true;
 	}
@@ -279,12 +280,12 @@ static bool recover(int signal, const siginfo_t *info, ucontext_t *context)
 		look.kind = EGI_FAULT_STACK_OVERFLOW;
 		is_overflow = true;
 	}
-	look.guard = is_overflow || look.kind == EGI_FAULT_ABORT ? NULL : guard_of(recovery);
-	if (!egi_guard_run_apart(look_closely, &look) || !look.is_recoverable)
+	look.guarded = is_overflow || look.kind == EGI_FAULT_ABORT ? NULL : guarded_call_of(recovery);
+	if (!egi_guarded_call_apart(look_closely, &look) || !look.is_recoverable)
 		return false;
-	if (look.guard) {
-		egi_machine_call(context, guard_land, look.guard, egi_machine_sp(context) - EGI_RED_ZONE,
-				 NULL);
+	if (look.guarded) {
+		egi_machine_call(context, guarded_call_land, look.guarded,
+				 egi_machine_sp(context) - EGI_RED_ZONE, NULL);
 		return true;
 	}
 	if (!find_room(pad, context, is_overflow, &sp))

@@ -171,12 +171,12 @@ bool egi_fault_is_open(const ucontext_t *context, const struct egi_recovery *rec
 	}
 }
 
-bool egi_fault_is_guarded(const ucontext_t *context, const struct egi_guard *guard)
+bool egi_fault_is_guarded(const ucontext_t *context, const struct egi_guarded_call *call)
 {
 	struct egi_unwind_registers registers = egi_unwind_interrupted(context);
 	struct egi_unwind unwind;
 
-	if (!egi_unwind_begin(&unwind, &registers, guard->frame))
+	if (!egi_unwind_begin(&unwind, &registers, call->frame))
 		return false;
 	egi_unwind_return(&unwind);
 	for (;;) {

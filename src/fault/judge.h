@@ -10,7 +10,7 @@
 #include <signal.h>
 
 #include "fault/altstack.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
 #if EGI_FAULT_HAS_MACHINE
 
@@ -29,15 +29,15 @@ bool egi_fault_is_wanted(enum egi_fault_kind kind, unsigned mode);
 /*
  * Whether all frames from where it happened up to the one that called the user's code may be given up: none of them is
  * this library's, and none the C library's but of functions that are known to hold no lock. An abort() that turns out
- * to be a failed assert is told by *kind. May fault itself: under a guard.
+ * to be a failed assert is told by *kind. May fault itself: in a guarded call.
  *
  * @ret_raising  how many frames from abort() to the signal there are
  */
 bool egi_fault_is_open(const ucontext_t *context, const struct egi_recovery *recovery,
 		       enum egi_fault_kind *kind, unsigned *ret_raising);
 
-/* The same for code under a guard, which calls into the C library as it likes, but must not be in the allocator. */
-bool egi_fault_is_guarded(const ucontext_t *context, const struct egi_guard *guard);
+/* The same for code in a guarded call, which calls into the C library as it likes, but must not be in the allocator. */
+bool egi_fault_is_guarded(const ucontext_t *context, const struct egi_guarded_call *call);
 
 #endif
 

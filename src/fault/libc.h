@@ -42,7 +42,7 @@ enum egi_libc_function egi_libc_function(const struct egi_module_view *view, uin
 
 /*
  * What the latest failed assert of the process said, or NULL. It may be another thread's, and may be gone at any
- * moment: to be read under a guard.
+ * moment: to be read in a guarded call.
  */
 const char *egi_libc_abort_message(void);
 

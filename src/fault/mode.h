@@ -17,7 +17,7 @@
 #include <errgroup/fault.h>
 
 #include "os/atomic.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
 /* Whether it is a mode: of the process, or of a group, where 0 stands for the process's. */
 bool egi_fault_is_mode(unsigned mode);

@@ -14,8 +14,8 @@
  *                                       reads
  *
  * Without such a tool each is one test of a word that never changes. The paths that every task and every submission takes
- * have not even that: with a tool all tasks are boxed (task/copy.h), and say it where boxes are made and run, and where a task
- * with deferred calls ends, which one in a box always has.
+ * have not even that: with a tool all tasks are copied (task/copy.h), and say it where copies are made and run, and where a
+ * task with deferred calls ends, which a copied one always has.
  *
  * A library that is built with ThreadSanitizer itself is seen by it, and has nothing to say.
  */

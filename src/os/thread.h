@@ -18,26 +18,24 @@
  */
 struct egi_thread {
 	uint64_t id;                   /* never reused, 0 until first asked for */
-	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (task/panic.h) */
-	struct egi_recovery
-	    *no_panic; /* the same when a context's call began, which must return (context/callback.c) */
+	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (task/recovery.h) */
 	struct egi_queue *
 	    queue; /* the queue last submitted to, and the group life it belongs to (runtime/group/state.h) */
 	uint64_t queue_life;
 	uint64_t life_next, life_end; /* lives to give to groups made here (runtime/group/state.h) */
 	struct eg_group_state *kept;  /* states to make groups of (runtime/group/state.h) */
 	unsigned kept_count, kept_max;
-	unsigned trees_made;         /* contexts without a parent (context/context.c) */
+	unsigned trees_made;         /* contexts without a parent (context/tree.c) */
 	struct egi_notices *notices; /* the groups it shows to the crew (runtime/crew/notices.h) */
 
 	/* what happens when a task fails */
-	struct egi_guard *guard;        /* innermost (task/guarded_call.h) */
-	struct egi_recovery *announces; /* the task whose panic the hook is being told of (task/panic.h) */
-	struct egi_fault_pad *pad;      /* where its faults are handled (fault/altstack.h) */
-	unsigned nopanic;               /* sections without panics that are open outside tasks */
-	bool is_crew;                   /* the library's own */
-	bool is_leaving;                /* it ends, and may be joined (leave.h) */
-	struct egi_member *member;      /* of the crew, if it is one (runtime/crew/roster.h) */
+	struct egi_guarded_call *guarded_call; /* innermost (task/guarded_call.h) */
+	struct egi_recovery *told_of; /* the task whose panic the hook is being told of (task/recovery.h) */
+	struct egi_fault_pad *pad;    /* where its faults are handled (fault/altstack.h) */
+	unsigned panic_forbidden;     /* how often, outside tasks (task/panic.h) */
+	bool is_crew;                 /* the library's own */
+	bool is_leaving;              /* it ends, and may be joined (leave.h) */
+	struct egi_member *member;    /* of the crew, if it is one (runtime/crew/roster.h) */
 
 	/* of a thread that the library has started, be it crew or not */
 	bool is_ours;

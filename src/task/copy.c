@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A task's function and argument in a block of their own. Freeing it is the first of the task's deferred calls, for which
+ * there is always room, so it is freed last and however the task ends.
+ *
+ * With a tool that looks for data races all tasks come this way: what happens before what is said here (os/annotate.h).
+ */
 #include "task/copy.h"
 
 #include <errno.h>
@@ -9,50 +15,49 @@
 #include "os/annotate.h"
 #include "os/thread.h"
 #include "os/verify.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
-struct box {
+struct copy {
 	eg_task_fn *fn;
 	void *arg;
 	alignas(max_align_t) unsigned char bytes[];
 };
 
-int egi_box_make(eg_task_fn *fn, void *arg, const void *bytes, size_t size, void **ret_box)
+int egi_copy_make(eg_task_fn *fn, void *arg, const void *bytes, size_t size, void **ret_copy)
 {
-	struct box *box;
+	struct copy *copy;
 
-	if (size > PTRDIFF_MAX - sizeof(*box))
+	if (size > PTRDIFF_MAX - sizeof(*copy))
 		return -EOVERFLOW;
-	box = malloc(sizeof(*box) + size);
-	if (!box)
+	copy = malloc(sizeof(*copy) + size);
+	if (!copy)
 		return -ENOMEM;
-	box->fn = fn;
-	box->arg = bytes ? box->bytes : arg;
+	copy->fn = fn;
+	copy->arg = bytes ? copy->bytes : arg;
 	if (size)
-		memcpy(box->bytes, bytes, size);
-	egi_annotate_release(box);
-	*ret_box = box;
+		memcpy(copy->bytes, bytes, size);
+	egi_annotate_release(copy);
+	*ret_copy = copy;
 	return 0;
 }
 
-EGI_NOINLINE int egi_box_run(eg_ctx *ctx, void *arg)
+EGI_NOINLINE int egi_copy_run(eg_ctx *ctx, void *arg)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
-	struct box *box = arg;
+	struct copy *copy = arg;
 	int code;
 
-	egi_annotate_acquire(box);
+	egi_annotate_acquire(copy);
 	egi_annotate_acquire(recovery);
-	/* The first deferred call of a task needs no memory. */
-	EGI_VERIFY(eg_defer(free, box) == 0, "internal: no room for a task's first deferred call");
+	EGI_VERIFY(eg_defer(free, copy) == 0, "internal: no room for a task's first deferred call");
 	recovery->entry = __builtin_frame_address(0);
-	code = box->fn(ctx, box->arg);
+	code = copy->fn(ctx, copy->arg);
 	recovery->entry = recovery->stop;
 	return code;
 }
 
-void egi_box_free(void *box)
+void egi_copy_free(void *copy)
 {
-	egi_annotate_acquire(box);
-	free(box);
+	egi_annotate_acquire(copy);
+	free(copy);
 }

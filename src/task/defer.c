@@ -10,7 +10,7 @@
 
 #include "os/thread.h"
 #include "os/verify.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
 static bool defers_grow(struct egi_recovery *recovery)
 {
@@ -102,27 +102,4 @@ void eg_scope_end(struct eg_scope *scope)
 	egi_recovery_run_defers(recovery, scope->eg_mark);
 	EGI_VERIFY(recovery->scope == scope, "a deferred call left a scope open");
 	recovery->scope = scope->eg_outer;
-}
-
-static unsigned *nopanic_count(void)
-{
-	struct egi_recovery *recovery = egi_thread_self.recovery;
-
-	if (!recovery)
-		return &egi_thread_self.nopanic;
-	recovery->dirty = true;
-	return &recovery->nopanic;
-}
-
-void eg_panic_forbid(void)
-{
-	++*nopanic_count();
-}
-
-void eg_panic_allow(void)
-{
-	unsigned *count = nopanic_count();
-
-	EGI_VERIFY(*count > 0, "eg_panic_allow without eg_panic_forbid");
-	--*count;
 }

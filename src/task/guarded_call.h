@@ -11,12 +11,12 @@
 
 #include "os/compiler.h"
 
-/* One on the stack of each egi_guard_run that is not over, innermost first from egi_thread_self.guard. */
-struct egi_guard {
+/* One on the stack of each call that is not over, innermost first from egi_thread_self.guarded_call. */
+struct egi_guarded_call {
 	jmp_buf jump_to;
 	void *jump_apart_to[5];
 	bool is_apart;
-	struct egi_guard *outer;
+	struct egi_guarded_call *outer;
 	const void *frame; /* in the stack frame that jump_to returns to */
 };
 
@@ -24,18 +24,18 @@ struct egi_guard {
  * Calls fn(arg), which must hold no lock, and own nothing, where it may fault.
  * Return: false when it faulted.
  */
-bool egi_guard_run(void (*fn)(void *arg), void *arg);
+bool egi_guarded_call(void (*fn)(void *arg), void *arg);
 
 /*
  * The same on a stack that is not the thread's own. It does without setjmp, of which ThreadSanitizer takes those on other
  * stacks for calls of functions that are over, and longjmp, which looks for clean-up of the C library's on the way.
  */
-bool egi_guard_run_apart(void (*fn)(void *arg), void *arg);
+bool egi_guarded_call_apart(void (*fn)(void *arg), void *arg);
 
-/* Forgets the guards whose frames are gone when the stack is unwound up to `frame`. */
-void egi_guard_unwind(const void *frame);
+/* Forgets the calls whose frames are gone when the stack is unwound up to `frame`. */
+void egi_guarded_call_unwind(const void *frame);
 
-/* Where the signal handler has a fault under a guard go on: on the stack of the thread that faulted. */
-void egi_guard_land(struct egi_guard *guard) __attribute__((noreturn));
+/* Where the signal handler has a fault in such a call go on: on the stack of the thread that faulted. */
+void egi_guarded_call_land(struct egi_guarded_call *call) __attribute__((noreturn));
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "os/thread.h"
 #include "os/verify.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
 /* A section belongs to the running task, and ends with it at the latest. */
 void eg_spawn_begin(void)

@@ -20,7 +20,7 @@ struct egi_task {
 #define EGI_TASK_SITE_SHIFT 48
 #define EGI_TASK_FN_MASK ((UINT64_C(1) << EGI_TASK_SITE_SHIFT) - 1)
 
-/* Whether a function's address leaves room for the site; one that does not is boxed by the caller. NULL fits. */
+/* Whether a function's address leaves room for the site; a task with one that does not is copied (copy.h). NULL fits. */
 static inline bool egi_task_fits(eg_task_fn *fn)
 {
 	return ((uint64_t)(uintptr_t)fn & ~EGI_TASK_FN_MASK) == 0;

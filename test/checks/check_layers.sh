@@ -1,86 +1,137 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# A source file includes only what lies below it. The table is the order, lowest first; a file may include its own
-# header and those of earlier lines. Files of one line may not include each other. Concurrency Kit comes in through
-# one door each: ck_pr.h through atomic.h, ck_ring.h through ring.h.
+# The floors of src/. A file includes what lies in its own folder or on a floor below; nothing includes itself by way of
+# others. What X.h declares, X.c defines, so whoever calls a function includes the file that has it, and calls run down
+# as includes do. Concurrency Kit comes in through one door each: ck_pr.h through os/atomic.h, ck_ring.h through
+# runtime/queue/ring.h.
 #
 #     sh test/checks/check_layers.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
 
-# A name stands for its .c and its .h.
-cat >"$scratch/layers" <<'END'
-os/compiler
-os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
-os/clock trace/libdw_memory trace/libdw_room
-trace/libdw trace/elf fault/machine os/fence runtime/group/gate os/event os/process os/cpus os/status trace/unwind/cfi
-os/identity
-os/likeness
-os/pause os/thread trace/unwind/rule
-os/leave trace/unwind/cache trace/unwind/guard
-task/guarded_call trace/unwind/module runtime/queue/segments runtime/queue/ring error/call_site context/timer
-runtime/queue/overflow runtime/crew/pulse runtime/crew/request
-trace/unwind/step
-trace/trace fault/libc trace/unwind/live
-error/error trace/symbolize
-trace/names
-trace/text
-runtime/crew/board context/context error/failures task/hook runtime/queue/queue error/print
-task/panic runtime/crew/roster runtime/crew/notices
-task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire
-fault/judge runtime/crew/watch
-fault/handler
-fault/mode
-runtime/queue/claim runtime/crew/crew
-context/callback context/caller context/derive context/wait context/signals runtime/group/state
-runtime/group/bias runtime/group/schedule runtime/group/slots
-runtime/group/worker
-runtime/group/serve runtime/group/submit runtime/group/wait
-runtime/member/look
-runtime/member/dismiss runtime/member/member
-runtime/group/group
-library
-END
+# Lowest first. Folders of one line do not know each other. "." is src/ itself.
+floors='
+os
+trace/unwind
+trace
+error
+task
+context
+fault
+runtime/queue
+runtime/crew
+runtime/group
+runtime/member
+.
+'
 
-number=0
-failed=0
-result() {
-    number=$((number + 1))
-    if [ -s "$scratch/why" ]; then
-        echo "not ok $number - $1"
-        sed 's/^/# /' "$scratch/why"
-        failed=1
-    else
-        echo "ok $number - $1"
-    fi
-}
+# Declared below those who define them, because what is below has to reach what is on top:
+# the first thread that uses the library begins it.
+declared_below='egi_library_begin'
 
 cd "$top/src" || exit 1
-echo 1..4
+exec python3 - "$floors" "$declared_below" <<'END'
+import os, re, sys
 
-find . -name '*.[ch]' | sed -e 's|^\./||' -e 's/\..$//' | sort -u >"$scratch/files"
-tr ' ' '\n' <"$scratch/layers" | sort >"$scratch/listed"
-comm -23 "$scratch/files" "$scratch/listed" | sed 's/$/ has no line in the table/' >"$scratch/why"
-comm -13 "$scratch/files" "$scratch/listed" | sed 's/$/ is in the table and has no file/' >>"$scratch/why"
-result "the table lists every source file and no other"
+floor_of = {folder: floor for floor, line in enumerate(sys.argv[1].split("\n")) for folder in line.split()}
+declared_below = sys.argv[2].split()
 
-# shellcheck disable=SC2046 # several
-awk 'NR == FNR { for (i = 1; i <= NF; i++) layer[$i] = FNR; next }
-     FNR == 1 { name = FILENAME; sub(/^\.\//, "", name); sub(/\.[ch]$/, "", name) }
-     /^#include "/ {
-         split($0, part, "\"")
-         target = part[2]
-         sub(/\.[ch]$/, "", target)
-         if (name != target && !(layer[target] < layer[name]))
-             printf "%s:%d: includes %s, which is not below it\n", FILENAME, FNR, part[2]
-     }' "$scratch/layers" $(find . -name '*.[ch]') | sed 's|^\./||' >"$scratch/why"
-result "every include points down"
+files = {}  # path -> text
+for folder, _, names in os.walk("."):
+    for name in names:
+        if name.endswith((".c", ".h")):
+            path = os.path.normpath(os.path.join(folder, name))
+            with open(path, encoding="utf-8") as stream:
+                files[path] = stream.read()
 
-grep -rn '#include.*ck_pr\.h' . | grep -v '^\./os/atomic\.h:' >"$scratch/why"
-result "only atomic.h includes ck_pr.h"
-grep -rn '#include.*<ck_' . | grep -v -e '^\./os/atomic\.h:.*ck_pr\.h' -e '^\./runtime/queue/ring\.h:.*ck_ring\.h' \
-    >"$scratch/why"
-result "only ring.h includes ck_ring.h, and nothing else of Concurrency Kit comes in"
-exit $failed
+
+def folder_of(path):
+    return os.path.dirname(path) or "."
+
+
+def module_of(path):
+    return os.path.splitext(path)[0]
+
+
+number, failed = 0, False
+
+
+def report(name, why):
+    global number, failed
+    number += 1
+    print(("not ok" if why else "ok"), number, "-", name)
+    for line in sorted(why):
+        print("#", line)
+    failed = failed or bool(why)
+
+
+includes = [
+    (path, number, target)
+    for path, text in files.items()
+    for number, line in enumerate(text.split("\n"), 1)
+    for target in re.findall(r'^#include "(.*)"', line)
+]
+
+folders = {folder_of(path) for path in files}
+report(
+    "the table lists every folder and no other",
+    [f"{folder} has no floor" for folder in folders - floor_of.keys()]
+    + [f"{folder} is in the table and has no files" for folder in floor_of.keys() - folders],
+)
+report(
+    "every include stays in its folder or points down",
+    [
+        f"{path}:{line}: includes {target}, which is not below it"
+        for path, line, target in includes
+        if folder_of(path) != folder_of(target)
+        and not floor_of.get(folder_of(target), 99) < floor_of.get(folder_of(path), 0)
+    ],
+)
+
+# Circles: modules that remain when those that include nothing of the rest are taken away, again and again.
+below = {module_of(path): set() for path in files}
+for path, _, target in includes:
+    if module_of(path) != module_of(target):
+        below[module_of(path)].add(module_of(target))
+rest = set(below)
+while True:
+    ground = {module for module in rest if not below[module] & rest}
+    if not ground:
+        break
+    rest -= ground
+# What only lies above a circle is no part of it.
+while True:
+    above = {module for module in rest if not any(module in below[other] for other in rest)}
+    if not above:
+        break
+    rest -= above
+report("no file includes itself by way of others", [f"{m}: {', '.join(sorted(below[m] & rest))}" for m in rest])
+
+# Functions: "type name(...)" at the beginning of a line, up to the first of ; and {.
+function = re.compile(r"^(?!static|#|typedef|\s|/)[^;{}()#]*?\b(eg_[a-z0-9_]+|egi_[a-z0-9_]+)\([^;{}]*([;{])", re.M)
+defined = {m.group(1): path for path, text in files.items() for m in function.finditer(text) if m.group(2) == "{"}
+report(
+    "what a header declares, its own source defines",
+    [
+        f"{path}: {m.group(1)} is defined in {defined.get(m.group(1), 'no file')}"
+        for path, text in files.items()
+        if path.endswith(".h")
+        for m in function.finditer(re.sub(r"/\*.*?\*/", "", text, flags=re.S))
+        if m.group(2) == ";" and m.group(1) not in declared_below
+        and defined.get(m.group(1)) != module_of(path) + ".c"
+    ],
+)
+
+kit = [
+    (path, header)
+    for path, text in files.items()
+    for header in re.findall(r"^#include <(ck_.*?)>", text, re.M)
+]
+doors = {("os/atomic.h", "ck_pr.h"), ("runtime/queue/ring.h", "ck_ring.h")}
+report(
+    "Concurrency Kit comes in through os/atomic.h and runtime/queue/ring.h",
+    [f"{path} includes {header}" for path, header in kit if (path, header) not in doors],
+)
+print(f"1..{number}")
+sys.exit(failed)
+END

@@ -582,7 +582,68 @@ static void a_panic_out_of_a_function_ends_the_process_with_a_line(void **state)
 		skip();
 	child_run(child_panics, NULL, &child);
 	assert_true(child_killed(&child, SIGABRT));
-	assert_non_null(strstr(child.text, "panic in a function called when a context is over"));
+	assert_non_null(strstr(child.text, "in a function called when a context ends"));
+}
+
+/* Panics are forbidden in a function, by the same count as everywhere: it may forbid them itself, and has to allow them. */
+static void forbid_and_allow(void *arg)
+{
+	(void)arg;
+	eg_panic_forbid();
+	eg_panic_allow();
+}
+
+static void forbid_only(void *arg)
+{
+	(void)arg;
+	eg_panic_forbid();
+}
+
+static void allow_only(void *arg)
+{
+	(void)arg;
+	eg_panic_allow();
+}
+
+static int task_cancel_while_forbidden(eg_ctx *ctx, void *arg)
+{
+	void (*const *fn)(void *arg) = arg;
+	eg_ctx_callback callback;
+
+	eg_panic_forbid();
+	on_cancel(ctx, *fn, NULL, &callback);
+	eg_ctx_cancel(ctx, NULL);
+	eg_panic_allow();
+	return 0;
+}
+
+static void child_forbids(void *arg)
+{
+	eg_group group;
+
+	if (eg_group_init(&group, NULL, NULL))
+		_Exit(2);
+	eg_group_go(&group, task_cancel_while_forbidden, arg);
+	_Exit(eg_group_wait(&group) == 0 ? 0 : 3);
+}
+
+static void a_function_allows_the_panics_that_it_forbids_and_no_others(void **state)
+{
+	static void (*const functions[])(void *arg) = {forbid_and_allow, forbid_only, allow_only};
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		skip();
+	for (int i = 0; i < 3; i++) {
+		child_run(child_forbids, (void *)(uintptr_t)&functions[i], &child);
+		if (i == 0) {
+			assert_true(child_exited(&child, 0));
+			continue;
+		}
+		assert_true(child_killed(&child, SIGABRT));
+		assert_non_null(strstr(child.text, "a function called when a context ends"));
+	}
 }
 
 /* A task inside a function is a task like any other. */
@@ -643,6 +704,7 @@ int main(void)
 	    TEST(registering_and_unregistering_race_with_the_cancellation),
 	    TEST(a_task_in_a_condition_wait_is_woken),
 	    TEST(a_panic_out_of_a_function_ends_the_process_with_a_line),
+	    TEST(a_function_allows_the_panics_that_it_forbids_and_no_others),
 	    TEST(a_function_may_run_a_group_whose_tasks_panic),
 	    TEST(a_deadline_calls_on_a_thread_without_the_programs_signals),
 	    TEST(a_hundred_thousand_functions_are_called),

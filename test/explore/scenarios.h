@@ -92,6 +92,8 @@ void end_against_register(void);
 void two_ends_and_the_last_reference(void);
 void end_against_children(void);
 void end_against_wait(void);
+void cause_against_cancel(void);
+void clock_against_cancel(void);
 void end_against_next_task(void);
 void deadline_against_release(void);
 void deadline_against_drop(void);

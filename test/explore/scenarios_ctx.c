@@ -133,6 +133,51 @@ void end_against_wait(void)
 	eg_ctx_unref(root);
 }
 
+/* Somebody asks why a context is over as it is cancelled: nothing yet, or that. */
+void cause_against_cancel(void)
+{
+	eg_error *cause;
+	pthread_t other;
+
+	root = derive(NULL);
+	explore_begin();
+	other = thread_start(cancel_root, NULL);
+	cause = eg_ctx_cause(root);
+	EXPLORE_REQUIRE(!cause || eg_error_code(cause) == -125);
+	thread_join(other);
+	eg_ctx_unref(root);
+}
+
+static eg_ctx *unattended;
+static int said;
+
+static void *ask_late(void *arg)
+{
+	(void)arg;
+	explore_pass_time(200000);
+	said = eg_ctx_err(unattended);
+	return NULL;
+}
+
+/* No thread sees to deadlines. Who asks is told that one has passed as the parent is cancelled: that stays so. */
+void clock_against_cancel(void)
+{
+	pthread_t other;
+
+	said = 0;
+	root = derive(NULL);
+	egi_timer_stop();
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(root, 100000, &unattended) == 0);
+	explore_begin();
+	other = thread_start(ask_late, NULL);
+	eg_ctx_cancel(root, NULL);
+	thread_join(other);
+	EXPLORE_REQUIRE(said == eg_ctx_err(unattended));
+	EXPLORE_REQUIRE(eg_error_code(eg_ctx_cause(unattended)) == said);
+	eg_ctx_unref(unattended);
+	eg_ctx_unref(root);
+}
+
 static int await_end(eg_ctx *ctx, void *arg)
 {
 	(void)arg;

@@ -304,24 +304,24 @@ static int submit(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *si
 	return egi_submit(state, egi_task_make(fn, arg, egi_site_number(site)), mode);
 }
 
-/* Whether a task needs a box although its argument is not copied. */
-static inline bool is_boxed(eg_task_fn *fn)
+/* Whether a task is copied to a block of its own (task/copy.h) although its argument is not. */
+static inline bool is_copied(eg_task_fn *fn)
 {
 	return fn && (!egi_task_fits(fn) || egi_annotates());
 }
 
-/* Submits a boxed task; the box is freed if it is not accepted. */
-static EGI_COLD int submit_boxed(eg_group *group, eg_task_fn *fn, void *arg, const void *bytes, size_t size,
-				 struct eg_site *site, enum egi_submit_mode mode)
+/* Submits a task that is copied; the copy is freed if it is not accepted. */
+static EGI_COLD int submit_copied(eg_group *group, eg_task_fn *fn, void *arg, const void *bytes, size_t size,
+				  struct eg_site *site, enum egi_submit_mode mode)
 {
-	void *box;
-	int err = egi_box_make(fn, arg, bytes, size, &box);
+	void *copy;
+	int err = egi_copy_make(fn, arg, bytes, size, &copy);
 
 	if (err)
 		return err;
-	err = submit(group, egi_box_run, box, site, mode);
+	err = submit(group, egi_copy_run, copy, site, mode);
 	if (err)
-		egi_box_free(box);
+		egi_copy_free(copy);
 	return err;
 }
 
@@ -333,8 +333,8 @@ static EGI_NOINLINE int go_slow(eg_group *group, eg_task_fn *fn, void *arg, stru
 	struct eg_group_state *state;
 	uint32_t number = EGI_SITE_NONE;
 
-	if (is_boxed(fn))
-		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_GO);
+	if (is_copied(fn))
+		return submit_copied(group, fn, arg, NULL, 0, site, EGI_SUBMIT_GO);
 	state = group && fn ? group_state(group) : NULL;
 	if (state && (!site || egi_site_is_known(site, &number)) &&
 	    egi_submit_known(state, egi_task_make(fn, arg, number)))
@@ -398,8 +398,8 @@ int(eg_group_go)(eg_group *group, eg_task_fn *fn, void *arg)
 
 int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site)
 {
-	if (EGI_UNLIKELY(is_boxed(fn)))
-		return submit_boxed(group, fn, arg, NULL, 0, site, EGI_SUBMIT_TRY);
+	if (EGI_UNLIKELY(is_copied(fn)))
+		return submit_copied(group, fn, arg, NULL, 0, site, EGI_SUBMIT_TRY);
 	return submit(group, fn, arg, site, EGI_SUBMIT_TRY);
 }
 
@@ -412,7 +412,7 @@ int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *bytes, size
 {
 	if (!group || !fn || (!bytes && size > 0))
 		return -EINVAL;
-	return submit_boxed(group, fn, NULL, bytes ? bytes : "", size, site, EGI_SUBMIT_GO);
+	return submit_copied(group, fn, NULL, bytes ? bytes : "", size, site, EGI_SUBMIT_GO);
 }
 
 int(eg_group_go_copy)(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size)

@@ -39,13 +39,13 @@
 
 #include <errgroup/group.h>
 
-#include "context/context.h"
+#include "context/watch.h"
 #include "error/failures.h"
 #include "os/event.h"
 #include "runtime/crew/crew.h"
 #include "runtime/group/gate.h"
 #include "runtime/queue/claim.h"
-#include "task/panic.h"
+#include "task/recovery.h"
 
 struct egi_worker {
 	struct egi_claim claim;

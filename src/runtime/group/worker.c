@@ -72,7 +72,7 @@ static void worker_close_task(struct egi_worker *worker, int code)
 static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
 {
 	worker_close_task(worker, code);
-	/* To whoever waits for the group, and to later tasks of the slot: see egi_box_run. */
+	/* To whoever waits for the group, and to later tasks of the slot: see egi_copy_run. */
 	egi_annotate_release(worker->state);
 	egi_annotate_release(&worker->recovery);
 }
@@ -112,8 +112,8 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 	uint64_t skipped = 0, unkept = 0;
 
 	do {
-		if (egi_task_fn(&task) == egi_box_run)
-			egi_box_free(task.arg);
+		if (egi_task_fn(&task) == egi_copy_run)
+			egi_copy_free(task.arg);
 		if (egi_failures_wants(&state->failures))
 			egi_failures_add(&state->failures, worker_skip_error(worker));
 		else

@@ -10,8 +10,7 @@
 #include <errgroup/base.h>
 #include <pthread.h>
 
-#include "context/context.h"
-#include "context/timer.h"
+#include "context/life.h"
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"
@@ -110,11 +109,10 @@ static int end_idle(void)
 	for (;;) {
 		/* [E7] nothing hangs on its order: the locks of the looks that follow keep it before them. */
 		uint32_t left_before = egi_load_acquire_u32(&egi_leave_count);
-		int members, callers, keepers;
+		int members, others;
 		uint64_t last;
-		bool ending = egi_ctx_caller_dismiss(&callers);
+		bool ending = egi_contexts_dismiss(&others);
 
-		ending = egi_timer_dismiss(&keepers) || ending;
 		ending = crew_dismiss(number, &members) || ending;
 		egi_leave_await();
 		if (ending) {
@@ -123,7 +121,7 @@ static int end_idle(void)
 		}
 		last = crew_last_number();
 		if (last == number || ++rounds == ROUNDS_MAX)
-			return members + callers + keepers;
+			return members + others;
 		number = last;
 	}
 }

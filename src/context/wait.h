@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_CONTEXT_WAIT_H
+#define EGI_CONTEXT_WAIT_H
+
+/*
+ * Waiting for the end of a context, from the inside.
+ */
+
+#include <stdint.h>
+
+/*
+ * Once, at the beginning: a thread that is about to sleep until a time on a context, and whose CPU could be of use to
+ * another, says so to `sleeps`, which returns until when to sleep at the latest before it is asked again.
+ */
+void egi_ctx_on_sleep(int64_t (*sleeps)(int64_t until_ns));
+
+/* At exit. */
+void egi_ctx_wait_stop(void);
+
+#endif

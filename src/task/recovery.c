@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a task ends: by returning, by being unwound, or with its thread. The path of a panic or a fault is
+ *
+ *     eg_panic (panic.c), or where a thread lands that has faulted (fault/handler.c)
+ *       egi_recovery_unwind                       on the panicking stack, on top of all of the task's frames
+ *         egi_recovery_add                        the error is the task's, or joins what it is failing with already
+ *         tell_hook                               the program sees the stack as it is
+ *         the process ends, if the group wants that
+ *         egi_recovery_run_defers                 they may panic: this begins anew, on top of itself
+ *         longjmp
+ *     worker (runtime/group/worker.c), at its setjmp: all frames above are gone
+ *       egi_recovery_end_task(recovery, 0)        finishes the work, and says what the task failed with
+ *
+ * Nothing is looked at after the task's code has run that it could have broken without a sign: before the jump, the recovery
+ * has to be the thread's innermost, of this thread and process, and its frame deeper in the stack than the caller's.
+ *
+ * A recovery is its thread's alone; no lock protects it. The handler of faults reads it on the same thread, at any
+ * instruction, and decides by `faults`, `panic_forbidden`, `entry` and `stop`: each is as it should be while the task's code runs.
+ */
+#include "task/recovery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/exception.h"
+#include "os/thread.h"
+#include "os/verify.h"
+#include "task/guarded_call.h"
+#include "task/hook.h"
+
+#define MAGIC UINT64_C(0x7265636f76657279)
+
+/*
+ * A task whose deferred calls go on panicking loses the remaining ones after so many: each panic runs on top of the frames
+ * of the one before, and takes less than 1 % of the least stack (EGI_THREAD_STACK_LEAST) unless the calls themselves take more.
+ */
+#define PANICS_MAX 100
+
+void egi_recovery_init(struct egi_recovery *recovery)
+{
+	memset(recovery, 0, offsetof(struct egi_recovery, jump_to));
+	recovery->defers = recovery->defers_inline;
+	recovery->defers_room = EGI_DEFERS_INLINE;
+}
+
+void egi_recovery_exit_thread(void)
+{
+	struct egi_recovery *recovery;
+
+	egi_thread_self.guarded_call = NULL;
+	egi_thread_self.told_of = NULL;
+	while ((recovery = egi_thread_self.recovery) != NULL) {
+		egi_thread_self.recovery = recovery->outer;
+		/* What open scopes were to clean up may have been on the stack, and is lost with it. */
+		if (recovery->scope) {
+			recovery->defers_count = recovery->scopes_begin;
+			recovery->scope = NULL;
+		}
+		recovery->panic_forbidden = recovery->formatting = 0;
+		recovery->exited(recovery);
+	}
+}
+
+void egi_recovery_enter(struct egi_recovery *recovery, const void *frame)
+{
+	recovery->thread = egi_thread_id();
+	recovery->fork_count = egi_thread_fork_count;
+	recovery->frame = frame;
+	egi_fpenv_save(&recovery->fpenv);
+	recovery->magic = MAGIC;
+	recovery->outer = egi_thread_self.recovery;
+	egi_thread_self.recovery = recovery;
+}
+
+void egi_recovery_leave(struct egi_recovery *recovery)
+{
+	EGI_ASSERT(egi_thread_self.recovery == recovery);
+	egi_thread_self.recovery = recovery->outer;
+	recovery->magic = 0;
+}
+
+bool egi_recovery_is_inside(const void *group)
+{
+	for (const struct egi_recovery *recovery = egi_thread_self.recovery; recovery;
+	     recovery = recovery->outer)
+		if (recovery->group == group)
+			return true;
+	return false;
+}
+
+bool egi_recovery_is_hooks(void)
+{
+	const struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	return recovery && (recovery->is_hooks || egi_thread_self.told_of);
+}
+
+void egi_recovery_mark_all(void)
+{
+	for (struct egi_recovery *recovery = egi_thread_self.recovery; recovery; recovery = recovery->outer)
+		recovery->dirty = true;
+}
+
+/* The first failure is the task's error; later ones are joined to it. */
+void egi_recovery_add(struct egi_recovery *recovery, eg_error *error)
+{
+	egi_error_set_origin(error, recovery->origin(recovery));
+	recovery->dirty = true;
+	if (recovery->failure)
+		egi_error_join(recovery->failure, error);
+	else
+		recovery->failure = error;
+}
+
+static eg_error *error_of_code(struct egi_recovery *recovery, int code)
+{
+	eg_error *message = recovery->message;
+
+	recovery->message = NULL;
+	if (message && eg_error_code(message) == code)
+		return egi_error_pass(message);
+	return egi_error_make_plain(EG_ERROR_RETURNED, code, message, NULL, NULL);
+}
+
+/* A call may register more. */
+EGI_NOINLINE void egi_recovery_run_defers(struct egi_recovery *recovery, size_t down_to)
+{
+	const void *entry = recovery->entry;
+
+	recovery->entry = __builtin_frame_address(0);
+	while (recovery->defers_count > down_to) {
+		struct egi_defer defer = recovery->defers[--recovery->defers_count];
+
+		EGI_CALL_PROGRAM(defer.fn(defer.arg));
+	}
+	recovery->entry = entry;
+}
+
+eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
+{
+	eg_error *failure;
+
+	if (code) {
+		eg_error *error = error_of_code(recovery, code);
+
+		egi_recovery_add(recovery, error);
+	}
+	EGI_VERIFY(!recovery->scope, "a task returned from inside a scope");
+	EGI_VERIFY(recovery->panic_forbidden == 0,
+		   "a task returned between eg_panic_forbid and eg_panic_allow");
+	egi_recovery_run_defers(recovery, 0);
+	egi_thread_end_spawns(recovery->spawns);
+	recovery->spawns = 0;
+	failure = recovery->failure;
+	eg_error_unref(recovery->message);
+	if (recovery->defers != recovery->defers_inline) {
+		free(recovery->defers);
+		recovery->defers = recovery->defers_inline;
+		recovery->defers_room = EGI_DEFERS_INLINE;
+	}
+	recovery->failure = recovery->message = NULL;
+	recovery->panics = 0;
+	recovery->dirty = false;
+	return failure;
+}
+
+/*
+ * Tells the hook, unless it is the hook that failed. What it does counts as the task's: it may panic, and then unwinds
+ * from here as from anywhere else.
+ */
+static EGI_NOINLINE void tell_hook(struct egi_recovery *recovery, eg_error *error)
+{
+	const void *entry = recovery->entry;
+	eg_panic_hook_fn *fn;
+	void *arg;
+
+	if (egi_recovery_is_hooks() || !egi_hook_find(&fn, &arg))
+		return;
+	egi_thread_self.told_of = recovery;
+	recovery->entry = __builtin_frame_address(0);
+	EGI_CALL_PROGRAM(fn(error, arg));
+	recovery->entry = entry;
+	egi_thread_self.told_of = NULL;
+}
+
+EGI_NOINLINE void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error,
+				      void (*end_process)(void))
+{
+	/* The program may have forbidden it while it formatted the message. */
+	EGI_VERIFY(recovery->panic_forbidden == 0, "panic between eg_panic_forbid and eg_panic_allow");
+	egi_recovery_add(recovery, error);
+	tell_hook(recovery, error);
+	if (recovery->abort_on_panic) {
+		recovery->faults = 0;
+		eg_error_print(error, stderr);
+		end_process();
+	}
+	if (++recovery->panics > PANICS_MAX)
+		recovery->defers_count = 0;
+	egi_recovery_run_defers(recovery, 0);
+	EGI_VERIFY(recovery->magic == MAGIC && recovery == egi_thread_self.recovery,
+		   "panic in a task that is over");
+	EGI_VERIFY(recovery->fork_count == egi_thread_fork_count, "panic in a forked copy of a task");
+	EGI_VERIFY(recovery->thread == egi_thread_id(), "panic on a thread that does not run the task");
+	EGI_VERIFY((uintptr_t)recovery->frame > (uintptr_t)__builtin_frame_address(0),
+		   "panic on a stack that is not the task's");
+	recovery->scope = NULL;
+	recovery->panic_forbidden = recovery->formatting = 0;
+	recovery->entry = recovery->stop;
+	if (egi_thread_self.told_of == recovery)
+		egi_thread_self.told_of = NULL;
+	egi_guarded_call_unwind(recovery->frame);
+	egi_fpenv_restore(&recovery->fpenv);
+	longjmp(recovery->jump_to, 1);
+}

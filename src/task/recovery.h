@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_TASK_RECOVERY_H
+#define EGI_TASK_RECOVERY_H
+
+/*
+ * Recovery: where a panic in a task lands, and what belongs to the running task and to no other.
+ *
+ * A worker sets one jump buffer before it runs any number of tasks. A thread that helps with another group from
+ * inside a task has a chain of recoveries, innermost first; each belongs to a worker and outlives the stack of
+ * the task, because a task may end its thread.
+ */
+
+#include <errgroup/panic.h>
+#include <errgroup/task.h>
+#include <setjmp.h>
+
+#include "error/error.h"
+#include "os/fpenv.h"
+
+struct egi_defer {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+#define EGI_DEFERS_INLINE 9 /* eight for the task, as task.h says, and one for its copied argument (copy.h) */
+
+struct egi_recovery {
+	/*
+	 * Looked at after every task: whether any of the below needs work. Set for nothing, it costs the task's end a
+	 * call; not set, what the task left behind would be the next one's.
+	 */
+	bool dirty;
+	bool abort_on_panic;
+	bool is_hooks;     /* the hook made the group, or a group above it: it is not told */
+	unsigned panics;   /* of the running task */
+	eg_error *failure; /* of the running task: what it is going to fail with */
+	eg_error *message; /* attached by eg_fail or eg_fail_with */
+	size_t defers_count, defers_room;
+	struct egi_defer *defers; /* `defers_inline`, or memory */
+	struct eg_scope *scope;   /* innermost open scope, on the task's stack */
+	size_t scopes_begin;      /* the deferred calls from here on belong to open scopes */
+	unsigned panic_forbidden; /* how often (panic.h) */
+	unsigned spawns;          /* sections that are open in which it starts programs */
+	unsigned formatting;      /* panics of which the message is being formatted */
+	struct egi_defer defers_inline[EGI_DEFERS_INLINE];
+
+	struct egi_recovery *outer;
+	const void *group; /* the group whose tasks run here: an identity, never followed */
+	struct egi_error_origin (*origin)(struct egi_recovery *recovery);
+	void (*exited)(struct egi_recovery *recovery); /* the thread ended inside the running task */
+
+	/* what makes a jump safe */
+	uint64_t magic;
+	uint64_t thread;
+	uint32_t fork_count;
+	const void *frame; /* in the stack frame that jump_to returns to */
+	const void *stop;  /* in the stack frame that calls tasks: where backtraces end */
+	/*
+	 * In the stack frame of ours that called the user's code which is running: `stop`, or one nearer. Between it and
+	 * that code's frames there are none of the library, so no lock of ours is held and nothing half done.
+	 */
+	const void *entry;
+	unsigned faults;    /* which faults become errors here: EG_FAULT_*, or 0 (fault/mode.h) */
+	unsigned unblocked; /* and which of their signals the thread had blocked (fault/chain.h) */
+	struct egi_fpenv fpenv;
+	jmp_buf jump_to;
+};
+
+void egi_recovery_init(struct egi_recovery *recovery);
+
+/* Makes a recovery the calling thread's innermost one; `frame` lies in the function that calls setjmp. */
+void egi_recovery_enter(struct egi_recovery *recovery, const void *frame);
+void egi_recovery_leave(struct egi_recovery *recovery);
+
+/* The function that uses it calls tasks, or deferred calls, from now on. */
+#define EGI_RECOVERY_CALL_HERE(recovery) ((recovery)->stop = (recovery)->entry = __builtin_frame_address(0))
+
+/* The calling thread ends, perhaps inside tasks: has each of them recorded as failed. */
+void egi_recovery_exit_thread(void);
+
+/* Whether the calling thread is running a task of this group, at any depth. */
+bool egi_recovery_is_inside(const void *group);
+
+/* Whether the calling thread is in the hook, or in a task of a group that the hook made: such groups are the hook's. */
+bool egi_recovery_is_hooks(void);
+
+/* Makes the deferred calls down to so many, last registered first. */
+void egi_recovery_run_defers(struct egi_recovery *recovery, size_t down_to);
+
+/*
+ * Ends the running task with an error, which it takes over: calls the hook, makes the deferred calls and jumps.
+ *
+ * @end_process  how the process ends if the group wants that: abort, or what a fault is to look like
+ */
+void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error, void (*end_process)(void))
+    __attribute__((noreturn));
+
+/*
+ * Ends the running task: makes an error of a non-zero code, with what eg_fail attached, runs the deferred calls
+ * and returns the task's error, or NULL. A deferred call that panics jumps; calling this again with code 0 then
+ * finishes the work.
+ */
+eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code);
+
+/* Adds an error to what the running task fails with, and takes it over. */
+void egi_recovery_add(struct egi_recovery *recovery, eg_error *error);
+
+/* In a forked child: has the loops of the tasks that the calling thread was running notice. */
+void egi_recovery_mark_all(void);
+
+#endif
