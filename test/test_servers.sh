@@ -377,7 +377,7 @@ httpd_ends_with_its_reader() {
 }
 
 fetchall_refuses_a_wrong_command_line() {
-    refuses "$fetchall" '' '-j 0 http://x/y' '-j x http://x/y' '-t 0 http://x/y' '-z' 'no:url' 'http://x/y http://z/y'
+    refuses "$fetchall" '' '-j 0 http://x/y' '-j x http://x/y' '-j 2.5 http://x/y' '-t 0 http://x/y' '-z' 'no:url' 'http://x/y http://z/y'
     exits 0 "$fetchall" --help >out 2>err
     has out 'Usage: fetchall'
     is_empty err
