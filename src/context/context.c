@@ -9,6 +9,7 @@
 #include "os/atomic.h"
 #include "os/clock.h"
 #include "os/event.h"
+#include "os/mutex.h"
 #include "os/verify.h"
 
 static struct {

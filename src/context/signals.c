@@ -8,6 +8,7 @@
 
 #include "context/context.h"
 #include "error/error.h"
+#include "os/mutex.h"
 #include "os/process.h"
 #include "os/verify.h"
 

@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/pause.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 
 #define REAP_MAX 2 /* for each that leaves */

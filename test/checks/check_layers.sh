@@ -18,7 +18,7 @@ os/clock trace/libdw_memory trace/libdw_room
 trace/libdw trace/elf fault/machine os/fence runtime/group/gate os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
-os/pause os/thread trace/unwind/rule
+os/mutex os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/guard
 task/guarded_call trace/unwind/module runtime/queue/segments runtime/queue/ring error/call_site context/timer
 runtime/queue/overflow runtime/crew/pulse runtime/crew/request
