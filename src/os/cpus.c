@@ -21,7 +21,7 @@
 #include "os/text_file.h"
 
 #define ROOT "/sys/fs/cgroup" /* where everybody mounts them, or folders in it */
-#define PATH_SIZE 2048        /* what does not fit is not looked at */
+#define PATH_SIZE 2048        /* of a line's size (text_file.h); what does not fit is not looked at */
 
 /* One hierarchy of control groups in which this process has a group, and what was found in it. */
 struct hierarchy {

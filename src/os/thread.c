@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The life of a thread in the library.
+ *
+ *      of the program     first use: egi_thread_register .... its end: thread_exits, by the destructor of a key
+ *      of the library     egi_thread_create -> thread_begins: made like the process, then `main` -> leave.h
+ *
+ * Threads are started with every signal blocked, so that there is no moment at which a new one takes a signal of the program's.
+ * What it blocks afterwards is all but what its own instructions and calls raise (close_signals); while it starts a program for
+ * a task it blocks what the process does, since programs inherit that.
+ */
 #include "os/thread.h"
 
 #include <errno.h>
@@ -11,7 +21,8 @@
 #include "os/likeness.h"
 #include "os/verify.h"
 
-#define PUNCTUAL 1000 /* ns */
+#define PUNCTUAL \
+	1000 /* ns of slack: 0 would mean the default, and less than a wake-up takes is as good as none */
 
 __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
 
