@@ -199,6 +199,18 @@ for document in $documents "$pages"/*.scd; do
 done | sort -u >"$work/why"
 silent "no document speaks of a file that is not there"
 
+# By the first column of the two tables.
+listed() {
+    sed -n "/^| folder of .$1/,/^\$/s/^| \(\`[^|]*\`\) |.*/\1/p" docs/contributing.md | grep -o '`[a-z/]*/`' | tr -d '`' | sort
+}
+{
+    listed src >"$work/listed"
+    (cd src && find . -name '*.c' | sed 's|^\./||; s|[^/]*$||' | grep . | sort -u) | diff - "$work/listed"
+    listed test >"$work/listed"
+    (cd test && ls -d */) | sort | diff - "$work/listed"
+} | sed -n 's/^</not in docs\/contributing.md: /p; s/^>/not there: /p' >"$work/why"
+silent "contributing.md lists the folders of src/ and test/"
+
 version=$(sed -n "s/^ *version: '\(.*\)',.*/\1/p" meson.build | head -n 1)
 header=$(sed -n 's/^#define EG_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' include/errgroup/base.h | paste -s -d . -)
 {
