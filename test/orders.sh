@@ -163,7 +163,7 @@ run_tests() {
 
 # Those that need most of what is installed.
 run_some_tests() {
-    tests_passed "$1" 'sh test/run examples servers zstdtree test_traces test_symbolize check_docs check_install'
+    tests_passed "$1" 'sh test/run test_small test_md5all test_servers test_zstdtree test_traces test_symbolize check_docs check_install'
 }
 
 run_bench() {

@@ -1,48 +1,79 @@
 # SPDX-License-Identifier: MIT
 #
-# Sourced by the scripts that test programs: test points and what they check. The working folder is the script's own; the
-# files why, left and right in it are used here.
+# Sourced by the scripts that test: they print TAP, and this is how. A script
+#
+#     sets `top`, the source tree, and sources this: it is then in a folder of its own, $work, which goes when it ends;
+#     says of each thing whether it is so, by one of report, silent, check and skipped;
+#     ends with `finish`.
+#
+# $work/why is what the next test point has to say if it fails.
 
+LC_ALL=C
+export LC_ALL
+work=$(mktemp -d) || exit 1
+trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
+# Some tests run as another user.
+chmod 755 "$work"
+cd "$work" || exit 1
+: >why
 number=0
+failed=0
 
-# report NAME STATUS: a test point; what it had to say is in the file `why`.
+# report NAME STATUS: a test point; it fails with `why` unless the status is 0.
 report() {
     number=$((number + 1))
     if [ "$2" -eq 0 ]; then
         echo "ok $number - $1"
     else
         echo "not ok $number - $1"
-        awk '{ print "# " $0 }' why # the last line may have no end
+        awk '{ print "# " $0 }' "$work/why" # the last line may have no end
+        failed=1
     fi
 }
 
-# check NAME FUNCTION: runs the function in a shell of its own, where any command that fails ends it.
-check() {
-    (
-        set -e
-        "$2"
-    ) >why 2>&1
+# silent NAME: a test point; it fails if `why` has a line.
+silent() {
+    [ ! -s "$work/why" ]
     report "$1" $?
 }
 
-# try NAME FUNCTION: the same, and 77 means skipped, with the reason as the output.
-try() {
+skipped() {
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP $2"
+}
+
+# check NAME FUNCTION [ARGUMENT...]: a test point; the function runs in a shell of its own, where any command that fails
+# ends it, and so does `skip`.
+check() {
+    name=$1
+    shift
     (
         set -e
-        "$2"
-    ) >why 2>&1
+        "$@"
+    ) >"$work/why" 2>&1
     status=$?
     if [ $status -eq 77 ]; then
-        number=$((number + 1))
-        echo "ok $number - $1 # SKIP $(tail -n 1 why)"
+        skipped "$name" "$(tail -n 1 "$work/why")"
     else
-        report "$1" $status
+        report "$name" $status
     fi
 }
 
+# skip REASON: in a function that is checked.
 skip() {
     echo "$1"
     exit 77
+}
+
+# skip_all REASON: instead of every test point.
+skip_all() {
+    echo "1..0 # SKIP $1"
+    exit 0
+}
+
+finish() {
+    echo "1..$number"
+    exit "$failed"
 }
 
 # exits STATUS COMMAND...: the command ends with that status.

@@ -27,6 +27,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"
+#include "os/mutex.h"
 
 #define IDLE_MAX (5 * EGI_SECOND)    /* a thread goes after it has had nothing to do for so long */
 #define STUCK (1 * EGI_MILLISECOND)  /* calls that wait for so long get another thread */

@@ -9,6 +9,7 @@
 #include "context/end.h"
 #include "context/tree.h"
 #include "error/error.h"
+#include "os/mutex.h"
 #include "os/process.h"
 #include "os/verify.h"
 

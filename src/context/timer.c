@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 
 #define IDLE_MAX (5 * EGI_SECOND) /* the keeper goes after it has slept so long for nobody */

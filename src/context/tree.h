@@ -43,6 +43,7 @@
 
 #include "context/fd.h"
 #include "context/timer.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 
 #define EGI_CTX_LOCKS 16

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/thread.h"
+#include "os/mutex.h"
 
 /*
  * The table grows by blocks that never move, so a number is looked up without the lock: an entry is complete

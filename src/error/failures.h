@@ -8,7 +8,7 @@
  */
 
 #include "error/error.h"
-#include "os/thread.h"
+#include "os/mutex.h"
 
 struct egi_failures {
 	eg_error *first; /* written once */

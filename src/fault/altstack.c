@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fault/altstack.h"
+#include "os/mutex.h"
 
 #if EGI_FAULT_HAS_MACHINE
 

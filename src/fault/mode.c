@@ -7,6 +7,7 @@
 #include "fault/chain.h"
 #include "fault/handler.h"
 #include "fault/libc.h"
+#include "os/mutex.h"
 #include "trace/unwind/step.h"
 
 uint32_t egi_fault_process_mode;

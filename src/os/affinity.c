@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The kernel keeps a set of CPUs for each thread. That of the process is its main thread's, which taskset acts on. A set is as
+ * large as the kernel was built for, and one that is too small is refused; so it is asked for in ever larger ones.
+ */
 #include "os/affinity.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CPUS_FIRST 1024
-#define CPUS_MAX (1 << 20)
+#define CPUS_FIRST CPU_SETSIZE       /* what the C library's own sets hold, and nearly every kernel takes */
+#define CPUS_MAX (CPUS_FIRST * 1024) /* no kernel is built for as many */
 
 /* The kernel refuses a set smaller than its own; it grows until it fits. */
 cpu_set_t *egi_affinity_read(pid_t thread, size_t *ret_size)

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * How a tool is found and told. ThreadSanitizer's run-time library is in the program or it is not: weak symbols tell, before any
+ * code runs. Under valgrind the program runs on a processor that is made up, and speaks to the tool by instructions that do
+ * nothing on a real one.
+ */
 #include "os/annotate.h"
 
 #include <stdlib.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Time, and whether the program's time is the kernel's. The two are compared, at most once a second: a library that gives
+ * programs another clock stands between them and the C library, but not between them and a system call made directly. If the
+ * program's time lies between two looks at the kernel's, it is the kernel's.
+ */
 #include "os/clock.h"
 
 #include <sys/syscall.h>

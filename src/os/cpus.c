@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * How many CPUs a process may use. Affinity says on which it may run; a quota says how much time it may have on these, in
+ * all, and as many threads as that is CPUs are enough to use it up.
+ *
+ * A quota is set on a control group and binds all groups below. /proc says in which the process is, once for each hierarchy
+ * of them; the files of the group, and of those above, are where the hierarchy is mounted. That is nearly always in the usual
+ * place, so all mounts are looked through only where the group is not there. What does not look like what the kernel writes
+ * is passed over, and nothing needs memory.
+ */
 #include "os/cpus.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/affinity.h"
 #include "os/text_file.h"
 
 #define ROOT "/sys/fs/cgroup" /* where everybody mounts them, or folders in it */
-#define PATH_SIZE 2048        /* what does not fit is not looked at */
+#define PATH_SIZE 2048        /* of a line's size (text_file.h); what does not fit is not looked at */
 
 /* One hierarchy of control groups in which this process has a group, and what was found in it. */
 struct hierarchy {
@@ -218,7 +230,7 @@ static const char *group_of(char *path)
 	return path;
 }
 
-int egi_quota_cpus(void)
+int egi_cpus_quota(void)
 {
 	struct egi_text_lines lines;
 	bool has_version_1 = false;
@@ -245,4 +257,17 @@ int egi_quota_cpus(void)
 	}
 	egi_text_lines_close(&lines);
 	return least;
+}
+
+int egi_cpus_count(void)
+{
+	int saved = errno, cancelable, cpus, quota;
+
+	/* Reading files ends a thread of the program that is cancelled, and it may hold a lock. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+	cpus = egi_affinity_cpus();
+	quota = egi_cpus_quota();
+	pthread_setcancelstate(cancelable, NULL);
+	errno = saved;
+	return quota > 0 && quota < cpus ? quota : cpus;
 }

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Sleeping and waking by futex. The kernel puts a thread to sleep only while a word still has the value that the caller saw, so
+ * a change between the look and the sleep is never missed; that is all that is built on here. A word may be gone by the time it
+ * is woken: to the kernel it is an address, and whoever else sleeps there wakes for no reason, as every caller allows for.
+ *
+ * Sleeps end at a time on the kernel's clock. Where the program's is another they are short, and end by the program's.
+ */
 #include "os/event.h"
 
 #include <errno.h>

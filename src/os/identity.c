@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The identity of the main thread, read off its status in /proc, given to the calling thread by the system calls that change
+ * one thread alone. The order is what the kernel's rules ask for: groups as the effective user 0, users after them, and the
+ * capabilities last, because a change of users changes these.
+ */
 #include "os/identity.h"
 
 #include <linux/capability.h>
@@ -9,7 +14,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 700 /* more do not fit into what is read of a status */
+/* As many as can stand in what is read of a status: a digit and a blank each. */
+#define GROUPS_MAX (sizeof(((struct egi_status *)NULL)->text) / 2)
+
 #define UNCHANGED ((id_t)-1)
 
 /* The system calls with all bits of an id, where older ones have the name. */
@@ -52,7 +59,7 @@ static EGI_NOINLINE bool take_groups(const struct egi_status *main_thread)
 	gid_t groups[GROUPS_MAX];
 	int count = egi_status_numbers(main_thread, "Groups", 10, numbers, GROUPS_MAX);
 
-	if (count < 0 || count == GROUPS_MAX)
+	if (count < 0)
 		return true;
 	for (int i = 0; i < count; i++)
 		groups[i] = (gid_t)numbers[i];

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Threads that end are joined by others, since nobody joins himself, and a thread that nobody joins may still run when the
+ * program believes it gone. Each that is about to end puts itself on a list, as its last act here. Who leaves later joins two of
+ * those that are through, without waiting for any; so the list does not grow. egi_leave_await waits for all.
+ *
+ *      egi_leave            on the list ........ runs the program's destructors .... ended
+ *      the next to leave                                                              joins it, if it is through
+ *      egi_leave_await                          waits until it is, and the kernel knows it no more
+ */
 #include "os/leave.h"
 
 #include <errno.h>
@@ -9,10 +18,11 @@
 
 #include "os/clock.h"
 #include "os/event.h"
+#include "os/mutex.h"
 #include "os/pause.h"
 #include "os/thread.h"
 
-#define REAP_MAX 2 /* for each that leaves */
+#define REAP_MAX 2 /* for each that leaves: more than come, so that the list gets shorter */
 
 struct leaver {
 	pthread_t thread;

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What Linux keeps for each thread is read of the main thread and of the calling one, each in the way that the kernel offers,
+ * and set where it differs: identity first, as what it may do about the rest depends on that. What cannot be read is left, and
+ * what cannot be set is told to the caller.
+ *
+ *      identity, signals    /proc/self/status beside /proc/thread-self/status (identity.h)
+ *      name                 /proc/self/comm
+ *      CPUs                 sched_getaffinity (affinity.h)
+ *      scheduling, nice     sched_getscheduler, getpriority
+ *      memory policy        get_mempolicy, numa_maps
+ *      I/O priority         ioprio_get
+ */
 #include "os/likeness.h"
 
 #include <errno.h>
@@ -19,6 +31,10 @@
 #include "os/text_file.h"
 
 #define NAME_SIZE 16 /* of a thread, with the end */
+/*
+ * A look is a sched_yield and a reading of /proc, some 20 us: in all a millisecond. What is waited for takes less than a
+ * hundredth of that, unless its thread has lost its CPU.
+ */
 #define LOOKS_AT_SIGNALS 50
 
 /* The C library's own, which programs cannot block. */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What only the main thread can tell of itself lies in a few words, which it writes whenever it comes by, and any thread may
+ * read. Nothing is asked for: it may be asleep in a system call for good.
+ */
 #include "os/process.h"
 
 #include <pthread.h>

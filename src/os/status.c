@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Reading /proc/PID/status. The file is read whole, once, so that what its lines say is of one moment.
+ */
 #include "os/status.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Reading the kernel's text files without memory: into room of the caller's, whole, or by a window in which each line that fits is
+ * found. A line that does not fit is passed over to its end, and is not taken for several.
+ */
 #include "os/text_file.h"
 
 #include <errno.h>

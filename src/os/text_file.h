@@ -15,7 +15,7 @@ struct egi_text_lines {
 	int fd;
 	bool is_skipping; /* in a line that is longer than the room */
 	size_t begin, end;
-	char text[2048];
+	char text[2048]; /* a line of mountinfo or cgroup has some 100 bytes, and two paths in it at most */
 };
 
 /* Return: false, and nothing to close, if the file is not there. */

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The life of a thread in the library.
+ *
+ *      of the program     first use: egi_thread_register .... its end: thread_exits, by the destructor of a key
+ *      of the library     egi_thread_create -> thread_begins: made like the process, then `main` -> leave.h
+ *
+ * Threads are started with every signal blocked, so that there is no moment at which a new one takes a signal of the program's.
+ * What it blocks afterwards is all but what its own instructions and calls raise (close_signals); while it starts a program for
+ * a task it blocks what the process does, since programs inherit that.
+ */
 #include "os/thread.h"
 
 #include <errno.h>
@@ -6,15 +16,13 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-#include "os/affinity.h"
-#include "os/annotate.h"
 #include "os/atomic.h"
-#include "os/cpus.h"
 #include "os/fpenv.h"
 #include "os/likeness.h"
 #include "os/verify.h"
 
-#define PUNCTUAL 1000 /* ns */
+#define PUNCTUAL \
+	1000 /* ns of slack: 0 would mean the default, and less than a wake-up takes is as good as none */
 
 __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
 
@@ -233,49 +241,4 @@ void egi_thread_open_child(void)
 	egi_thread_be_usual();
 	egi_thread_self.is_ours = false;
 	set_signals(egi_thread_self.blocked);
-}
-
-int egi_thread_cpus(void)
-{
-	int saved = errno, cancelable, cpus, quota;
-
-	/* Reading files ends a thread of the program that is cancelled, and it may hold a lock. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
-	cpus = egi_affinity_cpus();
-	quota = egi_quota_cpus();
-	pthread_setcancelstate(cancelable, NULL);
-	errno = saved;
-	return quota > 0 && quota < cpus ? quota : cpus;
-}
-
-void egi_mutex_init(struct egi_mutex *mutex)
-{
-	*mutex = (struct egi_mutex)EGI_MUTEX_INIT;
-	/* To a tool that sees what allocates and what locks, another thread comes to memory of this one's. */
-	egi_annotate_release(mutex);
-}
-
-void egi_mutex_finish(struct egi_mutex *mutex)
-{
-	EGI_VERIFY(pthread_mutex_destroy(&mutex->native) == 0, "mutex destroyed while held");
-}
-
-void egi_mutex_lock(struct egi_mutex *mutex)
-{
-	egi_annotate_acquire(mutex);
-	EGI_VERIFY(pthread_mutex_lock(&mutex->native) == 0, "cannot lock a mutex");
-}
-
-bool egi_mutex_try_lock(struct egi_mutex *mutex)
-{
-	egi_annotate_acquire(mutex);
-	int err = pthread_mutex_trylock(&mutex->native);
-
-	EGI_VERIFY(err == 0 || err == EBUSY, "cannot try a mutex");
-	return err == 0;
-}
-
-void egi_mutex_unlock(struct egi_mutex *mutex)
-{
-	EGI_VERIFY(pthread_mutex_unlock(&mutex->native) == 0, "mutex unlocked by a stranger");
 }

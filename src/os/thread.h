@@ -3,8 +3,8 @@
 #define EGI_OS_THREAD_H
 
 /*
- * Threads and locks. What can fail for lack of resources returns a code; what can fail only through a defect
- * aborts loudly.
+ * Threads: what the library knows of each that uses it, and how its own are started. What can fail for lack of resources
+ * returns a code; what can fail only through a defect aborts loudly.
  */
 
 #include <pthread.h>
@@ -98,25 +98,7 @@ void egi_thread_be_usual(void);
 void egi_thread_begin_spawn(void);
 void egi_thread_end_spawns(unsigned count);
 
-/* How many CPUs this process may use: its main thread's affinity and cgroup quota, rounded up, at least 1. */
-int egi_thread_cpus(void);
-
 /* Raised by one in every forked child: what was made under another number is dead here. */
 extern uint32_t egi_thread_fork_count;
-
-struct egi_mutex {
-	pthread_mutex_t native;
-};
-
-#define EGI_MUTEX_INIT                    \
-	{                                 \
-		PTHREAD_MUTEX_INITIALIZER \
-	}
-
-void egi_mutex_init(struct egi_mutex *mutex);
-void egi_mutex_finish(struct egi_mutex *mutex);
-void egi_mutex_lock(struct egi_mutex *mutex);
-bool egi_mutex_try_lock(struct egi_mutex *mutex);
-void egi_mutex_unlock(struct egi_mutex *mutex);
 
 #endif

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The last words: written by one system call, without a lock or memory, as anything may be broken by then.
+ */
 #include "os/verify.h"
 
 #include <stdlib.h>

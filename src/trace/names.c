@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "error/error.h"
-#include "os/thread.h"
+#include "os/mutex.h"
 #include "trace/elf.h"
 #include "trace/symbolize.h"
 

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/thread.h"
+#include "os/mutex.h"
 #include "trace/elf.h"
 #include "trace/libdw.h"
 

@@ -7,29 +7,10 @@
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 cd "$top" || exit 1
 pages=docs/man
-number=0
-failed=0
-
-# result TITLE: fails if $scratch/why has a line, and shows it.
-result() {
-    number=$((number + 1))
-    if [ -s "$scratch/why" ]; then
-        echo "not ok $number - $1"
-        sed 's/^/# /' "$scratch/why"
-        failed=1
-    else
-        echo "ok $number - $1"
-    fi
-}
-
-skip() {
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
-}
 
 # section FILE NAME: the text of a section of a page.
 section() {
@@ -50,147 +31,145 @@ headers() {
         sed -e 's/.*EG_PUBLIC//' -e 's/EG_PRINTF([^)]*)//' -e 's/EG_MUST_CHECK//' -e 's/EG_NORETURN//'
 }
 
-echo 1..16
-
 #
 # Man pages
 #
 
-headers | prototypes | sort >"$scratch/declared"
+headers | prototypes | sort >"$work/declared"
 for page in "$pages"/*.scd; do
     section "$page" SYNOPSIS | grep -v -e '^#' -e '^```' | prototypes
-done | sort >"$scratch/synopses"
+done | sort >"$work/synopses"
 {
-    diff "$scratch/declared" "$scratch/synopses" | sed -n -e 's/^</only in a header:  /p' -e 's/^>/only in a synopsis:/p'
-    [ -s "$scratch/declared" ] || echo 'no prototypes found'
-} >"$scratch/why"
-result "every declared function is in one synopsis, with the same prototype"
+    diff "$work/declared" "$work/synopses" | sed -n -e 's/^</only in a header:  /p' -e 's/^>/only in a synopsis:/p'
+    [ -s "$work/declared" ] || echo 'no prototypes found'
+} >"$work/why"
+silent "every declared function is in one synopsis, with the same prototype"
 
-sed -n 's/^[[:space:]]*\(eg_[a-z0-9_]*\);.*/\1/p' src/errgroup.map | sort >"$scratch/exported"
-sed 's/^[^(]*[ *]\(eg_[a-z0-9_]*\)(.*/\1/' "$scratch/synopses" | sort >"$scratch/named"
+sed -n 's/^[[:space:]]*\(eg_[a-z0-9_]*\);.*/\1/p' src/errgroup.map | sort >"$work/exported"
+sed 's/^[^(]*[ *]\(eg_[a-z0-9_]*\)(.*/\1/' "$work/synopses" | sort >"$work/named"
 {
-    diff "$scratch/exported" "$scratch/named" | sed -n -e 's/^</in no synopsis:  /p' -e 's/^>/not exported:/p'
-    [ -s "$scratch/exported" ] || echo 'no exports found'
-} >"$scratch/why"
-result "every exported function is in one synopsis"
+    diff "$work/exported" "$work/named" | sed -n -e 's/^</in no synopsis:  /p' -e 's/^>/not exported:/p'
+    [ -s "$work/exported" ] || echo 'no exports found'
+} >"$work/why"
+silent "every exported function is in one synopsis"
 
 # What meson.build says, as lines "page name"; the page itself is its first name.
 sed -n '/^man_pages = \[/,/^\]/p' $pages/meson.build | tr -d ' \t\n' | tr -d "'" | sed 's/[][]/\n/g' |
     awk -F, 'NF && $1 ~ /\.[0-9]$/ { base = $1; sub(/\.[0-9]$/, "", base); print $1, base
-             for (i = 2; i <= NF; i++) if ($i != "") print $1, $i }' >"$scratch/links"
+             for (i = 2; i <= NF; i++) if ($i != "") print $1, $i }' >"$work/links"
 {
     while read -r name; do
-        grep -q " $name\$" "$scratch/links" || echo "no page and no link page: $name"
-    done <"$scratch/exported"
-    cut -d ' ' -f 2 "$scratch/links" | sort | uniq -d | sed 's/^/two pages or link pages: /'
+        grep -q " $name\$" "$work/links" || echo "no page and no link page: $name"
+    done <"$work/exported"
+    cut -d ' ' -f 2 "$work/links" | sort | uniq -d | sed 's/^/two pages or link pages: /'
     while read -r page name; do
         [ -f "$pages/$page.scd" ] || echo "no source: $page.scd"
-        grep -qx "$name" "$scratch/exported" || [ "${page%.[0-9]}" = "$name" ] || echo "not exported: $name"
-        ! grep -qx "$name" "$scratch/exported" || section "$pages/$page.scd" SYNOPSIS 2>/dev/null | grep -q "$name(" ||
+        grep -qx "$name" "$work/exported" || [ "${page%.[0-9]}" = "$name" ] || echo "not exported: $name"
+        ! grep -qx "$name" "$work/exported" || section "$pages/$page.scd" SYNOPSIS 2>/dev/null | grep -q "$name(" ||
             echo "$name leads to $page, which has another's synopsis"
-    done <"$scratch/links"
+    done <"$work/links"
     for page in "$pages"/*.scd; do
         page=$(basename "$page" .scd)
-        grep -q "^$page " "$scratch/links" || echo "not in meson.build: $page"
+        grep -q "^$page " "$work/links" || echo "not in meson.build: $page"
     done
-} >"$scratch/why"
-result "every exported function has a page or a link to its page"
+} >"$work/why"
+silent "every exported function has a page or a link to its page"
 
 # The include guards are no constants.
-grep -ho '\bEG_[A-Z0-9_]*' include/errgroup/*.h | sort -u >"$scratch/constants"
+grep -ho '\bEG_[A-Z0-9_]*' include/errgroup/*.h | sort -u >"$work/constants"
 {
     while read -r name; do
         grep -qw "$name" "$pages"/*.scd || echo "in no page: $name"
-    done <"$scratch/constants"
-    [ -s "$scratch/constants" ] || echo 'no constants found'
-} >"$scratch/why"
-result "every constant and macro of the headers is in a page"
+    done <"$work/constants"
+    [ -s "$work/constants" ] || echo 'no constants found'
+} >"$work/why"
+silent "every constant and macro of the headers is in a page"
 
-grep -ho '\bEG_[A-Z0-9_]*[A-Z0-9]' "$pages"/*.scd README.md docs/*.md | sort -u >"$scratch/mentioned"
+grep -ho '\bEG_[A-Z0-9_]*[A-Z0-9]' "$pages"/*.scd README.md docs/*.md | sort -u >"$work/mentioned"
 # Words with a place to fill in, as EG_OBJECT_NAME stands for, are written with angle brackets and not matched here.
-comm -13 "$scratch/constants" "$scratch/mentioned" | grep -v '^EG_$' | sed 's/^/not in the headers: /' >"$scratch/why"
-result "no document names a constant that is not there"
+comm -13 "$work/constants" "$work/mentioned" | grep -v '^EG_$' | sed 's/^/not in the headers: /' >"$work/why"
+silent "no document names a constant that is not there"
 
 for page in "$pages"/*.3.scd; do
     for name in NAME SYNOPSIS DESCRIPTION 'RETURN VALUE' THREADS BLOCKING 'SEE ALSO'; do
         grep -qx "# $name" "$page" || echo "$page: no section $name"
     done
-done >"$scratch/why"
-result "every page of section 3 has the sections that matter"
+done >"$work/why"
+silent "every page of section 3 has the sections that matter"
 
 for header in include/*.h include/errgroup/*.h; do
     grep -qF "*<${header#include/}>*" "$pages/errgroup.7.scd" || echo "not in errgroup(7): ${header#include/}"
-done >"$scratch/why"
-result "errgroup(7) names every header"
+done >"$work/why"
+silent "errgroup(7) names every header"
 
 grep -no '\*[a-z_]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
     sed 's/^\([^:]*:[0-9]*\):\*\([a-z_]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name part; do
     awk -v name="$name" -v part="$part" '$2 == name && $1 ~ "\\." part "$" { found = 1 } END { exit !found }' \
-        "$scratch/links" || echo "$place: no page $name($part)"
-done >"$scratch/why"
-result "pages refer to pages that exist"
+        "$work/links" || echo "$place: no page $name($part)"
+done >"$work/why"
+silent "pages refer to pages that exist"
 
 if command -v scdoc >/dev/null 2>&1; then
     for page in "$pages"/*.scd; do
         name=$(basename "$page" .scd)
-        scdoc <"$page" >"$scratch/$name" 2>"$scratch/output" || echo "scdoc failed" >>"$scratch/output"
+        scdoc <"$page" >"$work/$name" 2>"$work/output" || echo "scdoc failed" >>"$work/output"
         # Not everywhere; and it says what scdoc does not.
         if command -v groff >/dev/null 2>&1; then
-            groff -man -Tutf8 -ww "$scratch/$name" 2>>"$scratch/output" >/dev/null
+            groff -man -Tutf8 -ww "$work/$name" 2>>"$work/output" >/dev/null
         fi
-        sed "s|^|$page: |" "$scratch/output"
-    done >"$scratch/why"
-    result "the pages build without a warning"
+        sed "s|^|$page: |" "$work/output"
+    done >"$work/why"
+    silent "the pages build without a warning"
 else
-    skip "the pages build without a warning" "no scdoc"
+    skipped "the pages build without a warning" "no scdoc"
 fi
 
 # In a literal block scdoc reads \\ as one backslash.
 for page in "$pages"/*.scd; do
-    awk -v base="$scratch/$(basename "$page" .scd)" '
+    awk -v base="$work/$(basename "$page" .scd)" '
         /^```/ { inside = !inside; if (inside) file = base "-" ++count ".c"; next }
         inside { gsub(/\\\\/, "\\"); print >file }' "$page"
 done
-grep -l 'int main(' "$scratch"/*-[0-9]*.c >"$scratch/programs"
+grep -l 'int main(' "$work"/*-[0-9]*.c >"$work/programs"
 {
-    [ -s "$scratch/programs" ] || echo 'no program found'
+    [ -s "$work/programs" ] || echo 'no program found'
     while read -r program; do
         "${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -fsyntax-only "$program" 2>&1
-    done <"$scratch/programs"
-} >"$scratch/why"
-result "the programs in the pages compile"
+    done <"$work/programs"
+} >"$work/why"
+silent "the programs in the pages compile"
 
 #
 # README and the others
 #
 
-awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md >"$scratch/readme.c"
-diff docs/examples/hello.c "$scratch/readme.c" >"$scratch/why"
-result "the program in the README is docs/examples/hello.c"
+awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md >"$work/readme.c"
+diff docs/examples/hello.c "$work/readme.c" >"$work/why"
+silent "the program in the README is docs/examples/hello.c"
 
 # The block after it is its output. Which worker it was, and where the build folder is, is open.
 normal() {
     sed -e 's/^worker [0-9]*/worker N/' -e 's|[^[:space:]]*docs/examples/|docs/examples/|'
 }
 if [ -x "$build/docs/examples/hello" ]; then
-    awk '/^```/ { n++; if (n == 3) { inside = 1; next } if (n == 4) exit } inside' README.md | normal >"$scratch/shown"
-    "$build/docs/examples/hello" 2>&1 | normal | diff - "$scratch/shown" >"$scratch/why"
-    result "its output is what the README shows"
+    awk '/^```/ { n++; if (n == 3) { inside = 1; next } if (n == 4) exit } inside' README.md | normal >"$work/shown"
+    "$build/docs/examples/hello" 2>&1 | normal | diff - "$work/shown" >"$work/why"
+    silent "its output is what the README shows"
 else
-    skip "its output is what the README shows" "not built"
+    skipped "its output is what the README shows" "not built"
 fi
 
 # An option and its default a line, from the table of the README and from what meson reads.
-sed -n 's/^| `-D\([a-z_]*\)=` .*| \([a-z]*\)[^|]*|$/\1 \2/p' README.md | sort >"$scratch/told"
+sed -n 's/^| `-D\([a-z_]*\)=` .*| \([a-z]*\)[^|]*|$/\1 \2/p' README.md | sort >"$work/told"
 {
     sed -n "s/^option('\([a-z_]*\)', .*value: '\([a-z]*\)'.*/\1 \2/p" meson_options.txt
     sed -n "s/^ *'\(default_library\)=\([a-z]*\)',$/\1 \2/p" meson.build
-} | sort >"$scratch/options"
+} | sort >"$work/options"
 {
-    diff "$scratch/options" "$scratch/told"
-    [ -s "$scratch/options" ] || echo 'no options found'
-} >"$scratch/why"
-result "the README has every option with its default"
+    diff "$work/options" "$work/told"
+    [ -s "$work/options" ] || echo 'no options found'
+} >"$work/why"
+silent "the README has every option with its default"
 
 documents=$(find . -name '*.md' -not -path './build/*' -not -path './build-*' -not -path './.*' | sort)
 for document in $documents; do
@@ -202,8 +181,8 @@ for document in $documents; do
         case $target in '' | *://* | mailto:*) continue ;; esac
         [ -e "$(dirname "$document")/$target" ] || echo "$document:$place: no $target"
     done
-done >"$scratch/why"
-result "relative links lead to files"
+done >"$work/why"
+silent "relative links lead to files"
 
 # Paths as people write them, from the top of the tree. Words in capitals stand for something to fill in.
 for document in $documents "$pages"/*.scd; do
@@ -217,14 +196,26 @@ for document in $documents "$pages"/*.scd; do
         done
         [ "$found" ] || echo "$document:$place: no $path"
     done
-done | sort -u >"$scratch/why"
-result "no document speaks of a file that is not there"
+done | sort -u >"$work/why"
+silent "no document speaks of a file that is not there"
+
+# By the first column of the two tables.
+listed() {
+    sed -n "/^| folder of .$1/,/^\$/s/^| \(\`[^|]*\`\) |.*/\1/p" docs/contributing.md | grep -o '`[a-z/]*/`' | tr -d '`' | sort
+}
+{
+    listed src >"$work/listed"
+    (cd src && find . -name '*.c' | sed 's|^\./||; s|[^/]*$||' | grep . | sort -u) | diff - "$work/listed"
+    listed test >"$work/listed"
+    (cd test && ls -d */) | sort | diff - "$work/listed"
+} | sed -n 's/^</not in docs\/contributing.md: /p; s/^>/not there: /p' >"$work/why"
+silent "contributing.md lists the folders of src/ and test/"
 
 version=$(sed -n "s/^ *version: '\(.*\)',.*/\1/p" meson.build | head -n 1)
 header=$(sed -n 's/^#define EG_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' include/errgroup/base.h | paste -s -d . -)
 {
     [ "$version" = "$header" ] || echo "meson.build says $version, errgroup/base.h says $header"
     grep -q "^## \[$version\]" CHANGELOG.md || echo "CHANGELOG.md has no section for $version"
-} >"$scratch/why"
-result "the version is the same in meson.build, headers and changelog"
-exit $failed
+} >"$work/why"
+silent "the version is the same in meson.build, headers and changelog"
+finish

@@ -7,21 +7,20 @@
 #     sh test/checks/check_growth.sh [BUILD]        BUILD is build/ unless given
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-
-echo 1..3
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 
 # A field at the end of a structure, and its initializer.
-cp -R "$top/include" "$scratch/include"
+cp -R "$top/include" "$work/include"
 sed -i -e 's|^\tunsigned reserved;.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_group_options), .*}|{sizeof(struct eg_group_options), 0, 0, 0, 0, 0, 0, {0}}|' \
-    "$scratch/include/errgroup/group.h"
+    "$work/include/errgroup/group.h"
 sed -i -e 's|^\tchar build_id\[.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_frame), .*}|{sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, "", {0}}|' \
-    "$scratch/include/errgroup/frame.h"
+    "$work/include/errgroup/frame.h"
 # What the library knows of the field: it fills it in.
-sed 's|^\tret_frame->build_id\[0\] = .*|&\n\tret_frame->later[0] = ret_frame->later[3] = 7;|' "$top/src/trace/names.c" >"$scratch/frames.c"
+sed 's|^\tret_frame->build_id\[0\] = .*|&\n\tret_frame->later[0] = ret_frame->later[3] = 7;|' "$top/src/trace/names.c" >"$work/frames.c"
 
-cat >"$scratch/program.c" <<'END'
+cat >"$work/program.c" <<'END'
 #include <errgroup.h>
 #include <string.h>
 
@@ -63,20 +62,6 @@ int main(void)
 }
 END
 
-number=0
-failed=0
-# result STATUS TITLE
-result() {
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        sed 's/^/# /' "$scratch/why"
-        failed=1
-    fi
-}
-
 compile() {
     "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -pthread "$@"
 }
@@ -84,7 +69,7 @@ compile() {
 # link PROGRAM INCLUDE: a program built with those headers, and the library that has grown.
 link() {
     # shellcheck disable=SC2086 # several
-    compile "-I$2" "$scratch/program.c" "$scratch/frames.o" "$scratch/group.o" $others -o "$1" -ldl -lm
+    compile "-I$2" "$work/program.c" "$work/frames.o" "$work/group.o" $others -o "$1" -ldl -lm
 }
 
 # The library's objects, in whichever folder meson keeps them.
@@ -94,16 +79,18 @@ done
 others=$(ls "$objects"/*.o | grep -v -e '/trace_names\.c\.o$' -e '/runtime_group_group\.c\.o$')
 grow() {
     for file in include/errgroup/group.h include/errgroup/frame.h frames.c; do
-        grep -q later "$scratch/$file" || { echo "$file has no field more"; return 1; }
+        grep -q later "$work/$file" || { echo "$file has no field more"; return 1; }
     done
-    compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$scratch/frames.c" -o "$scratch/frames.o" &&
-        compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$top/src/runtime/group/group.c" -o "$scratch/group.o"
+    compile "-I$work/include" "-I$top/src" -DEGI_BUILD -c "$work/frames.c" -o "$work/frames.o" &&
+        compile "-I$work/include" "-I$top/src" -DEGI_BUILD -c "$top/src/runtime/group/group.c" -o "$work/group.o"
 }
 
-grow >"$scratch/why" 2>&1
-result $? 'the library compiles with a field more'
-{ link "$scratch/older" "$top/include" && "$scratch/older"; } >"$scratch/why" 2>&1
-result $? 'a program with the smaller structures is served, and nothing behind them is touched'
-{ link "$scratch/newer" "$scratch/include" && "$scratch/newer"; } >"$scratch/why" 2>&1
-result $? 'a program with the larger ones is, too'
-exit $failed
+serves() {
+    link "$1" "$2"
+    "./$1"
+}
+
+check 'the library compiles with a field more' grow
+check 'a program with the smaller structures is served, and nothing behind them is touched' serves older "$top/include"
+check 'a program with the larger ones is, too' serves newer "$work/include"
+finish

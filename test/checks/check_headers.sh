@@ -8,12 +8,10 @@
 #
 #     sh test/checks/check_headers.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-number=0
-failed=0
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 
-cat >"$scratch/use.c" <<'END'
+cat >"$work/use.c" <<'END'
 #include <errgroup.h>
 
 static int task(eg_ctx *ctx, void *arg)
@@ -92,58 +90,34 @@ int main(void)
 	return result;
 }
 END
-cp "$scratch/use.c" "$scratch/use.cc"
+cp "$work/use.c" "$work/use.cc"
 for header in "$top"/include/*.h "$top"/include/errgroup/*.h; do
     name=$(basename "$header" .h)
     path=${header#"$top"/include/}
     # An empty translation unit is not C.
-    printf '#include <%s>\nint main(void) { return 0; }\n' "$path" >"$scratch/$name.c"
-    cp "$scratch/$name.c" "$scratch/$name.cc"
+    printf '#include <%s>\nint main(void) { return 0; }\n' "$path" >"$work/$name.c"
+    cp "$work/$name.c" "$work/$name.cc"
 done
-
-# compile TITLE COMMAND...
-compile() {
-    title=$1
-    shift
-    number=$((number + 1))
-    if ! command -v "$1" >/dev/null 2>&1; then
-        echo "ok $number - $title # SKIP no $1"
-    elif "$@" >"$scratch/output" 2>&1; then
-        echo "ok $number - $title"
-    else
-        echo "not ok $number - $title"
-        sed 's/^/# /' "$scratch/output"
-        failed=1
-    fi
-}
 
 # all COMPILER STANDARD SUFFIX: one case for all the files, which share a command line.
 all() {
-    compile "headers compile alone: $1 $2" "$1" "-std=$2" -pedantic -Wall -Wextra -Wshadow -Wconversion -Werror \
-        "-I$top/include" -fsyntax-only "$scratch"/*"$3"
+    check "headers compile alone: $1 $2" compiles "$@"
 }
 
-cat >"$scratch/order" <<'END'
+compiles() {
+    command -v "$1" >/dev/null || skip "no $1"
+    "$1" "-std=$2" -pedantic -Wall -Wextra -Wshadow -Wconversion -Werror "-I$top/include" -fsyntax-only ./*"$3"
+}
+
+cat >"$work/order" <<'END'
 base
 ctx error
 frame task
 fault group panic spawn
 END
 
-# listed TITLE: fails if $scratch/why has a line, and shows it.
-listed() {
-    number=$((number + 1))
-    if [ -s "$scratch/why" ]; then
-        echo "not ok $number - $1"
-        sed 's/^/# /' "$scratch/why"
-        failed=1
-    else
-        echo "ok $number - $1"
-    fi
-}
-
 # The comment before each declaration, or before several that have one.
-cat >"$scratch/form.awk" <<'END'
+cat >"$work/form.awk" <<'END'
 function judge(    i, at, last) {
     for (i = 1; i <= 5; i++) {
         at = index(text, " " part[i] ": ")
@@ -162,7 +136,6 @@ inside { text = text " " $0; gsub(/[ \t]+\*?[ \t]*/, " ", text) }
 /^EG_PUBLIC/ && !judged { judge(); judged = 1 }
 END
 
-echo 1..13
 (cd "$top/include/errgroup" && awk '
     NR == FNR { for (i = 1; i <= NF; i++) line[$i] = FNR; next }
     FNR == 1 {
@@ -176,15 +149,15 @@ echo 1..13
         gsub(/<errgroup\/|\.h>/, "", target)
         if (!(line[target] < line[name]))
             printf "%s:%d: includes %s, which is not below it\n", FILENAME, FNR, $2
-    }' "$scratch/order" ./*.h) >"$scratch/why"
-listed "public headers include what lies below them"
+    }' "$work/order" ./*.h) >"$work/why"
+silent "public headers include what lies below them"
 (cd "$top/include" && for header in errgroup/*.h; do
     grep -qx "#include <$header>" errgroup.h || echo "errgroup.h does not include $header"
     grep -q "^ *'$header',$" meson.build || echo "meson.build does not install $header"
-done) >"$scratch/why"
-listed "errgroup.h includes every public header, and all are installed"
-(cd "$top/include" && awk -f "$scratch/form.awk" errgroup/*.h) >"$scratch/why"
-listed "comments have one form, and say which threads may call"
+done) >"$work/why"
+silent "errgroup.h includes every public header, and all are installed"
+(cd "$top/include" && awk -f "$work/form.awk" errgroup/*.h) >"$work/why"
+silent "comments have one form, and say which threads may call"
 for standard in c99 c11 c17; do
     all gcc "$standard" .c
     all clang "$standard" .c
@@ -193,4 +166,4 @@ for standard in c++11 c++20; do
     all g++ "$standard" .cc
     all clang++ "$standard" .cc
 done
-exit $failed
+finish

@@ -9,9 +9,6 @@
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
 # shellcheck source=test/tap.sh
 . "$top/test/tap.sh"
 
@@ -114,8 +111,7 @@ int main(void)
 }
 END
 
-root=$scratch/root
-echo 1..8
+root=$work/root
 check "it installs" installs
 pc=$(find "$root" -name errgroup.pc)
 prefix=$(sed -n 's/^prefix=//p' "$pc")
@@ -124,8 +120,9 @@ static=$(find "$root" -name liberrgroup.a)
 
 check "pkg-config knows the version" has_version
 check "nothing but the library is needed to compile and link with it" requires_nothing
-try "a program compiles with the shared library" shared_compiles
-try "it runs" shared_runs
-try "a program is linked with the static library, by name, and runs" static_by_name_runs
-try "a program is linked with the static library, needs no shared one of ours, and runs" static_runs
-try "a program without any shared library runs" whole_static_runs
+check "a program compiles with the shared library" shared_compiles
+check "it runs" shared_runs
+check "a program is linked with the static library, by name, and runs" static_by_name_runs
+check "a program is linked with the static library, needs no shared one of ours, and runs" static_runs
+check "a program without any shared library runs" whole_static_runs
+finish

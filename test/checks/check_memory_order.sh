@@ -8,27 +8,12 @@
 #     sh test/checks/check_memory_order.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 document=$top/docs/memory-order.md
-if [ ! -f "$document" ]; then
-    echo '1..0 # SKIP no docs/memory-order.md'
-    exit 0
-fi
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-number=0
-failed=0
-result() {
-    number=$((number + 1))
-    if [ -s "$scratch/why" ]; then
-        echo "not ok $number - $1"
-        sed 's/^/# /' "$scratch/why"
-        failed=1
-    else
-        echo "ok $number - $1"
-    fi
-}
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
+[ -f "$document" ] || skip_all 'no docs/memory-order.md'
 
-find "$top/src" -name '*.[ch]' -exec cat {} + | grep -o '\[[A-Z][0-9][0-9]*\]' | sort -u >"$scratch/source"
-sed -n 's/^| *`*\(\[[A-Z][0-9][0-9]*\]\)`* *|.*/\1/p' "$document" | sort >"$scratch/rows"
+find "$top/src" -name '*.[ch]' -exec cat {} + | grep -o '\[[A-Z][0-9][0-9]*\]' | sort -u >"$work/source"
+sed -n 's/^| *`*\(\[[A-Z][0-9][0-9]*\]\)`* *|.*/\1/p' "$document" | sort >"$work/rows"
 
 # Statements with such an access and no label. atomic.h and fence.h only define what others use.
 unlabelled() {
@@ -62,13 +47,12 @@ unlabelled() {
         }' "$@"
 }
 
-echo 1..4
-unlabelled >"$scratch/why"
-result "every access that orders something has a label"
-comm -23 "$scratch/source" "$scratch/rows" | sed 's/$/ is in the source and has no row/' >"$scratch/why"
-result "every label has a row"
-sort -u "$scratch/rows" | comm -13 "$scratch/source" - | sed 's/$/ has a row and is not in the source/' >"$scratch/why"
-result "every row has a label"
-uniq -d "$scratch/rows" | sed 's/$/ has more than one row/' >"$scratch/why"
-result "no label has two rows"
-exit $failed
+unlabelled >"$work/why"
+silent "every access that orders something has a label"
+comm -23 "$work/source" "$work/rows" | sed 's/$/ is in the source and has no row/' >"$work/why"
+silent "every label has a row"
+sort -u "$work/rows" | comm -13 "$work/source" - | sed 's/$/ has a row and is not in the source/' >"$work/why"
+silent "every row has a label"
+uniq -d "$work/rows" | sed 's/$/ has more than one row/' >"$work/why"
+silent "no label has two rows"
+finish

@@ -1,49 +1,35 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# No test is left out: every source and every check below test/ is named in test/meson.build, or the explorer's in its own,
-# and every script that runs programs there or in docs/examples/meson.build. What is named and not there fails when the
-# build is configured.
+# No test is left out: every source below test/ and every script that tests is named in the meson.build of its folder, or,
+# where there is none, of test/. What is named and not there fails when the build is configured.
 #
 #     sh test/checks/check_tests.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 cd "$top/test" || exit 1
 
-missing=
-# named NAME FILE BUILD...: notes the file as missing unless a build file names it so.
+# named FILE NAME: whether the file, or the name that a list has for it, is in the build file of its folder.
 named() {
-    name=$1
-    file=$2
-    shift 2
-    grep -q -e "'$name'" -e "[/']$file'" "$@" || missing="$missing $file"
+    build=${1%/*}/meson.build
+    [ -f "$build" ] || build=meson.build
+    grep -q -e "[/']${1##*/}'" -e "[/']$2'" "$build" || echo "$1 is not in test/${build#./}"
 }
 
-# No name has a blank.
-for file in $(find . -path ./explore -prune -o -path ./tsan -prune -o -name '*.c' -print); do
-    file=${file#./}
-    case $file in
-    fault/*) name=$(basename "$file" .c) ;; # whose folder is said once for all
-    *) name=${file%.c} ;;
-    esac
-    named "$name" "$file" meson.build
-done
-for file in checks/check_*.sh; do
-    name=${file#checks/check_}
-    named "${name%.sh}" "$file" meson.build
-done
-for file in $(find . -name 'test_*.sh'); do
-    name=$(basename "$file" .sh)
-    named "${name#test_}" "${file#./}" meson.build ../docs/examples/meson.build
-done
-cd explore || exit 1
-for file in *.c; do
-    named "$file" "$file" meson.build
-done
-
-echo 1..1
-if [ -n "$missing" ]; then
-    echo "not ok 1 - every test is registered"
-    echo "# not in a meson.build:$missing"
-    exit 1
-fi
-echo "ok 1 - every test is registered"
+find . -name '*.c' -not -path './tsan/*' -o -name 'check_*.sh' -o -name 'test_*.sh' >"$work/files"
+{
+    [ -s "$work/files" ] || echo 'there are none'
+    while read -r file; do
+        name=${file##*/}
+        name=${name%.*}
+        case $file in *.sh) name=${name#check_} ;; esac
+        named "$file" "$name"
+    done <"$work/files"
+    # What a script compiles itself.
+    for file in tsan/*.c; do
+        grep -q "test/$file" checks/*.sh || echo "$file is in no script"
+    done
+} >"$work/why"
+silent "every test is registered"
+finish

@@ -237,7 +237,7 @@ WRAP(uint64_t, egi_likeness_slack_ns, void)
 	return 0;
 }
 
-WRAP(int, egi_thread_cpus, void)
+WRAP(int, egi_cpus_count, void)
 {
 	return explore_cpus();
 }

@@ -12,11 +12,11 @@
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 # By a name without blanks, as its options are split into words.
-ln -s "$build" "$scratch/build"
-build=$scratch/build
+ln -s "$build" "$work/build"
+build=$work/build
 cd "$top" || exit 1
 # shellcheck source=test/packages.sh
 . "$top/test/packages.sh"
@@ -28,17 +28,10 @@ UBSAN_OPTIONS="halt_on_error=0:print_summary=0"
 TSAN_OPTIONS="halt_on_error=0:exitcode=66:report_signal_unsafe=0"
 export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
-number=0
-failed=0
-result() {
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        grep -v '^ok' "$scratch/output" | tail -n 30 | sed 's/^/# /'
-        failed=1
-    fi
+# ran NAME STATUS: of what the runner or the compiler has said, the end of what is no success.
+ran() {
+    grep -v '^ok' "$work/output" | tail -n 30 >"$work/why"
+    report "$1" "$2"
 }
 
 language="-std=gnu11 -D_GNU_SOURCE -g -pthread -Iinclude"
@@ -52,11 +45,11 @@ build_library() {
     for source in $(find src -name '*.c'); do
         echo "$source $(echo "${source%.c}" | tr / -)"
     done | xargs -P "$(nproc)" -L 1 sh -c "
-        $1 $language $library_options $3 -c \"\$0\" -o \"$2/\$1.o\" || exit 255" >"$scratch/output" 2>&1
+        $1 $language $library_options $3 -c \"\$0\" -o \"$2/\$1.o\" || exit 255" >"$work/output" 2>&1
 }
 
-# try COMPILER LEVEL FORTIFY SANITIZER
-try() {
+# way COMPILER LEVEL FORTIFY SANITIZER
+way() {
     options="$2"
     libraries=$shared
     [ "$3" -eq 0 ] || options="$options -D_FORTIFY_SOURCE=$3"
@@ -64,36 +57,35 @@ try() {
     case $4 in
     none) ;;
     # As the runner divides by zero on purpose, the division still has to happen after it was reported.
-    thread) options="$options -fsanitize=thread" libraries="$scratch/$1-tsan/*.o -ldl" ;;
+    thread) options="$options -fsanitize=thread" libraries="$work/$1-tsan/*.o -ldl" ;;
     *) options="$options -fsanitize=$4" ;;
     esac
     # shellcheck disable=SC2086
-    $1 $language $options $program $libraries -lm -o "$scratch/program" >"$scratch/output" 2>&1 &&
-        "$scratch/program" 2000 500 20 >"$scratch/output" 2>&1
-    result $? "$1 $2, fortify $3, sanitizer $4"
+    $1 $language $options $program $libraries -lm -o "$work/program" >"$work/output" 2>&1 &&
+        "$work/program" 2000 500 20 >"$work/output" 2>&1
+    ran "$1 $2, fortify $3, sanitizer $4" $?
 }
 
-echo 1..58
 for compiler in gcc clang; do
-    build_library $compiler "$scratch/$compiler-tsan" "-O1 -fsanitize=thread -Itest/tsan"
+    build_library $compiler "$work/$compiler-tsan" "-O1 -fsanitize=thread -Itest/tsan"
     for sanitizer in none address thread undefined; do
-        try $compiler -O0 0 $sanitizer
+        way $compiler -O0 0 $sanitizer
         for fortify in 0 2 3; do
-            try $compiler -O2 $fortify $sanitizer
-            try $compiler "-O3 -flto" $fortify $sanitizer
+            way $compiler -O2 $fortify $sanitizer
+            way $compiler "-O3 -flto" $fortify $sanitizer
         done
     done
-    rm -rf "$scratch/$compiler-tsan"
+    rm -rf "$work/$compiler-tsan"
 done
 
 for compiler in gcc clang; do
     options="-O3 -flto"
     [ $compiler = gcc ] || options="$options -fuse-ld=lld"
-    build_library $compiler "$scratch/$compiler-lto" "$options"
+    build_library $compiler "$work/$compiler-lto" "$options"
     # shellcheck disable=SC2086
-    $compiler $language $options $program "$scratch/$compiler-lto"/*.o -ldl -lm -o "$scratch/program" \
-        >"$scratch/output" 2>&1 && "$scratch/program" 2000 500 20 >"$scratch/output" 2>&1
-    result $? "$compiler $options, the library in the program"
-    rm -rf "$scratch/$compiler-lto"
+    $compiler $language $options $program "$work/$compiler-lto"/*.o -ldl -lm -o "$work/program" \
+        >"$work/output" 2>&1 && "$work/program" 2000 500 20 >"$work/output" 2>&1
+    ran "$compiler $options, the library in the program" $?
+    rm -rf "$work/$compiler-lto"
 done
-exit $failed
+finish

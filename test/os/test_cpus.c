@@ -142,7 +142,7 @@ static void every_form_of_a_quota_is_seen(void **state)
 		int cpus;
 
 		files = forms[i].files;
-		cpus = egi_quota_cpus();
+		cpus = egi_cpus_quota();
 		if (cpus != forms[i].cpus)
 			print_error("%s: %d instead of %d\n", forms[i].name, cpus, forms[i].cpus);
 		assert_int_equal(cpus, forms[i].cpus);
@@ -164,11 +164,11 @@ static void a_long_line_hides_no_other(void **state)
 
 		memset(text + used, 'x', length);
 		strcpy(text + used + length, "\n2:cpu:/x\n");
-		assert_int_equal(egi_quota_cpus(), 1);
+		assert_int_equal(egi_cpus_quota(), 1);
 	}
 	memset(text, 'x', 15000);
 	strcpy(text + 15000, "\n2:cpu:/x\n");
-	assert_int_equal(egi_quota_cpus(), 1);
+	assert_int_equal(egi_cpus_quota(), 1);
 }
 
 /* Whatever the files say, the answer is a number of CPUs, or none. */
@@ -195,7 +195,7 @@ static void files_that_are_broken_anyhow_do_no_harm(void **state)
 			table[i] = (struct file){form->files[i].path, broken[i]};
 		}
 		files = table;
-		assert_true(egi_quota_cpus() >= 0);
+		assert_true(egi_cpus_quota() >= 0);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "support.h"
 
 #include <fenv.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <linux/mempolicy.h>
@@ -452,6 +453,38 @@ static void what_the_main_thread_has_is_what_tasks_get(void **state)
 	run_for_each_trait(child_of_odd_process, THREADS_ALONE);
 }
 
+static void look_at_groups(char text[LOOK_SIZE])
+{
+	snprintf(text, LOOK_SIZE, "%d groups", getgroups(0, NULL));
+}
+
+/* As a user of a large network is, with ids so short that the kernel's list of them is not. */
+static void child_in_many_groups(void *arg)
+{
+	static const struct trait trait = {"groups", change_user_and_groups, look_at_groups, 0};
+	gid_t groups[1000];
+
+	(void)arg;
+	for (gid_t i = 0; i < 1000; i++)
+		groups[i] = 1000 + i;
+	if (geteuid() != 0 || access("/proc/self/status", R_OK) != 0 || setgroups(1000, groups) != 0)
+		_exit(CANNOT);
+	child_of_odd_thread((void *)(uintptr_t)&trait);
+}
+
+static void a_process_in_many_groups_has_its_tasks_in_all_of_them(void **state)
+{
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		skip();
+	child_run(child_in_many_groups, NULL, &child);
+	if (WIFEXITED(child.status) && WEXITSTATUS(child.status) == CANNOT)
+		skip();
+	assert_true(child_exited(&child, 0));
+}
+
 #if defined(__x86_64__)
 static bool keep_denormals(void)
 {
@@ -685,6 +718,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(what_the_first_user_has_set_for_itself_reaches_no_task),
 	    TEST(what_the_main_thread_has_is_what_tasks_get),
+	    TEST(a_process_in_many_groups_has_its_tasks_in_all_of_them),
 	    TEST(denormal_numbers_are_flushed_if_the_main_thread_flushes_them),
 	    TEST(a_main_thread_that_has_ended_still_says_what_the_process_is_like),
 	    TEST(without_proc_the_same_holds_for_what_system_calls_tell),

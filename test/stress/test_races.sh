@@ -8,20 +8,13 @@
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 build=${1:-$top/build}
 build=$(CDPATH='' cd -- "$build" && pwd) || exit 1
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
 program=${2:-$top/test/stress/races.c}
 unset TSAN_OPTIONS
 
 # shellcheck source=test/tap.sh
 . "$top/test/tap.sh"
 
-if [ ! -e "$build/src/liberrgroup.so" ]; then
-    echo '1..0 # SKIP no liberrgroup.so with this default_library'
-    exit 0
-fi
-echo 1..6
+[ -e "$build/src/liberrgroup.so" ] || skip_all 'no liberrgroup.so with this default_library'
 
 # compile COMPILER FLAG... OUTPUT
 compile() {
@@ -80,9 +73,10 @@ helgrind_finds_the_race() {
     has found task_race
 }
 
-try 'a program built with gcc and ThreadSanitizer has no reports' gcc_is_silent
-try 'but of its own race' gcc_finds_the_race
-try 'a program built with clang and ThreadSanitizer has no reports' clang_is_silent
-try 'but of its own race' clang_finds_the_race
-try 'helgrind, with the suppressions that are installed, has none' helgrind_is_silent
-try 'but of its own race' helgrind_finds_the_race
+check 'a program built with gcc and ThreadSanitizer has no reports' gcc_is_silent
+check 'but of its own race' gcc_finds_the_race
+check 'a program built with clang and ThreadSanitizer has no reports' clang_is_silent
+check 'but of its own race' clang_finds_the_race
+check 'helgrind, with the suppressions that are installed, has none' helgrind_is_silent
+check 'but of its own race' helgrind_finds_the_race
+finish

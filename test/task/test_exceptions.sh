@@ -7,13 +7,11 @@
 # std::terminate, whoever called it and whoever would catch it further up. Exceptions that stay inside are the program's.
 # Prints TAP. The compilers are $CXX or c++, and clang++ if it is there.
 set -u
-LC_ALL=C
-export LC_ALL
 library=$(CDPATH='' cd -- "$1" && pwd)/src
-include=$(CDPATH='' cd -- "$(dirname -- "$0")/../../include" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+include=$top/include
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 
 cat >probe.cc <<'END'
 #include <cerrno>
@@ -324,26 +322,16 @@ int main(int argc, char **argv)
 }
 END
 
-number=0
-
-# result STATUS EXPECTED NAME
-result() {
-    number=$((number + 1))
-    if [ "$1" -eq "$2" ]; then
-        echo "ok $number - $3"
-    else
-        echo "not ok $number - $3"
-        echo "# exit status $1, expected $2 (3: std::terminate, 4: caught, 5: neither)"
-    fi
-}
-
 # ends EXPECTED NAME ARGUMENT...
 ends() {
     expected=$1
     name=$2
     shift 2
     timeout 60 ./probe "$@" 2>/dev/null
-    result $? "$expected" "$name"
+    status=$?
+    echo "exit status $status, expected $expected (3: std::terminate, 4: caught, 5: neither)" >why
+    [ $status -eq "$expected" ]
+    report "$name" $?
 }
 
 # all COMPILER LIBRARY OPTION...
@@ -353,9 +341,7 @@ all() {
     shift 2
     # shellcheck disable=SC2086
     if ! $compiler -std=c++17 -D_GNU_SOURCE -g -O1 "-I$include" -o probe probe.cc "$@" 2>why; then
-        number=$((number + 1))
-        echo "not ok $number - $what: builds"
-        sed 's/^/# /' why
+        report "$what: builds" 1
         return
     fi
     for scenario in task defer panic_and_defer scope hook inner callback; do
@@ -375,8 +361,5 @@ for compiler in "${CXX:-c++}" clang++; do
     all "$compiler" shared "-L$library" "-Wl,-rpath,$library" -lerrgroup -pthread
     all "$compiler" static "-L$library" -l:liberrgroup.a -pthread -ldl
 done
-if [ "$number" -eq 0 ]; then
-    echo "1..0 # SKIP no C++ compiler"
-else
-    echo "1..$number"
-fi
+[ "$number" -gt 0 ] || skip_all 'no C++ compiler'
+finish

@@ -8,50 +8,17 @@
 # compiler, optimisation and debug information, without it there are a few. Prints TAP. What the machine has not got
 # (clang, eu-addr2line) is reported as skipped. The compiler is $CC or cc.
 set -u
-LC_ALL=C
-export LC_ALL
 unset ERRGROUP_DEBUG_DIR
 library=$(CDPATH='' cd -- "$1" && pwd)/src
 full=${2:-}
-include=$(CDPATH='' cd -- "$(dirname -- "$0")/../../include" && pwd)
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+include=$top/include
 cc=${CC:-cc}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+# shellcheck source=test/tap.sh
+. "$top/test/tap.sh"
 # By a name without blanks, as its options are split into words.
 ln -s "$library" library
 library=$work/library
-
-#
-# TAP
-#
-
-number=0
-
-# check NAME FUNCTION ARGUMENT...: in a shell of its own, where any command that fails ends it. 77 means skipped.
-check() {
-    name=$1
-    shift
-    (
-        set -e
-        "$@"
-    ) >why 2>&1
-    status=$?
-    number=$((number + 1))
-    case $status in
-    0) echo "ok $number - $name" ;;
-    77) echo "ok $number - $name # SKIP $(tail -n 1 why)" ;;
-    *)
-        echo "not ok $number - $name"
-        sed 's/^/# /' why
-        ;;
-    esac
-}
-
-skip() {
-    echo "$1"
-    exit 77
-}
 
 need() {
     command -v "${1%% *}" >/dev/null 2>&1 || skip "no ${1%% *}"
@@ -489,4 +456,4 @@ check 'a debug link is not followed' debug_link_is_not_followed
 check 'a program that was replaced or removed keeps its names' replaced_program_keeps_its_names
 check 'names that a terminal would act on are escaped' names_are_no_commands
 check 'text of long names is cut at 64 KiB and keeps both ends' long_names_are_cut
-echo "1..$number"
+finish

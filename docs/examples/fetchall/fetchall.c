@@ -6,7 +6,7 @@
  *     names.c      the file names that belong to URLs
  *     transfer.c   one download, with libcurl
  *
- * and in ../shared outfile.c, which keeps parts of files from being seen, console.c and interrupt.c.
+ * and in ../shared outfile.c, which keeps parts of files from being seen, file.c, console.c, interrupt.c and arguments.c.
  *
  * A task is one URL. It waits in libcurl's poll, where the descriptor of the group's context wakes it. The context is
  * derived from one that signals cancel, or a deadline when there is one, and the group cancels it at the first error. So
@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../shared/arguments.h"
 #include "../shared/console.h"
 #include "../shared/interrupt.h"
 #include "../shared/outfile.h"
@@ -68,24 +69,6 @@ static const char fetchall_help[] =
     "Exit status: 0; 1 when a URL could not be fetched; 2 for a wrong command line; 128 + N when stopped by\n"
     "signal N.\n";
 
-static void fail_usage(void)
-{
-	fputs("Try 'fetchall --help'.\n", stderr);
-	exit(2);
-}
-
-static double number_parse(const char *text, const char *name, double least, double most)
-{
-	char *end;
-	double number = strtod(text, &end);
-
-	if (end == text || *end != '\0' || !(number >= least && number <= most)) {
-		console_report("--%s takes a number from %g to %g, not '%s'", name, least, most, text);
-		fail_usage();
-	}
-	return number;
-}
-
 static void options_parse(int argc, char **argv, struct job *job)
 {
 	enum { OPTION_HELP = 256 };
@@ -106,23 +89,19 @@ static void options_parse(int argc, char **argv, struct job *job)
 			job->directory = optarg;
 			break;
 		case 'j':
-			job->jobs = (int)number_parse(optarg, "jobs", 1, JOBS_MAX);
+			job->jobs = arguments_integer("jobs", optarg, 1, JOBS_MAX);
 			break;
 		case 't':
-			job->timeout_seconds = number_parse(optarg, "timeout", 0.001, 1e8);
+			job->timeout_seconds = arguments_number("timeout", optarg, 0.001, 1e8);
 			break;
 		case OPTION_HELP:
-			fputs(fetchall_help, stdout);
-			exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+			arguments_answer(fetchall_help);
 		default:
-			console_report_option(argv);
-			fail_usage();
+			arguments_refuse_option(argv);
 		}
 	}
-	if (optind == argc) {
-		console_report("no URL");
-		fail_usage();
-	}
+	if (optind == argc)
+		arguments_refuse("no URL");
 }
 
 static int fetch_task(eg_ctx *ctx, void *arg)
@@ -237,11 +216,13 @@ int main(int argc, char **argv)
 		console_report("cannot start libcurl");
 		return EXIT_FAILURE;
 	}
-	if (names_make(job.directory, argv + optind, count, &paths) != 0)
-		fail_usage();
+	result = names_make(job.directory, argv + optind, count, &paths);
 	fetches = calloc(count, sizeof(*fetches));
 	job.lines = calloc((size_t)job.jobs, sizeof(*job.lines));
-	result = fetches != NULL && job.lines != NULL ? stop_derive(&job, &stop) : -ENOMEM;
+	if (fetches == NULL || job.lines == NULL)
+		result = -ENOMEM;
+	if (result == 0)
+		result = stop_derive(&job, &stop);
 	if (result != 0) {
 		console_report("cannot start: %s", eg_strerror(result));
 		return EXIT_FAILURE;

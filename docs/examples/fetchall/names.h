@@ -9,8 +9,9 @@
 #include <stddef.h>
 
 /*
- * Return: 0 and as many paths, to give back with names_free; or -1, after a report: a URL is none, or gives no name, or
- * two give the same.
+ * Ends the program, as a wrong command line does, if a URL is none, or gives no name, or two give the same.
+ *
+ * Return: 0 and as many paths, to give back with names_free; or -ENOMEM.
  */
 int names_make(const char *directory, char *const *urls, size_t count, char ***ret_paths);
 

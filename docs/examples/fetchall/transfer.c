@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <unistd.h>
+
+#include "../shared/file.h"
 
 struct sink {
 	int fd;
@@ -13,20 +14,9 @@ struct sink {
 static size_t sink_write(char *bytes, size_t size, size_t count, void *closure)
 {
 	struct sink *sink = closure;
-	size_t left = size * count;
 
-	while (left > 0) {
-		ssize_t written = write(sink->fd, bytes, left);
-
-		if (written >= 0) {
-			bytes += written;
-			left -= (size_t)written;
-		} else if (errno != EINTR) {
-			sink->error = -errno;
-			return CURL_WRITEFUNC_ERROR;
-		}
-	}
-	return size * count;
+	sink->error = file_write(sink->fd, bytes, size * count);
+	return sink->error == 0 ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
 static int line_open(struct line *line)

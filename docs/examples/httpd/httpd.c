@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 
 #include <errgroup.h>
 
+#include "../shared/arguments.h"
 #include "../shared/console.h"
 #include "../shared/interrupt.h"
 #include "services.h"
@@ -44,24 +44,6 @@ static const char httpd_help[] =
     "Exit status: 0 if it was asked to end; 1 if the server failed, or requests were cut off; 2 for a wrong\n"
     "command line.\n";
 
-static void fail_usage(void)
-{
-	fputs("Try 'httpd --help'.\n", stderr);
-	exit(2);
-}
-
-static int64_t grace_parse(const char *text)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 86400)) {
-		console_report("--grace takes seconds from 0 to 86400, not '%s'", text);
-		fail_usage();
-	}
-	return (int64_t)(seconds * 1e9);
-}
-
 static void options_parse(int argc, char **argv, struct services *services, struct address *address)
 {
 	enum { OPTION_HELP = 256 };
@@ -77,26 +59,20 @@ static void options_parse(int argc, char **argv, struct services *services, stru
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "g:", known, NULL)) != -1) {
 		if (option == 'g') {
-			services->grace_ns = grace_parse(optarg);
+			services->grace_ns = (int64_t)(arguments_number("grace", optarg, 0, 86400) * 1e9);
 		} else if (option == OPTION_HELP) {
-			fputs(httpd_help, stdout);
-			exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+			arguments_answer(httpd_help);
 		} else {
-			console_report_option(argv);
-			fail_usage();
+			arguments_refuse_option(argv);
 		}
 	}
 	if (optind < argc)
 		text = argv[optind++];
-	if (optind < argc) {
-		console_report("one address, not '%s' as well", argv[optind]);
-		fail_usage();
-	}
+	if (optind < argc)
+		arguments_refuse("one address, not '%s' as well", argv[optind]);
 	why = address_parse(text, address);
-	if (why != NULL) {
-		console_report("not ADDR:PORT: '%s': %s", text, why);
-		fail_usage();
-	}
+	if (why != NULL)
+		arguments_refuse("not ADDR:PORT: '%s': %s", text, why);
 	services->address = address;
 }
 

@@ -9,10 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "../shared/walk.h"
+#include "../shared/file.h"
 
 #define DIGEST_BUFFER_SIZE (128 * 1024)
 
@@ -115,44 +114,21 @@ static int station_run(struct digest_station *station, struct digest *digest, in
 	return 0;
 }
 
-/*
- * Opens the file and makes sure that it still is a regular one: it may have been replaced since the walk saw
- * it. O_NONBLOCK keeps a FIFO in its place from blocking the open; regular files do not care.
- */
-static int file_open(const char *path, bool follow)
-{
-	struct stat status;
-	int error = 0;
-	int fd;
-
-	fd = walk_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &status) != 0)
-		error = -errno;
-	else if (!S_ISREG(status.st_mode))
-		error = WALK_NOT_REGULAR;
-	if (error != 0) {
-		close(fd);
-		return error;
-	}
-	if (status.st_size > DIGEST_BUFFER_SIZE)
-		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	return fd;
-}
-
 int digest_file(struct digest *digest, const char *path, bool follow, const eg_ctx *watch,
 		unsigned char *ret_value)
 {
 	struct digest_station *station;
+	struct stat status;
 	int result;
 	int fd;
 
 	if (eg_ctx_err(watch) != 0)
 		return DIGEST_STOPPED;
-	fd = file_open(path, follow);
+	fd = file_open_regular(path, follow, &status);
 	if (fd < 0)
 		return fd;
+	if (status.st_size > DIGEST_BUFFER_SIZE)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	station = station_take(digest);
 	if (station == NULL) {
 		close(fd);

@@ -40,7 +40,7 @@ void digest_finish(struct digest *digest);
  * @follow  open a symbolic link's target
  * @watch   reading ends early when this context is cancelled
  *
- * Returns 0 with EVP_MAX_MD_SIZE bytes at most; DIGEST_STOPPED; or -errno or WALK_NOT_REGULAR.
+ * Returns 0 with EVP_MAX_MD_SIZE bytes at most; DIGEST_STOPPED; or -errno or FILE_NOT_REGULAR (../shared/file.h).
  */
 int digest_file(struct digest *digest, const char *path, bool follow, const eg_ctx *watch,
 		unsigned char *ret_value);

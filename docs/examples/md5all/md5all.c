@@ -10,9 +10,11 @@
  * and in ../shared, with other examples:
  *
  *     walk.c       the iterator over the files of the trees
+ *     file.c       opening one, and writing
  *     console.c    standard error: messages and the bar
  *     progress.c   what the bar says
  *     interrupt.c  SIGINT and SIGTERM
+ *     arguments.c  what command lines have in common
  *
  * One group does the work. Its first task walks the trees and submits a task for every file. The walk is
  * much faster than the reading, and submitting from inside a group never blocks, so the walk has to hold
@@ -44,6 +46,7 @@
 #include <errgroup.h>
 
 #include "../shared/console.h"
+#include "../shared/file.h"
 #include "../shared/interrupt.h"
 #include "../shared/progress.h"
 #include "../shared/walk.h"
@@ -97,11 +100,9 @@ static int walk_task(eg_ctx *ctx, void *arg);
  */
 static int job_fail(struct job *job, const char *path, int error)
 {
-	const char *text = error == WALK_NOT_REGULAR ? "Not a regular file" : eg_strerror(error);
-
 	atomic_fetch_add(&job->failures, 1);
-	console_report("%s: %s", path, text);
-	return eg_fail(TASK_FAILED, "%s: %s", path, text);
+	console_report("%s: %s", path, file_strerror(error));
+	return eg_fail(TASK_FAILED, "%s: %s", path, file_strerror(error));
 }
 
 /*
@@ -265,17 +266,11 @@ static int job_run(struct job *job)
 	result = eg_group_go(&job->group, walk_task, job);
 	if (result != 0)
 		return result;
-	if (!progress_is_wanted() || progress_init(&progress, job->stop, job->options->operands) != 0)
-		return eg_group_wait(&job->group);
-
-	while ((result = eg_group_wait_until(&job->group, eg_clock_now_ns() + 100 * 1000000)) ==
-	       EG_EUNFINISHED)
-		progress_draw(&progress, atomic_load(&job->files_done), atomic_load(&job->digest.bytes_read));
-	progress_finish(&progress);
+	progress_init(&progress, job->stop, job->options->operands, &job->files_done,
+		      &job->digest.bytes_read);
+	result = progress_wait(&progress, &job->group);
 	/* Of a run that failed, or was stopped, job_report says what there is to say. */
-	if (result == 0 && eg_ctx_err(job->stop) == 0)
-		progress_report(&progress, atomic_load(&job->files_done),
-				atomic_load(&job->digest.bytes_read));
+	progress_finish(&progress, result == 0 && eg_ctx_err(job->stop) == 0);
 	return result;
 }
 

@@ -5,15 +5,13 @@
 
 #include "options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <errgroup.h>
 
-#include "../shared/console.h"
+#include "../shared/arguments.h"
 
 static const char options_help[] =
     "Usage: md5all [OPTION]... [DIR|FILE]...\n"
@@ -35,45 +33,14 @@ static const char options_help[] =
     "Exit status: 0; 1 when a file or directory could not be read or the output not be written; 2 for a\n"
     "wrong command line; 128 + N when stopped by signal N.\n";
 
-static void print_and_exit(const char *text)
-{
-	if (fputs(text, stdout) == EOF || fflush(stdout) != 0) {
-		console_report("standard output: %s", eg_strerror(-errno));
-		exit(EXIT_FAILURE);
-	}
-	exit(EXIT_SUCCESS);
-}
-
-static void fail_usage(void)
-{
-	fputs("Try 'md5all --help'.\n", stderr);
-	exit(2);
-}
-
-static int jobs_parse(const char *text)
-{
-	char *end;
-	long jobs;
-
-	errno = 0;
-	jobs = strtol(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0 || jobs < 1 || jobs > JOBS_MAX) {
-		console_report("--jobs takes a number from 1 to %d, not '%s'", JOBS_MAX, text);
-		fail_usage();
-	}
-	return (int)jobs;
-}
-
 static enum halt halt_parse(const char *text)
 {
 	if (strcmp(text, "now") == 0)
 		return HALT_NOW;
 	if (strcmp(text, "soon") == 0)
 		return HALT_SOON;
-	if (strcmp(text, "never") != 0) {
-		console_report("--halt takes now, soon or never, not '%s'", text);
-		fail_usage();
-	}
+	if (strcmp(text, "never") != 0)
+		arguments_refuse("--halt takes now, soon or never, not '%s'", text);
 	return HALT_NEVER;
 }
 
@@ -103,7 +70,7 @@ void options_parse(struct options *options, int argc, char **argv)
 			options->algorithm = optarg;
 			break;
 		case 'j':
-			options->jobs = jobs_parse(optarg);
+			options->jobs = arguments_integer("jobs", optarg, 1, JOBS_MAX);
 			break;
 		case 'k':
 			options->keep_order = true;
@@ -112,24 +79,19 @@ void options_parse(struct options *options, int argc, char **argv)
 			options->halt = halt_parse(optarg);
 			break;
 		case OPTION_HELP:
-			print_and_exit(options_help);
-			break;
+			arguments_answer(options_help);
 		case OPTION_VERSION:
 			snprintf(version, sizeof(version), "md5all (liberrgroup %s)\n", eg_version_string());
-			print_and_exit(version);
-			break;
+			arguments_answer(version);
 		default:
-			console_report_option(argv);
-			fail_usage();
+			arguments_refuse_option(argv);
 		}
 	}
 
 	options->operands = optind < argc ? argv + optind : default_operands;
 	for (operand = options->operands; *operand != NULL; operand++) {
-		if (strcmp(*operand, "-") == 0) {
-			/* md5sum -c would take the name for its standard input. */
-			console_report("standard input has no digest here; a file of that name is ./-");
-			fail_usage();
-		}
+		/* md5sum -c would take the name for its standard input. */
+		if (strcmp(*operand, "-") == 0)
+			arguments_refuse("standard input has no digest here; a file of that name is ./-");
 	}
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../shared/console.h"
+#include "../shared/file.h"
 
 #define OUTPUT_BUFFER_SIZE (64 * 1024)
 
@@ -37,16 +38,8 @@ int output_init(struct output *output, size_t window_size)
 
 static void output_write(struct output *output, const char *bytes, size_t length)
 {
-	while (length > 0 && output->error == 0) {
-		ssize_t written = write(STDOUT_FILENO, bytes, length);
-
-		if (written >= 0) {
-			bytes += written;
-			length -= (size_t)written;
-		} else if (errno != EINTR) {
-			output->error = -errno;
-		}
-	}
+	if (output->error == 0)
+		output->error = file_write(STDOUT_FILENO, bytes, length);
 }
 
 static void output_flush(struct output *output)

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -92,15 +91,12 @@ char *console_text(const char *text)
 	return shown;
 }
 
-void console_report(const char *format, ...)
+void console_vreport(const char *format, va_list arguments)
 {
 	char *text = NULL, *line = NULL, *shown = NULL;
-	va_list arguments;
 
-	va_start(arguments, format);
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
-	va_end(arguments);
 	if (text != NULL && asprintf(&line, "%s: %s", program_invocation_short_name, text) < 0)
 		line = NULL;
 	if (line != NULL)
@@ -114,14 +110,13 @@ void console_report(const char *format, ...)
 	free(text);
 }
 
-void console_report_option(char *const *argv)
+void console_report(const char *format, ...)
 {
-	/* It tells a letter, or the number of a long option, or nothing of what it does not know. */
-	if (optopt > ' ' && optopt < 127)
-		console_report("option -%c is not known, or lacks its argument", optopt);
-	else
-		console_report("option %s is not known, or lacks its argument, or takes none",
-			       argv[optind - 1]);
+	va_list arguments;
+
+	va_start(arguments, format);
+	console_vreport(format, arguments);
+	va_end(arguments);
 }
 
 int console_print(const char *text)

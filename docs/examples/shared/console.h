@@ -10,6 +10,8 @@
  * console_bar draws it again. Threads: any, but for the first function.
  */
 
+#include <stdarg.h>
+
 #include <errgroup.h>
 
 /*
@@ -20,9 +22,7 @@ void console_init(void);
 
 /* Writes a message as one line, with the program's name before it. */
 void console_report(const char *format, ...) EG_PRINTF(1, 2);
-
-/* Says what getopt_long has refused, with its own messages turned off (opterr). */
-void console_report_option(char *const *argv);
+void console_vreport(const char *format, va_list arguments) EG_PRINTF(1, 0);
 
 /* Writes a line to standard output: as it is, but to a terminal as it can be shown. Returns 0 or -errno. */
 int console_print(const char *text);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "walk.h"
+#include "file.h"
 
 #define OUTFILE_PREFIX ".outfile-"
 
@@ -31,11 +31,11 @@ static int directory_open(const char *path, const char **ret_name)
 
 	*ret_name = slash != NULL ? slash + 1 : path;
 	if (slash == NULL)
-		return walk_open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return file_open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	directory = strndup(path, (size_t)(slash + 1 - path));
 	if (directory == NULL)
 		return -ENOMEM;
-	fd = walk_open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = file_open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	free(directory);
 	return fd;
 }

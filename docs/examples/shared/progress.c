@@ -21,8 +21,10 @@
 #define PROGRESS_FILE_COST 16384.0
 
 #define PROGRESS_BAR_MAX 40
+#define PROGRESS_PERIOD_NS INT64_C(100000000)
 
-bool progress_is_wanted(void)
+/* Whether standard error is a terminal that a bar can be drawn on. */
+static bool is_wanted(void)
 {
 	const char *terminal = getenv("TERM");
 
@@ -53,19 +55,17 @@ static int survey_task(eg_ctx *ctx, void *arg)
 	return 0;
 }
 
-int progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands)
+void progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands,
+		   const _Atomic uint64_t *files_done, const _Atomic uint64_t *bytes_done)
 {
-	int error;
-
-	*progress = (struct progress){.operands = operands, .start_ns = eg_clock_now_ns()};
-	progress->last_ns = progress->start_ns;
-	error = eg_group_init(&progress->survey, ctx, NULL);
-	if (error != 0)
-		return error;
-	error = eg_group_go(&progress->survey, survey_task, progress);
-	if (error != 0)
+	*progress =
+	    (struct progress){.operands = operands, .files_done = files_done, .bytes_done = bytes_done};
+	progress->start_ns = progress->last_ns = eg_clock_now_ns();
+	if (!is_wanted() || eg_group_init(&progress->survey, ctx, NULL) != 0)
+		return;
+	progress->is_shown = eg_group_go(&progress->survey, survey_task, progress) == 0;
+	if (!progress->is_shown)
 		eg_group_destroy(&progress->survey);
-	return error;
 }
 
 /*
@@ -148,8 +148,10 @@ static void bar_show(const char *text, double share)
 	console_bar(line);
 }
 
-void progress_draw(struct progress *progress, uint64_t files, uint64_t bytes)
+static void progress_draw(struct progress *progress)
 {
+	uint64_t files = atomic_load(progress->files_done);
+	uint64_t bytes = atomic_load(progress->bytes_done);
 	bool is_complete = atomic_load(&progress->is_complete);
 	uint64_t files_found = atomic_load(&progress->files_found);
 	uint64_t bytes_found = atomic_load(&progress->bytes_found);
@@ -177,18 +179,36 @@ void progress_draw(struct progress *progress, uint64_t files, uint64_t bytes)
 	bar_show(text, share);
 }
 
-void progress_finish(struct progress *progress)
+int progress_wait(struct progress *progress, eg_group *group)
 {
-	eg_group_destroy(&progress->survey);
-	console_bar(NULL);
+	int result;
+
+	if (!progress->is_shown)
+		return eg_group_wait(group);
+	while ((result = eg_group_wait_until(group, eg_clock_now_ns() + PROGRESS_PERIOD_NS)) ==
+	       EG_EUNFINISHED)
+		progress_draw(progress);
+	return result;
 }
 
-void progress_report(const struct progress *progress, uint64_t files, uint64_t bytes)
+static void progress_report(const struct progress *progress)
 {
+	uint64_t files = atomic_load(progress->files_done);
+	uint64_t bytes = atomic_load(progress->bytes_done);
 	double elapsed = (double)(eg_clock_now_ns() - progress->start_ns) / 1e9;
 	char bytes_text[32], rate_text[32];
 
 	bytes_format(bytes_text, sizeof(bytes_text), (double)bytes);
 	bytes_format(rate_text, sizeof(rate_text), elapsed > 0 ? (double)bytes / elapsed : 0);
 	console_report("%" PRIu64 " files, %s in %.1f s, %s/s", files, bytes_text, elapsed, rate_text);
+}
+
+void progress_finish(struct progress *progress, bool reports)
+{
+	if (!progress->is_shown)
+		return;
+	eg_group_destroy(&progress->survey);
+	console_bar(NULL);
+	if (reports)
+		progress_report(progress);
 }

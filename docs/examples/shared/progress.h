@@ -17,8 +17,13 @@
 #include <errgroup.h>
 
 struct progress {
-	eg_group survey;
+	bool is_shown;
+	eg_group survey; /* this and what follows: only if it is */
 	char *const *operands;
+
+	/* What is done: the program's, which it counts up. */
+	const _Atomic uint64_t *files_done;
+	const _Atomic uint64_t *bytes_done;
 
 	/* Written by the survey's task, read by the thread that draws. */
 	_Atomic uint64_t files_found;
@@ -32,21 +37,17 @@ struct progress {
 	double rate; /* bytes a second of late */
 };
 
-/* Whether standard error is a terminal that a bar can be drawn on. */
-bool progress_is_wanted(void);
-
 /*
- * Starts the survey. It ends early when ctx is cancelled. Return: 0 or -errno.
+ * Starts the survey, which ends early when ctx is cancelled. Where standard error is no terminal that a bar can be drawn
+ * on, or there is no memory for the survey, nothing is shown by any of these.
  */
-int progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands);
+void progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands,
+		   const _Atomic uint64_t *files_done, const _Atomic uint64_t *bytes_done);
 
-/* Draws the bar. Threads: one. */
-void progress_draw(struct progress *progress, uint64_t files, uint64_t bytes);
+/* eg_group_wait for the group that does the work, and the bar meanwhile. Threads: one. */
+int progress_wait(struct progress *progress, eg_group *group);
 
-/* Ends the survey and takes the bar away. */
-void progress_finish(struct progress *progress);
-
-/* After that: reports what was done in all, in one line. For a run about which there is nothing else to say. */
-void progress_report(const struct progress *progress, uint64_t files, uint64_t bytes);
+/* Ends the survey and takes the bar away. With `reports` one line says what was done in all: if there is nothing else to say. */
+void progress_finish(struct progress *progress, bool reports);
 
 #endif

@@ -12,12 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "file.h"
 
 /*
  * Grows a buffer to at least `wanted` bytes. Returns 0, or -ENOMEM with the buffer as it was.
@@ -111,55 +112,12 @@ static int walk_set_path(struct walk *walk, size_t parent, const char *name, siz
 	return 0;
 }
 
-int walk_open(const char *path, int flags)
-{
-	char part[PATH_MAX];
-	int base = AT_FDCWD;
-	int fd;
-
-	/*
-	 * The kernel takes fewer than PATH_MAX bytes at once. A longer path is opened in steps that end at a
-	 * slash, each relative to the directory that the step before has reached.
-	 */
-	while (strlen(path) >= PATH_MAX) {
-		const char *slash = memrchr(path + 1, '/', PATH_MAX - 2);
-		size_t length;
-		int step;
-
-		if (slash == NULL) {
-			if (base >= 0)
-				close(base);
-			return -ENAMETOOLONG;
-		}
-		length = (size_t)(slash - path);
-		memcpy(part, path, length);
-		part[length] = '\0';
-		step = openat(base, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (step < 0)
-			step = -errno;
-		if (base >= 0)
-			close(base);
-		if (step < 0)
-			return step;
-		base = step;
-		for (path = slash; *path == '/'; path++)
-			;
-	}
-
-	fd = openat(base, path, flags);
-	if (fd < 0)
-		fd = -errno;
-	if (base >= 0)
-		close(base);
-	return fd;
-}
-
 /*
  * Opens the directory whose path is the first `length` bytes of the walk's path, to be read next.
  */
 static int walk_open_directory(struct walk *walk, size_t length, int flags)
 {
-	int fd = walk_open(walk->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC | flags);
+	int fd = file_open(walk->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC | flags);
 
 	if (fd < 0)
 		return fd;
@@ -326,7 +284,7 @@ static int walk_next_operand(struct walk *walk, struct walk_file *ret_file)
 	if (S_ISREG(status.st_mode))
 		return 1;
 	if (!S_ISDIR(status.st_mode))
-		return WALK_NOT_REGULAR;
+		return FILE_NOT_REGULAR;
 	error = walk_set_path(walk, 0, operand, &ret_file->length);
 	if (error != 0)
 		return error;

@@ -67,18 +67,10 @@ struct walk_file {
 void walk_init(struct walk *walk, char *const *operands, bool sorted);
 void walk_finish(struct walk *walk);
 
-/* Instead of an errno: the path names neither a regular file nor, in a walk, a directory. */
-#define WALK_NOT_REGULAR (-4096)
-
 /*
- * Moves to the next file. Returns 1 with the file; 0 at the end; or -errno or WALK_NOT_REGULAR with the path
+ * Moves to the next file. Returns 1 with the file; 0 at the end; or -errno or FILE_NOT_REGULAR (file.h) with the path
  * that the error is about, after which the walk goes on with what is left.
  */
 int walk_next(struct walk *walk, struct walk_file *ret_file);
-
-/*
- * open(2) for a path of any length. Returns a descriptor or -errno.
- */
-int walk_open(const char *path, int flags);
 
 #endif

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <zstd.h>
 
-#include "../shared/console.h"
+#include "../shared/arguments.h"
 
 static const char options_help[] =
     "Usage: zstdtree [OPTION]... DIR|FILE...\n"
@@ -31,26 +28,6 @@ static const char options_help[] =
     "Exit status: 0; 1 when something could not be read, compressed or written; 2 for a wrong command line;\n"
     "128 + N when stopped by signal N.\n";
 
-static void fail_usage(void)
-{
-	fputs("Try 'zstdtree --help'.\n", stderr);
-	exit(2);
-}
-
-static int number_parse(const char *text, const char *name, int least, int most)
-{
-	char *end;
-	long number;
-
-	errno = 0;
-	number = strtol(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0 || number < least || number > most) {
-		console_report("--%s takes a number from %d to %d, not '%s'", name, least, most, text);
-		fail_usage();
-	}
-	return (int)number;
-}
-
 void options_parse(struct options *options, int argc, char **argv)
 {
 	enum { OPTION_HELP = 256 };
@@ -71,22 +48,19 @@ void options_parse(struct options *options, int argc, char **argv)
 			options->replaces = true;
 			break;
 		case 'j':
-			options->jobs = number_parse(optarg, "jobs", 1, JOBS_MAX);
+			options->jobs = arguments_integer("jobs", optarg, 1, JOBS_MAX);
 			break;
 		case 'l':
-			options->level = number_parse(optarg, "level", ZSTD_minCLevel(), ZSTD_maxCLevel());
+			options->level =
+			    arguments_integer("level", optarg, ZSTD_minCLevel(), ZSTD_maxCLevel());
 			break;
 		case OPTION_HELP:
-			fputs(options_help, stdout);
-			exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+			arguments_answer(options_help);
 		default:
-			console_report_option(argv);
-			fail_usage();
+			arguments_refuse_option(argv);
 		}
 	}
-	if (optind == argc) {
-		console_report("no directory");
-		fail_usage();
-	}
+	if (optind == argc)
+		arguments_refuse("no directory");
 	options->operands = argv + optind;
 }

@@ -2,15 +2,14 @@
 #include "pack.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <zstd_errors.h>
 
+#include "../shared/file.h"
 #include "../shared/outfile.h"
-#include "../shared/walk.h"
 
 static int packer_prepare(struct packer *packer, int level)
 {
@@ -36,23 +35,6 @@ void packer_finish(struct packer *packer)
 	free(packer->output);
 }
 
-static int write_all(int fd, const void *bytes, size_t length)
-{
-	const char *next = bytes;
-
-	while (length > 0) {
-		ssize_t written = write(fd, next, length);
-
-		if (written >= 0) {
-			next += written;
-			length -= (size_t)written;
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return 0;
-}
-
 /* Compresses one block, the last one to its end, and writes what comes of it. */
 static int pack_block(struct pack *pack, struct packer *packer, size_t length, bool is_last, int fd)
 {
@@ -68,7 +50,7 @@ static int pack_block(struct pack *pack, struct packer *packer, size_t length, b
 		if (ZSTD_isError(left))
 			return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? -ENOMEM
 										       : PACK_ZSTD_FAILED;
-		error = write_all(fd, packer->output, output.pos);
+		error = file_write(fd, packer->output, output.pos);
 		if (error != 0)
 			return error;
 		atomic_fetch_add(&pack->bytes_written, output.pos);
@@ -116,21 +98,16 @@ static int copy_attributes(int to, const struct stat *from)
 int pack_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, bool follows,
 	      const char *target, const char **ret_path)
 {
-	int from = walk_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW));
 	bool is_source = false;
 	struct outfile out;
 	struct stat status;
-	int error;
+	int from, error;
 
 	*ret_path = path;
+	from = file_open_regular(path, follows, &status);
 	if (from < 0)
 		return from;
-	if (fstat(from, &status) != 0)
-		error = -errno;
-	else if (!S_ISREG(status.st_mode))
-		error = PACK_NOT_REGULAR;
-	else
-		error = packer_prepare(packer, pack->level);
+	error = packer_prepare(packer, pack->level);
 	if (error != 0) {
 		close(from);
 		return error;

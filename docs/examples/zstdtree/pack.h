@@ -31,16 +31,15 @@ struct pack {
 };
 
 /* Instead of an errno. */
-#define PACK_EXISTS 1      /* the compressed file is there already, and nothing was done */
-#define PACK_NOT_REGULAR 2 /* it is no file with contents */
-#define PACK_ZSTD_FAILED 3
+#define PACK_EXISTS 1 /* the compressed file is there already, and nothing was done */
+#define PACK_ZSTD_FAILED 2
 
 /*
  * Compresses the file into `target`, which appears when it is complete, with the owner, mode and time of the original.
  *
  * @follows  if the path is a symbolic link, what it leads to is taken
- * Return: 0; one of the above; the code of eg_ctx_err if the context was over first; -errno, with *ret_path the path, of
- * the two, that it is about.
+ * Return: 0; one of the above; the code of eg_ctx_err if the context was over first; -errno or FILE_NOT_REGULAR
+ * (../shared/file.h), with *ret_path the path, of the two, that it is about.
  */
 int pack_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, bool follows,
 	      const char *target, const char **ret_path);

@@ -6,7 +6,7 @@
  *     options.c    the command line
  *     pack.c       one file
  *
- * and in ../shared walk.c, outfile.c, console.c, progress.c and interrupt.c.
+ * and in ../shared walk.c, file.c, outfile.c, console.c, progress.c, interrupt.c and arguments.c.
  *
  * Two groups. One has a single task, which walks the trees; the other has a task for every file. The second has a bound on
  * its backlog, so the walk waits when it is far enough ahead and memory stays bounded whatever the size of the tree.
@@ -33,6 +33,7 @@
 #include <errgroup.h>
 
 #include "../shared/console.h"
+#include "../shared/file.h"
 #include "../shared/interrupt.h"
 #include "../shared/outfile.h"
 #include "../shared/progress.h"
@@ -67,9 +68,7 @@ struct job_file {
 
 static int fail_path(const char *path, int error)
 {
-	const char *text = error == WALK_NOT_REGULAR || error == PACK_NOT_REGULAR ? "Not a regular file"
-			   : error == PACK_ZSTD_FAILED                            ? "zstd cannot compress it"
-										  : eg_strerror(error);
+	const char *text = error == PACK_ZSTD_FAILED ? "zstd cannot compress it" : file_strerror(error);
 
 	return eg_fail(TASK_FAILED, "%s: %s", path, text);
 }
@@ -181,39 +180,24 @@ static void job_finish(struct job *job)
 	free(job->packers);
 }
 
-/* Waits for a group, and draws the bar meanwhile. */
-static int job_wait(struct job *job, eg_group *group, struct progress *progress)
-{
-	int result;
-
-	if (progress == NULL)
-		return eg_group_wait(group);
-	while ((result = eg_group_wait_until(group, eg_clock_now_ns() + 100 * 1000000)) == EG_EUNFINISHED)
-		progress_draw(progress, atomic_load(&job->files_done), atomic_load(&job->pack.bytes_read));
-	return result;
-}
-
 /*
  * Runs the job to its end. Returns 0, TASK_FAILED, or -ECANCELED when it was stopped; *ret_error says why, and is the
  * groups'.
  */
 static int job_run(struct job *job, eg_ctx *stop, eg_error **ret_error)
 {
-	struct progress progress, *shown = NULL;
+	struct progress progress;
 	int walk_result, files_result;
 
 	walk_result = eg_group_go(&job->walk, walk_task, job);
 	if (walk_result != 0)
 		return walk_result;
-	if (progress_is_wanted() && progress_init(&progress, stop, job->options->operands) == 0)
-		shown = &progress;
-	walk_result = job_wait(job, &job->walk, shown);
-	files_result = job_wait(job, &job->files, shown);
-	if (shown != NULL)
-		progress_finish(shown);
+	progress_init(&progress, stop, job->options->operands, &job->files_done, &job->pack.bytes_read);
+	walk_result = progress_wait(&progress, &job->walk);
+	files_result = progress_wait(&progress, &job->files);
 	/* Of a run that failed, was stopped or found files there, job_report says what there is to say. */
-	if (shown != NULL && walk_result == 0 && files_result == 0 && atomic_load(&job->files_kept) == 0)
-		progress_report(shown, atomic_load(&job->files_done), atomic_load(&job->pack.bytes_read));
+	progress_finish(&progress,
+			walk_result == 0 && files_result == 0 && atomic_load(&job->files_kept) == 0);
 	/* A walk that was only cut short has no reason of its own. */
 	if (walk_result == TASK_FAILED || files_result == 0) {
 		*ret_error = eg_group_error(&job->walk);

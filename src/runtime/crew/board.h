@@ -6,7 +6,7 @@
  * The board: the requests that wait for a thread, urgent ones first. Everything is under the crew's lock, which is here.
  */
 
-#include "os/thread.h"
+#include "os/mutex.h"
 #include "runtime/crew/request.h"
 
 struct egi_board {

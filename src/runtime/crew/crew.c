@@ -2,8 +2,9 @@
 #include "runtime/crew/crew.h"
 
 #include "os/clock.h"
+#include "os/cpus.h"
 #include "os/event.h"
-#include "os/thread.h"
+#include "os/mutex.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"
 #include "runtime/crew/watch.h"
@@ -17,7 +18,7 @@ static int count_cpus(void)
 	uint32_t cpus = egi_load_relaxed_u32(&counted_cpus);
 
 	if (cpus == 0) {
-		cpus = (uint32_t)egi_thread_cpus();
+		cpus = (uint32_t)egi_cpus_count();
 		egi_store_relaxed_u32(&counted_cpus, cpus);
 	}
 	return (int)cpus;

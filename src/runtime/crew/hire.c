@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 #include "os/event.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/mutex.h"
 #include "os/thread.h"
 #include "runtime/crew/board.h"
 

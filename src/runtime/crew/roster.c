@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "os/leave.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 #include "runtime/crew/board.h"
 

@@ -25,6 +25,7 @@
 #include "fault/mode.h"
 #include "os/annotate.h"
 #include "os/clock.h"
+#include "os/cpus.h"
 #include "runtime/group/submit.h"
 #include "runtime/group/wait.h"
 
@@ -88,7 +89,7 @@ static int find_limit(int limit, int *ret_limit)
 {
 	if (limit < 1 && limit != EG_LIMIT_NONE && limit != EG_LIMIT_CPUS)
 		return -EINVAL;
-	*ret_limit = limit == EG_LIMIT_CPUS ? egi_thread_cpus() : limit;
+	*ret_limit = limit == EG_LIMIT_CPUS ? egi_cpus_count() : limit;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/leave.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "os/event.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/growth.h"

@@ -16,7 +16,7 @@
  */
 
 #include "os/atomic.h"
-#include "os/thread.h"
+#include "os/mutex.h"
 #include "task/task.h"
 
 struct egi_segment {

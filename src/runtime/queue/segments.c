@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "os/thread.h"
+#include "os/mutex.h"
 
 #define KEPT_MAX 64 /* segments of 256 KiB: 16 MiB, a million pending tasks */
 

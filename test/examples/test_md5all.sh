@@ -1,29 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# sh test/test_examples.sh DIR
+# sh test/examples/test_md5all.sh DIR
 #
-# Runs the example programs built in DIR and prints TAP, a line for each behaviour. md5all is compared with
-# md5sum over find. What the machine has not got (md5all itself, valgrind, script) is reported as skipped.
+# Runs md5all built in DIR and prints TAP, a line for each behaviour. It is compared with md5sum over find. What the
+# machine has not got (md5all itself, valgrind, script) is reported as skipped.
 #
 # Nothing here depends on how fast anything is. Where a run has to be in the middle of its work, it is held
 # there: by a pipe that nobody reads, or by a sparse file that takes hours to digest.
-
 set -u
-LC_ALL=C
-export LC_ALL
-programs=$(CDPATH='' cd -- "$1" && pwd)
+# shellcheck source=test/examples/programs.sh
+. "$(dirname -- "$0")/programs.sh"
 md5all=$programs/md5all
-sources=$(CDPATH='' cd -- "$(dirname -- "$0")/../docs/examples" && pwd)
-work=$(mktemp -d)
-trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
-chmod 755 "$work"
-cd "$work" || exit 1
 newline='
 '
-
-# shellcheck source=test/tap.sh
-. "$sources/../../test/tap.sh"
 
 #
 # Trees
@@ -79,125 +69,6 @@ make_deep_tree() {
     printf 'at the bottom' >"piece1/$piece/bottom"
     mv piece1 "piece2/$piece/"
     mv piece2 "deep/$piece/"
-}
-
-#
-# The small examples
-#
-
-hello_works() {
-    exits 1 "$programs/hello" >out
-    [ "$(head -n 1 out)" = '5 10 35 20' ]
-    has out '35 has no half'
-}
-
-search_prints_in_order() {
-    exits 0 "$programs/search" 'a query' >out
-    printf '%s result for "a query"\n' web image video | cmp - out
-}
-
-search_shows_no_control_characters() {
-    exits 0 "$programs/search" "$controls" >out
-    printf '%s result for "'"$controls"'"\n' web image video | cmp - out
-    script --version >/dev/null 2>&1 || return 0
-    TERM=dumb script -qec "'$programs/search' '$controls'" screen >/dev/null </dev/null
-    grep ' result for ' screen | tr -d '\r' >line
-    is_harmless line 'web result for'
-}
-
-search_fails_with_the_first_error() {
-    exits 1 "$programs/search" '' >out 2>err
-    is_empty out
-    has err 'an empty query'
-}
-
-# The kinds that crash shows, and what their reports begin with. Of faults sanitizers make errors of their own.
-crash_kinds() {
-    if grep -q '__[a-z]*san_init' "$programs/crash"; then
-        echo panic
-    else
-        echo nil division abort assert wild call overflow panic
-    fi
-}
-
-crash_message() {
-    case $1 in
-    nil) echo 'fault: nil pointer dereference' ;;
-    division) echo 'fault: integer division by zero' ;;
-    abort) echo 'fault: abort() called' ;;
-    assert) echo 'fault: assertion failed: order->quantity >= 0 (' ;;
-    wild) echo 'fault: wild pointer' ;;
-    call) echo 'fault: call of a nil pointer' ;;
-    overflow) echo 'fault: stack overflow' ;;
-    panic) echo 'panic: order 4: quantity -2' ;;
-    esac
-}
-
-# The function in which it happened; with its line, the text that stands there in the source.
-crash_function() {
-    case $1 in
-    nil | wild) echo order_read_discount 'customer->discount;' ;;
-    division) echo order_split '/ order->parts' ;;
-    abort) echo order_give_up ' abort();' ;;
-    assert) echo order_assert_quantity ' assert(' ;;
-    call) echo order_add_tax 'order->tax(' ;;
-    overflow) echo order_sum_up 'order_sum(order, 0)' ;;
-    panic) echo order_check_quantity 'eg_panic(' ;;
-    esac
-}
-
-crash_finishes_the_other_tasks() {
-    for kind in $(crash_kinds); do
-        exits 1 "$programs/crash" $kind >out 2>err
-        echo "$kind: 6 of 7 orders priced" | cmp - out
-    done
-}
-
-crash_names_the_kind() {
-    for kind in $(crash_kinds); do
-        exits 1 "$programs/crash" $kind >out 2>err
-        has err "$(crash_message $kind)"
-        [ "$(grep -c '^worker [0-9]*, task 3 \[running\]:$' err)" -eq 1 ]
-    done
-}
-
-# A frame is a function and, on the next line, its file and line.
-crash_names_the_functions() {
-    for kind in $(crash_kinds); do
-        exits 1 "$programs/crash" $kind >out 2>err
-        for function in "$(crash_function $kind | cut -d ' ' -f 1)" order_compute_total order_price; do
-            grep -A 1 "^$function(\.\.\.)\$" err | grep -q 'crash\.c:[1-9]' || { echo "no $function:"; cat err; return 1; }
-        done
-    done
-}
-
-crash_names_the_lines() {
-    for kind in $(crash_kinds); do
-        exits 1 "$programs/crash" $kind >out 2>err
-        crash_function $kind >where
-        read -r function text <where
-        line=$(grep -nF -- "$text" "$sources/crash.c" | head -n 1 | cut -d : -f 1)
-        # The two lines of a frame are joined; an overflow shows other frames first.
-        sed -n "/^$function(/{N;s/\n//;p;}" err | grep -q "crash\.c:$line " || { echo "$line"; cat err; return 1; }
-    done
-}
-
-crash_names_the_creator() {
-    for kind in $(crash_kinds); do
-        exits 1 "$programs/crash" $kind >out 2>err
-        grep -q '^created by orders_submit$' err || { cat err; return 1; }
-        grep -A 1 'created by' err | grep -q 'crash\.c:[1-9]' || { cat err; return 1; }
-    done
-}
-
-crash_survives_one_after_the_other() {
-    # Split into words on purpose.
-    # shellcheck disable=SC2046
-    exits 1 "$programs/crash" $(crash_kinds) $(crash_kinds) >out 2>err
-    [ "$(grep -c ': 6 of 7 orders priced$' out)" -eq "$(crash_kinds | wc -w | awk '{ print 2 * $1 }')" ]
-    exits 2 "$programs/crash" nothing >out 2>err
-    is_empty out
-    has err 'no such kind: argument 1'
 }
 
 #
@@ -358,15 +229,10 @@ control_characters_are_not_shown() {
     exits 0 "$md5all" controls >out
     md5sum -- controls/* | cmp - out
     md5sum -c --quiet out
-    script --version >/dev/null 2>&1 || return 0
-    TERM=dumb script -qec "'$md5all' controls" screen >/dev/null </dev/null
+    has_terminals || return 0
+    TERM=dumb on_a_terminal "'$md5all' controls"
     grep -F '  controls/' screen | tr -d '\r' >line
     is_harmless line '\177\n'
-}
-
-crash_shows_no_control_characters() {
-    exits 2 "$programs/crash" "$controls" >out 2>err
-    has_not err "$controls"
 }
 
 # One job: the first task is the walk. It finds the missing file, and what it has submitted is not started.
@@ -426,7 +292,7 @@ full_disk() {
 
 # Without a word, as any program that SIGPIPE ends. Where the signal is ignored, it is an error like another.
 reader_gone() {
-    env --default-signal=PIPE true || skip 'this env cannot reset signals'
+    resets_signals || skip 'this env cannot reset signals'
     {
         exits 141 env --default-signal=PIPE "$md5all" -j 2 wide 2>err && echo right >result || echo wrong >result
     } | head -n 1 >out
@@ -449,18 +315,12 @@ output_closed() {
 # md5all: signals and terminals
 #
 
-# start PIDFILE ARGUMENT...: md5all in place of a shell that has left its process id. SIGINT would otherwise be
-# ignored here, as it is in what a script runs in the background.
-start() {
-    sh -c 'echo $$ >"$1"; shift; exec env --default-signal=INT,TERM "$@"' start "$1" "$md5all" "$2" "$3" "$4" "$5"
-}
-
 # The endless file keeps the run going. The first line to come through the pipe says that it is under way.
 stops_by_signal() {
-    env --default-signal=INT true || skip 'this env cannot reset signals'
+    resets_signals || skip 'this env cannot reset signals'
     for signal in INT:130 TERM:143; do
         {
-            exits "${signal#*:}" start pid -j 3 endless wide 2>err && echo right >result || echo wrong >result
+            exits "${signal#*:}" interruptible pid "$md5all" -j 3 endless wide 2>err && echo right >result || echo wrong >result
         } | {
             read -r line
             printf '%s\n' "$line"
@@ -479,9 +339,9 @@ stops_by_signal() {
 
 # Nobody reads on, so the run cannot end by itself. Were the second signal not deadly, this would not end.
 second_signal_kills() {
-    env --default-signal=INT true || skip 'this env cannot reset signals'
+    resets_signals || skip 'this env cannot reset signals'
     {
-        exits 143 start pid -j 3 endless wide 2>err && echo right >result || echo wrong >result
+        exits 143 interruptible pid "$md5all" -j 3 endless wide 2>err && echo right >result || echo wrong >result
     } | {
         read -r line
         while kill -s TERM "$(cat pid)" 2>/dev/null; do
@@ -494,47 +354,31 @@ second_signal_kills() {
 # The endless file keeps the run going until the bar has been drawn. A terminal that cannot draw, and what is no terminal,
 # gets none, though the sparse file takes longer than a bar needs to come up.
 bar_on_a_terminal_only() {
-    script --version >/dev/null 2>&1 || skip 'script is not installed'
-    env --default-signal=INT true || skip 'this env cannot reset signals'
-    TERM=vt100 script -qefc "sh -c 'echo \$\$ >pid; exec env --default-signal=INT \"\$@\"' start \
-        '$md5all' -j 2 endless odd >out" screen >/dev/null </dev/null &
-    until grep -qF ETA screen; do
-        kill -0 $!
-    done 2>/dev/null
-    kill -s INT "$(cat pid)"
-    exits 130 wait $!
+    has_terminals || skip 'script is not installed'
+    resets_signals || skip 'this env cannot reset signals'
+    stopped_at_its_bar "'$md5all' -j 2 endless odd >out"
     # One line says what was done, and it is not the one about a run that came to its end.
     has screen 'stopped by SIGINT: '
     has_not screen ' files, '
     sort odd.md5 >left
     sort out >right
     [ -z "$(comm -13 left right)" ]
-    TERM=vt100 script -qec "'$md5all' -j 2 sparse odd >out" screen >/dev/null </dev/null
+    TERM=vt100 on_a_terminal "'$md5all' -j 2 sparse odd >out"
     has screen ' files, '
-    TERM=dumb script -qec "'$md5all' -j 2 sparse odd >out" screen >/dev/null </dev/null
+    TERM=dumb on_a_terminal "'$md5all' -j 2 sparse odd >out"
     has_not screen ETA
     exits 0 "$md5all" sparse odd >out 2>err
     is_empty err
 }
 
 memcheck_finds_nothing() {
-    command -v valgrind >/dev/null || skip 'valgrind is not installed'
-    ! grep -q '__[a-z]*san_init' "$md5all" || skip 'built with a sanitizer, which valgrind cannot run'
-    if ! valgrind -q "$md5all" --version >out 2>err; then
-        # Some versions give up on the debug information that some compilers write.
-        has_not err 'debuginfo' || skip 'valgrind cannot read the debug information of the program'
-        cat err
-        return 1
-    fi
-    # The threads that the library keeps for the next group are alive at exit; valgrind calls what the C library
-    # holds for them possibly lost.
+    need_memcheck "$md5all"
     for options in '-j 4 -k' '-j 2 missing' '-j 1 --halt now missing'; do
         wanted=0
         [ "${options%missing}" = "$options" ] || wanted=1
         # Split into words on purpose.
         # shellcheck disable=SC2086
-        exits $wanted valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-            --errors-for-leak-kinds=definite,indirect "$md5all" $options odd >out
+        exits $wanted $memcheck "$md5all" $options odd >out
     done
 }
 
@@ -542,56 +386,39 @@ memcheck_finds_nothing() {
 # The run
 #
 
-check 'hello prints results and the first error' hello_works
-check 'search prints its results in a fixed order' search_prints_in_order
-check 'search: what it is asked for does not reach the terminal' search_shows_no_control_characters
-check 'search fails with the first error' search_fails_with_the_first_error
-check 'crash: the tasks beside the one that fails complete and are counted' crash_finishes_the_other_tasks
-check 'crash: the kind of failure is named' crash_names_the_kind
-check 'crash: the backtrace names functions with file and line' crash_names_the_functions
-check 'crash: the line is that of the failure' crash_names_the_lines
-check 'crash: the site that created the task is named' crash_names_the_creator
-check 'crash: its arguments do not reach the terminal' crash_shows_no_control_characters
-check 'crash: one kind after the other, twice' crash_survives_one_after_the_other
-
-if [ ! -x "$md5all" ]; then
-    number=$((number + 1))
-    echo "ok $number - md5all # SKIP not built"
-    echo "1..$number"
-    exit 0
-fi
+[ -x "$md5all" ] || skip_all 'md5all is not built'
 
 make_odd_tree
 make_wide_tree
 make_deep_tree
 truncate -s 512M sparse
-truncate -s 4T endless || truncate -s 1T endless
+endless endless
 
-check 'md5all: digests equal those of md5sum with 1, 2, 8 and default jobs' digests_equal_md5sum
-check 'md5all: odd names are escaped as md5sum does' odd_names_are_escaped
-check 'md5all: md5sum -c accepts the output' md5sum_accepts_the_output
-check 'md5all: -k prints the same with any number of jobs' order_is_kept
-check 'md5all: -k prints files before subdirectories, each sorted' order_is_files_then_subdirectories
-check 'md5all: --algorithm takes digests that OpenSSL knows' other_algorithms
-check 'md5all: files, directories, links, dashes and nothing as operands' operands_of_every_kind
-check 'md5all: paths longer than PATH_MAX' long_paths
-check 'md5all: deep and wide trees with 16 descriptors' few_descriptors
-try 'md5all: every error is reported and the rest is done' errors_are_all_reported
-try 'md5all: files and directories without permission are reported' denied_is_reported
-check 'md5all: a file that vanishes before it is read is reported' vanished_is_reported
-check 'md5all: control characters in names do not reach the terminal' control_characters_are_not_shown
-check 'md5all: --halt soon starts no further file' halt_soon_starts_nothing_more
-try 'md5all: --halt soon finishes the files being read' halt_soon_finishes_what_runs
-try 'md5all: --halt now stops the files being read' halt_now_stops_what_runs
-try 'md5all: lines that -k holds back are printed when it stops' halt_prints_lines_kept_back
-check 'md5all: a wrong command line ends with status 2' bad_options
-check 'md5all: --help and --version' help_and_version
-try 'md5all: a full disk is an error' full_disk
-try 'md5all: it ends with the reader of its output' reader_gone
-check 'md5all: a closed standard output is an error' output_closed
-try 'md5all: a signal stops it with whole lines and status 128 + signal' stops_by_signal
-try 'md5all: a second signal kills it' second_signal_kills
-try 'md5all: the bar is drawn on a terminal only' bar_on_a_terminal_only
-try 'md5all: memcheck finds no error and no leak' memcheck_finds_nothing
+check 'digests equal those of md5sum with 1, 2, 8 and default jobs' digests_equal_md5sum
+check 'odd names are escaped as md5sum does' odd_names_are_escaped
+check 'md5sum -c accepts the output' md5sum_accepts_the_output
+check '-k prints the same with any number of jobs' order_is_kept
+check '-k prints files before subdirectories, each sorted' order_is_files_then_subdirectories
+check '--algorithm takes digests that OpenSSL knows' other_algorithms
+check 'files, directories, links, dashes and nothing as operands' operands_of_every_kind
+check 'paths longer than PATH_MAX' long_paths
+check 'deep and wide trees with 16 descriptors' few_descriptors
+check 'every error is reported and the rest is done' errors_are_all_reported
+check 'files and directories without permission are reported' denied_is_reported
+check 'a file that vanishes before it is read is reported' vanished_is_reported
+check 'control characters in names do not reach the terminal' control_characters_are_not_shown
+check '--halt soon starts no further file' halt_soon_starts_nothing_more
+check '--halt soon finishes the files being read' halt_soon_finishes_what_runs
+check '--halt now stops the files being read' halt_now_stops_what_runs
+check 'lines that -k holds back are printed when it stops' halt_prints_lines_kept_back
+check 'a wrong command line ends with status 2' bad_options
+check '--help and --version' help_and_version
+check 'a full disk is an error' full_disk
+check 'it ends with the reader of its output' reader_gone
+check 'a closed standard output is an error' output_closed
+check 'a signal stops it with whole lines and status 128 + signal' stops_by_signal
+check 'a second signal kills it' second_signal_kills
+check 'the bar is drawn on a terminal only' bar_on_a_terminal_only
+check 'memcheck finds no error and no leak' memcheck_finds_nothing
 
-echo "1..$number"
+finish

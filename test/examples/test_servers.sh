@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# sh test/test_servers.sh DIR
+# sh test/examples/test_servers.sh DIR
 #
 # Runs the examples httpd and fetchall built in DIR and prints TAP, a line for each behaviour. Servers listen on
 # loopback, on any port that is free. What the machine has not got (a program, curl, valgrind) is reported as
@@ -11,21 +11,13 @@
 # has to be in flight is held there: by an answer without an end, or by a body that nobody goes on sending.
 
 set -u
-LC_ALL=C
-export LC_ALL
-programs=$(CDPATH='' cd -- "$1" && pwd)
+# shellcheck source=test/examples/programs.sh
+. "$(dirname -- "$0")/programs.sh"
 httpd=$programs/httpd
 fetchall=$programs/fetchall
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
 unset http_proxy https_proxy all_proxy ALL_PROXY
 NO_PROXY='*'
 export NO_PROXY
-
-# shellcheck source=test/tap.sh
-. "$top/test/tap.sh"
 
 # start NAME COMMAND...: runs a command beside the script, with signals as in a terminal; its id is in NAME.pid, its output
 # comes through the pipe NAME.out, what it says is in NAME.err.
@@ -34,8 +26,7 @@ start() {
     shift
     rm -f "$name.out"
     mkfifo "$name.out"
-    sh -c 'echo $$ >"$1"; shift; exec env --default-signal=INT,TERM "$@"' start "$name.pid" "$@" \
-        >"$name.out" 2>"$name.err" &
+    interruptible "$name.pid" "$@" >"$name.out" 2>"$name.err" &
     started=$!
 }
 
@@ -377,7 +368,7 @@ httpd_ends_with_its_reader() {
 }
 
 fetchall_refuses_a_wrong_command_line() {
-    refuses "$fetchall" '' '-j 0 http://x/y' '-j x http://x/y' '-t 0 http://x/y' '-z' 'no:url' 'http://x/y http://z/y'
+    refuses "$fetchall" '' '-j 0 http://x/y' '-j x http://x/y' '-j 2.5 http://x/y' '-t 0 http://x/y' '-z' 'no:url' 'http://x/y http://z/y'
     exits 0 "$fetchall" --help >out 2>err
     has out 'Usage: fetchall'
     is_empty err
@@ -398,8 +389,8 @@ fetchall_shows_no_control_characters() {
     mkdir "to-controls/$controls"
     exits 0 "$fetchall" -d "to-controls/$controls" "$url/bytes/1" >out
     echo "to-controls/$controls/1" | cmp - out
-    if script --version >/dev/null 2>&1; then
-        TERM=dumb script -qec "'$fetchall' -d 'to-controls/$controls' '$url/bytes/1'" screen >/dev/null </dev/null
+    if has_terminals; then
+        TERM=dumb on_a_terminal "'$fetchall' -d 'to-controls/$controls' '$url/bytes/1'"
         grep -v '^Script' screen | grep -F 'to-controls/' | tr -d '\r' >line
         is_harmless line '/1'
     fi
@@ -408,16 +399,11 @@ fetchall_shows_no_control_characters() {
 }
 
 memcheck_finds_nothing() {
-    command -v valgrind >/dev/null || skip 'valgrind is not installed'
-    ! grep -q '__[a-z]*san_init' "$httpd" || skip 'built with a sanitizer, which valgrind cannot run'
-    valgrind -q "$httpd" --help >out 2>err || skip 'valgrind cannot run the program'
-    is_empty err || skip 'valgrind cannot run the program'
+    need_memcheck "$httpd"
     mkfifo memcheck.out
-    memcheck="valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect
-        --errors-for-leak-kinds=definite,indirect"
     # Split into words on purpose.
     # shellcheck disable=SC2086
-    sh -c 'echo $$ >httpd.pid; exec "$@"' start $memcheck "$httpd" 127.0.0.1:0 >memcheck.out 2>httpd.err &
+    interruptible httpd.pid $memcheck "$httpd" 127.0.0.1:0 >memcheck.out 2>httpd.err &
     server=$!
     exec 3<memcheck.out
     read -r line <&3
@@ -435,20 +421,15 @@ memcheck_finds_nothing() {
 # The run
 #
 
-skip_all() {
-    echo "1..0 # SKIP $1"
-    exit 0
-}
-
 [ -x "$httpd" ] || skip_all 'httpd is not built'
 command -v curl >/dev/null || skip_all 'curl is not installed'
-env --default-signal=INT true 2>/dev/null || skip_all 'this env cannot reset signals'
+resets_signals || skip_all 'this env cannot reset signals'
 
 # point NAME FUNCTION: a test point, after which nothing is left running.
 point() {
     mkdir "$work/point"
     cd "$work/point" || exit 1
-    try "$1" "$2"
+    check "$1" "$2"
     for file in ./*.pid; do
         [ ! -f "$file" ] || kill -s KILL "$(cat "$file")" 2>/dev/null
     done
@@ -484,4 +465,4 @@ if [ -x "$fetchall" ]; then
     point 'httpd and fetchall: memcheck finds no error and no leak' memcheck_finds_nothing
 fi
 
-echo "1..$number"
+finish

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# sh test/test_zstdtree.sh DIR
+# sh test/examples/test_zstdtree.sh DIR
 #
 # Runs the example zstdtree built in DIR and prints TAP, a line for each behaviour. What it makes is read by zstd's own
 # program.
@@ -9,19 +9,11 @@
 # Runs are interrupted at random moments, so what one of these tests sees differs; what has to hold does not.
 
 set -u
-LC_ALL=C
-export LC_ALL
-zstdtree=$(CDPATH='' cd -- "$1" && pwd)/zstdtree
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-work=$(mktemp -d)
-trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
-chmod 755 "$work"
-cd "$work" || exit 1
+# shellcheck source=test/examples/programs.sh
+. "$(dirname -- "$0")/programs.sh"
+zstdtree=$programs/zstdtree
 newline='
 '
-
-# shellcheck source=test/tap.sh
-. "$top/test/tap.sh"
 
 #
 # Trees
@@ -161,7 +153,7 @@ control_characters_are_not_shown() {
 }
 
 an_error_ends_what_runs() {
-    truncate -s 4T endless || truncate -s 1T endless
+    endless endless
     exits 1 "$zstdtree" -j 2 endless missing 2>err
     has err 'zstdtree: missing: No such file or directory'
     [ ! -e endless.zst ]
@@ -181,12 +173,13 @@ a_wrong_command_line_is_refused() {
 
 # The endless file keeps the run going.
 a_signal_stops_it() {
+    resets_signals || skip 'this env cannot reset signals'
     mkdir endless
-    truncate -s 4T endless/endless || truncate -s 1T endless/endless
+    endless endless/endless
     echo small >endless/small
     for signal in INT:130 TERM:143; do
         wipe endless
-        sh -c 'echo $$ >pid; exec env --default-signal=INT,TERM "$@"' start "$zstdtree" -j 2 endless 2>err &
+        interruptible pid "$zstdtree" -j 2 endless 2>err &
         until [ -e endless/small.zst ]; do
             kill -0 $!
         done
@@ -229,35 +222,25 @@ interrupted_while_replacing() {
 
 # The endless file keeps the run going until the bar has been drawn.
 bar_on_a_terminal_only() {
-    script --version >/dev/null 2>&1 || skip 'script is not installed'
-    env --default-signal=INT true || skip 'this env cannot reset signals'
+    has_terminals || skip 'script is not installed'
+    resets_signals || skip 'this env cannot reset signals'
     mkdir endless
-    truncate -s 4T endless/endless || truncate -s 1T endless/endless
-    TERM=vt100 script -qefc "sh -c 'echo \$\$ >pid; exec env --default-signal=INT \"\$@\"' start '$zstdtree' -j 2 endless" \
-        screen >/dev/null </dev/null &
-    until grep -qF ETA screen; do
-        kill -0 $!
-    done 2>/dev/null
-    kill -s INT "$(cat pid)"
-    exits 130 wait $!
+    endless endless/endless
+    stopped_at_its_bar "'$zstdtree' -j 2 endless"
     rm -r endless
     exits 0 "$zstdtree" -f -j 2 many 2>err
     has_not err ETA
 }
 
 memcheck_finds_nothing() {
-    command -v valgrind >/dev/null || skip 'valgrind is not installed'
-    ! grep -q '__[a-z]*san_init' "$zstdtree" || skip 'built with a sanitizer, which valgrind cannot run'
-    valgrind -q "$zstdtree" --help >out 2>err || skip 'valgrind cannot run the program'
-    is_empty err || skip 'valgrind cannot run the program'
+    need_memcheck "$zstdtree"
     wipe tree
     for wanted in 0 1; do
         missing=
         [ $wanted -eq 0 ] || missing=missing
         # Split into words on purpose.
         # shellcheck disable=SC2086
-        exits $wanted valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-            --errors-for-leak-kinds=definite,indirect "$zstdtree" -f -j 2 tree $missing
+        exits $wanted $memcheck "$zstdtree" -f -j 2 tree $missing
     done
 }
 
@@ -265,8 +248,8 @@ memcheck_finds_nothing() {
 # The run
 #
 
-[ -x "$zstdtree" ] || { echo '1..0 # SKIP zstdtree is not built'; exit 0; }
-command -v zstd >/dev/null || { echo '1..0 # SKIP zstd is not installed'; exit 0; }
+[ -x "$zstdtree" ] || skip_all 'zstdtree is not built'
+command -v zstd >/dev/null || skip_all 'zstd is not installed'
 
 make_tree
 make_many
@@ -274,18 +257,16 @@ make_many
 check 'every file is compressed, with any number of jobs' every_file_is_compressed
 check 'compressed files that are there are kept, or made anew with -f' what_is_there_is_kept
 check 'operands may be files and links' operands_may_be_files_and_links
-try 'the first error names its path and nothing is left' the_first_error_names_its_path
+check 'the first error names its path and nothing is left' the_first_error_names_its_path
 check 'messages reach no file of a program without standard descriptors' \
     messages_reach_no_file_of_a_program_without_standard_descriptors
 check 'control characters in names do not reach the terminal' control_characters_are_not_shown
 check 'an error ends the files being compressed' an_error_ends_what_runs
 check 'a wrong command line ends with status 2' a_wrong_command_line_is_refused
-if env --default-signal=INT true 2>/dev/null; then
-    check 'a signal ends the files being compressed' a_signal_stops_it
-fi
+check 'a signal ends the files being compressed' a_signal_stops_it
 check 'SIGINT and SIGKILL at any moment leave no part of a file' interrupted_at_any_moment
 check 'SIGINT while files are replaced leaves the old or the new' interrupted_while_replacing
-try 'the bar is drawn on a terminal only' bar_on_a_terminal_only
-try 'memcheck finds no error and no leak' memcheck_finds_nothing
+check 'the bar is drawn on a terminal only' bar_on_a_terminal_only
+check 'memcheck finds no error and no leak' memcheck_finds_nothing
 
-echo "1..$number"
+finish
