@@ -10,7 +10,12 @@
 
 #define REMEMBERED_MAX 8
 #define OP_BREG0 0x70
+#define OP_LIT0 0x30
 #define OP_DEREF 0x06
+#define OP_AND 0x1a
+#define OP_PLUS 0x22
+#define OP_SHL 0x24
+#define OP_GE 0x2a
 
 /*
  * Instructions
@@ -85,14 +90,53 @@ static bool read_expression(struct egi_reader *reader, uint64_t *ret_register, i
 	return block.at == block.end && !block.has_failed;
 }
 
+/*
+ * Reads what GNU's linkers write for the stubs of a procedure linkage table, all of them one function to the unwind table:
+ * sp + number, and one word more in the later part of each 16 bytes, where the stub has pushed what it asks for.
+ *
+ *     breg7 number; breg16 0; lit15; and; lit<part>; ge; lit3; shl; plus
+ *
+ * As a rule is made for one place, that is a number. Return: false for other expressions.
+ */
+static bool read_linkage_stub(struct egi_reader block, uintptr_t lookup, int64_t *ret_offset)
+{
+	static const unsigned char mask[] = {OP_BREG0 + EGI_REGISTER_RA, 0, OP_LIT0 + 15, OP_AND};
+	static const unsigned char scale[] = {OP_GE, OP_LIT0 + 3, OP_SHL, OP_PLUS};
+	unsigned char part;
+	int64_t offset;
+
+	if (EGI_RA_HAS_REGISTER || egi_read_byte(&block) != OP_BREG0 + EGI_REGISTER_SP)
+		return false;
+	offset = egi_read_sleb(&block);
+	for (size_t i = 0; i < sizeof(mask); i++)
+		if (egi_read_byte(&block) != mask[i])
+			return false;
+	part = egi_read_byte(&block);
+	for (size_t i = 0; i < sizeof(scale); i++)
+		if (egi_read_byte(&block) != scale[i])
+			return false;
+	if (part < OP_LIT0 || part > OP_LIT0 + 15 || block.at != block.end || block.has_failed)
+		return false;
+	*ret_offset = offset + ((lookup & 15) >= (uintptr_t)(part - OP_LIT0) ? 8 : 0);
+	return true;
+}
+
 static void run_cfa_expression(struct egi_unwind_program *program)
 {
 	struct egi_unwind_state *state = &program->state;
+	struct egi_reader block = program->reader;
 	bool is_word = false;
 
 	state->cfa = EGI_CFA_OTHER;
-	if (read_expression(&program->reader, &state->cfa_register, &state->cfa_offset, &is_word) && is_word)
-		state->cfa = EGI_CFA_WORD;
+	if (read_expression(&program->reader, &state->cfa_register, &state->cfa_offset, &is_word)) {
+		if (is_word)
+			state->cfa = EGI_CFA_WORD;
+		return;
+	}
+	egi_read_uleb(&block);
+	block.end = program->reader.at;
+	if (read_linkage_stub(block, program->lookup, &state->cfa_offset))
+		state_define_cfa(state, EGI_REGISTER_SP, state->cfa_offset);
 }
 
 static void run_place_expression(struct egi_unwind_program *program)
@@ -212,6 +256,7 @@ bool egi_unwind_program_run(struct egi_unwind_program *program, uintptr_t locati
 	struct egi_unwind_state remembered[REMEMBERED_MAX];
 	unsigned depth = 0;
 
+	program->lookup = lookup;
 	while (reader->at < reader->end && location <= lookup) {
 		unsigned char code = egi_read_byte(reader), low = code & 0x3f;
 

@@ -64,6 +64,7 @@ struct egi_unwind_program {
 	bool has_augmentation;
 	bool is_signal_frame;
 	size_t pointer_size; /* of the addresses in FDEs */
+	uintptr_t lookup;    /* the place that is asked for */
 	struct egi_unwind_state state;
 	struct egi_unwind_state initial; /* after the CIE's instructions; what `restore` goes back to */
 };

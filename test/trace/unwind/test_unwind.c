@@ -417,7 +417,26 @@ static void frames_of_random_stacks_are_those_of_libgcc(void **state)
 
 #if defined(__x86_64__)
 
-static unsigned steps, steps_foreign;
+/* A function whose unwind table is that of stubs of a procedure linkage table, as GNU's linkers write it. */
+void shape_linkage_stub(void);
+
+__asm__(".text\n"
+	".p2align 4\n"
+	".type shape_linkage_stub, @function\n"
+	"shape_linkage_stub:\n"
+	"	.cfi_startproc\n"
+	"	.cfi_escape 0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22\n"
+	"	.byte 0x66, 0x0f, 0x1f, 0x44, 0, 0\n" /* nopw */
+	"	.byte 0x68, 1, 0, 0, 0\n" /* pushq $1 */
+	"	.byte 0xe9, 0, 0, 0, 0\n" /* jmp, to what follows */
+	"	.cfi_def_cfa rsp, 16\n"
+	"	addq $8, %rsp\n"
+	"	.cfi_def_cfa_offset 8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size shape_linkage_stub, . - shape_linkage_stub\n");
+
+static unsigned steps, steps_foreign, steps_in_stub;
 
 static void step(int signal, siginfo_t *info, void *context)
 {
@@ -430,6 +449,11 @@ static void step(int signal, siginfo_t *info, void *context)
 		return;
 	walk(&quick, &registers);
 	steps++;
+	if (registers.pc - (uintptr_t)shape_linkage_stub < 16) {
+		steps_in_stub++;
+		if (quick.is_foreign)
+			has_failed = true;
+	}
 	if (quick.is_foreign) {
 		steps_foreign++;
 		return;
@@ -467,6 +491,7 @@ static NOINLINE void stepped(bool is_on)
 	shape_frame_pointer(0);
 	shape_cold(0);
 	shape_calls_libc(0);
+	shape_linkage_stub();
 	memory = malloc(500);
 	free(memory);
 	snprintf(text, sizeof(text), "%s %d %g", "text", 15, 0.3);
@@ -495,6 +520,7 @@ static void frames_at_every_instruction_are_those_of_libgcc(void **state)
 		skip(); /* valgrind has no trap flag */
 	print_message("# %u instructions, %u of them foreign\n", steps, steps_foreign);
 	assert_false(has_failed);
+	assert_int_equal(steps_in_stub, 3);
 	assert_true(steps_foreign < steps / 10);
 }
 
