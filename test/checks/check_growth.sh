@@ -16,10 +16,10 @@ echo 1..3
 cp -R "$top/include" "$scratch/include"
 sed -i -e 's|^\tunsigned reserved;.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_group_options), .*}|{sizeof(struct eg_group_options), 0, 0, 0, 0, 0, 0, {0}}|' \
     "$scratch/include/errgroup/group.h"
-sed -i -e 's|^\tchar build_id\[.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_frame), .*}|{sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, "", {0}}|' \
+sed -i -e 's|^\tuint32_t cut;.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_frame), .*}|{sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, "", 0, {0}}|' \
     "$scratch/include/errgroup/frame.h"
 # What the library knows of the field: it fills it in.
-sed 's|^\tret_frame->build_id\[0\] = .*|&\n\tret_frame->later[0] = ret_frame->later[3] = 7;|' "$top/src/trace/names.c" >"$scratch/frames.c"
+sed 's|^\tframe\.cut = .*|&\n\tframe.later[0] = frame.later[3] = 7;|' "$top/src/error/frame.c" >"$scratch/frame.c"
 
 cat >"$scratch/program.c" <<'END'
 #include <errgroup.h>
@@ -84,19 +84,19 @@ compile() {
 # link PROGRAM INCLUDE: a program built with those headers, and the library that has grown.
 link() {
     # shellcheck disable=SC2086 # several
-    compile "-I$2" "$scratch/program.c" "$scratch/frames.o" "$scratch/group.o" $others -o "$1" -ldl -lm
+    compile "-I$2" "$scratch/program.c" "$scratch/frame.o" "$scratch/group.o" $others -o "$1" -ldl -lm
 }
 
 # The library's objects, in whichever folder meson keeps them.
-for object in "$build"/src/*.p/trace_names.c.o; do
+for object in "$build"/src/*.p/error_frame.c.o; do
     objects=$(dirname "$object")
 done
-others=$(ls "$objects"/*.o | grep -v -e '/trace_names\.c\.o$' -e '/runtime_group_group\.c\.o$')
+others=$(ls "$objects"/*.o | grep -v -e '/error_frame\.c\.o$' -e '/runtime_group_group\.c\.o$')
 grow() {
-    for file in include/errgroup/group.h include/errgroup/frame.h frames.c; do
+    for file in include/errgroup/group.h include/errgroup/frame.h frame.c; do
         grep -q later "$scratch/$file" || { echo "$file has no field more"; return 1; }
     done
-    compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$scratch/frames.c" -o "$scratch/frames.o" &&
+    compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$scratch/frame.c" -o "$scratch/frame.o" &&
         compile "-I$scratch/include" "-I$top/src" -DEGI_BUILD -c "$top/src/runtime/group/group.c" -o "$scratch/group.o"
 }
 

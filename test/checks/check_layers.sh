@@ -13,20 +13,21 @@ trap 'rm -rf "$scratch"' EXIT
 # A name stands for its .c and its .h.
 cat >"$scratch/layers" <<'END'
 os/compiler
-os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader os/verify context/wheel
+os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader trace/unwind/build_id os/verify context/wheel
 os/clock trace/libdw_memory trace/libdw_room
 trace/libdw trace/elf fault/machine os/fence runtime/group/gate os/event os/process os/cpus os/status trace/unwind/cfi
 os/identity
 os/likeness
 os/pause os/thread trace/unwind/rule
-os/leave trace/unwind/cache trace/unwind/guard
+os/leave trace/unwind/cache trace/unwind/registered
 task/guarded_call trace/unwind/module runtime/queue/segments runtime/queue/ring error/call_site context/timer
 runtime/queue/overflow runtime/crew/pulse runtime/crew/request
 trace/unwind/step
-trace/trace fault/libc trace/unwind/live
+trace/unwind/walk fault/libc trace/unwind/live
+trace/trace
 error/error trace/symbolize
 trace/names
-trace/text
+trace/text error/frame
 runtime/crew/board context/context error/failures task/hook runtime/queue/queue error/print
 task/panic runtime/crew/roster runtime/crew/notices
 task/copy task/defer task/spawn fault/chain fault/altstack runtime/crew/growth runtime/crew/hire

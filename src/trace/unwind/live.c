@@ -48,5 +48,6 @@ EGI_NOINLINE enum egi_live egi_live_look(const void *frame, const void *stop)
 	/* Not so far up that the task would lie between. */
 	if ((uintptr_t)stop <= (uintptr_t)frame || !egi_unwind_begin(&unwind, &registers, stop))
 		return EGI_LIVE_GONE;
+	unwind.may_lock = true;
 	return egi_live_walk(&unwind, stop);
 }

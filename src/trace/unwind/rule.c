@@ -136,18 +136,20 @@ static bool fde_open(struct egi_unwind_memory memory, uintptr_t fde, struct egi_
 	return !reader.has_failed;
 }
 
-bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			  uintptr_t lookup, struct egi_unwind_program *ret_program)
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup)
 {
+	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
+	struct egi_unwind_program program;
 	struct egi_reader reader;
 	uint64_t size;
 
-	if (!fde_open(memory, fde, ret_program, &reader, &size) || lookup - function >= size)
-		return false;
-	if (ret_program->has_augmentation)
+	if (!fde_open(memory, fde, &program, &reader, &size) || lookup - function >= size)
+		return foreign;
+	if (program.has_augmentation)
 		egi_read_past(&reader, egi_read_uleb(&reader));
-	ret_program->reader = reader;
-	return egi_unwind_program_run(ret_program, function, lookup);
+	program.reader = reader;
+	return egi_unwind_program_run(&program, function, lookup) ? rule_make(&program) : foreign;
 }
 
 /*
@@ -215,14 +217,11 @@ static bool table_search(struct egi_unwind_memory memory, struct egi_unwind_memo
 struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
 					     uintptr_t lookup)
 {
-	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
-	struct egi_unwind_program program;
 	uintptr_t function, fde;
 
-	if (!table_search(memory, header, lookup, &function, &fde) ||
-	    !egi_unwind_table_run(memory, fde, function, lookup, &program))
-		return foreign;
-	return rule_make(&program);
+	if (!table_search(memory, header, lookup, &function, &fde))
+		return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+	return egi_unwind_table_run(memory, fde, function, lookup);
 }
 
 bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
@@ -243,15 +242,14 @@ bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_
 
 #else
 
-bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			  uintptr_t lookup, struct egi_unwind_program *ret_program)
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup)
 {
 	(void)memory;
 	(void)fde;
 	(void)function;
 	(void)lookup;
-	(void)ret_program;
-	return false;
+	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
 }
 
 struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,

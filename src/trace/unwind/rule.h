@@ -9,7 +9,7 @@
  * with others), whose instructions move through the function's code and say how to find the caller's stack
  * pointer, the CFA, and where the registers were saved. Running it up to one address gives that address's
  * rule. Of all that a table can say, a rule holds what a backtrace needs and what compilers write in
- * practice; whatever is beyond it is EGI_RULE_FOREIGN, and left to the system's unwinder.
+ * practice; at whatever is beyond it, EGI_RULE_FOREIGN, a walk ends.
  *
  * Tables are read within given bounds only, whatever is in them. Takes no memory and no lock, and may be
  * called in a signal handler.
@@ -100,11 +100,8 @@ struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, st
 bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
 			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end);
 
-/*
- * Runs one FDE, that of a function which begins at `function`, up to an address in it. Return: false, with
- * ret_program of no use, when that is not known here.
- */
-bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			  uintptr_t lookup, struct egi_unwind_program *ret_program);
+/* The rule at an address by one FDE, that of a function which begins at `function`. */
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup);
 
 #endif

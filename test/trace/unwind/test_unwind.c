@@ -87,7 +87,7 @@ static void walk(struct frames *frames, const struct egi_unwind_registers *regis
 
 		if (result == EGI_UNWIND_STOPPED)
 			return;
-		frames->is_foreign = result == EGI_UNWIND_FOREIGN;
+		frames->is_foreign = result == EGI_UNWIND_CUT;
 		frames_add(frames, pc, low);
 		if (result == EGI_UNWIND_ENDED)
 			return;
