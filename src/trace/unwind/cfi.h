@@ -45,8 +45,9 @@ struct egi_place {
 
 enum egi_cfa_kind {
 	EGI_CFA_OTHER,
-	EGI_CFA_REGISTER, /* cfa_register + cfa_offset */
-	EGI_CFA_WORD      /* the word there */
+	EGI_CFA_REGISTER,   /* cfa_register + cfa_offset */
+	EGI_CFA_WORD,       /* the word there */
+	EGI_CFA_BEYOND_WORD /* the word there, and a word more */
 };
 
 struct egi_unwind_state {

@@ -20,7 +20,10 @@
 #include "trace/unwind/cfi.h"
 #include "trace/unwind/reader.h"
 
-#if defined(__x86_64__) && defined(__LP64__)
+/* Where the stepper walks stacks. EGI_UNWIND_IS_ELSEWHERE is for a test of what is done on other machines. */
+#if defined(EGI_UNWIND_IS_ELSEWHERE)
+#define EGI_UNWIND_IS_NATIVE 0
+#elif defined(__x86_64__) && defined(__LP64__)
 #define EGI_UNWIND_IS_NATIVE 1
 #define EGI_UNWIND_SIGNAL_SP 160 /* where a signal frame keeps registers, from its stack pointer */
 #define EGI_UNWIND_SIGNAL_PC 168
@@ -33,12 +36,13 @@
 
 /* How a place's CFA is found. */
 enum egi_rule_kind {
-	EGI_RULE_FOREIGN, /* no table, or one that says what a rule cannot hold */
-	EGI_RULE_END,     /* the outermost frame: it has no return address */
-	EGI_RULE_SIGNAL,  /* the registers lie where the kernel put them for a signal handler */
-	EGI_RULE_SP,      /* stack pointer + offset; from here on the common ones */
-	EGI_RULE_FP,      /* frame pointer + offset */
-	EGI_RULE_AT_FP    /* the word at frame pointer + offset */
+	EGI_RULE_FOREIGN,  /* no table, or one that says what a rule cannot hold */
+	EGI_RULE_END,      /* the outermost frame: it has no return address */
+	EGI_RULE_SIGNAL,   /* the registers lie where the kernel put them for a signal handler */
+	EGI_RULE_SP,       /* stack pointer + offset; from here on the common ones */
+	EGI_RULE_FP,       /* frame pointer + offset */
+	EGI_RULE_AT_FP,    /* the word at frame pointer + offset */
+	EGI_RULE_BEYOND_SP /* the word at stack pointer + offset, and a word more */
 };
 
 /* Where the caller's frame pointer is. */

@@ -199,14 +199,26 @@ static enum egi_unwind_result unwind_step_signal(struct egi_unwind *unwind)
 #endif
 }
 
+/* Finds a frame's high end that the stack itself tells. Return: 0 when it makes no sense where. */
+static EGI_NOINLINE uintptr_t unwind_read_cfa(const struct egi_unwind *unwind, struct egi_unwind_rule rule)
+{
+	bool is_beyond = rule.kind == EGI_RULE_BEYOND_SP;
+	uintptr_t base = is_beyond ? unwind->at.sp : unwind->at.fp, word;
+
+	if (!unwind_read(unwind, base + egi_unwind_offset(rule.cfa_at), &word))
+		return 0;
+	return is_beyond ? word + sizeof(word) : word;
+}
+
 /* Return: false when the frame's high end makes no sense. */
 static bool unwind_find_cfa(const struct egi_unwind *unwind, struct egi_unwind_rule rule, uintptr_t *ret_cfa)
 {
-	uintptr_t offset = egi_unwind_offset(rule.cfa_at);
-	uintptr_t cfa = (rule.kind == EGI_RULE_SP ? unwind->at.sp : unwind->at.fp) + offset;
+	uintptr_t cfa = rule.kind == EGI_RULE_SP ? unwind->at.sp : unwind->at.fp;
 
-	if (rule.kind == EGI_RULE_AT_FP && !unwind_read(unwind, cfa, &cfa))
-		return false;
+	if (EGI_UNLIKELY(rule.kind >= EGI_RULE_AT_FP))
+		cfa = unwind_read_cfa(unwind, rule);
+	else
+		cfa += egi_unwind_offset(rule.cfa_at);
 	/*
 	 * Only a function that was interrupted before it did anything may have no frame, on machines where
 	 * calls push nothing.

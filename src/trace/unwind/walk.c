@@ -83,6 +83,17 @@ void egi_walk_interrupted(struct egi_walk *walk, struct egi_unwind *unwind,
 
 #include <unwind.h>
 
+/* Part of libgcc's ABI; weak, because other unwinders lack it. */
+extern const void *_Unwind_Find_FDE(void *address, uintptr_t *ret_bases) __attribute__((weak));
+
+/* libgcc's unwinder aborts where it has no table for its own code: in a static program without .eh_frame_hdr. */
+static bool unwinder_is_usable(void)
+{
+	uintptr_t bases[3], inside = (uintptr_t)_Unwind_Backtrace + 1;
+
+	return _Unwind_Find_FDE == NULL || _Unwind_Find_FDE((void *)inside, bases) != NULL;
+}
+
 struct visit {
 	struct egi_walk *walk;
 	uintptr_t inner, stop;
@@ -129,7 +140,8 @@ void egi_walk_here(struct egi_walk *walk, struct egi_unwind *unwind,
 	egi_unwind_begin(unwind, registers, stop); /* false: it only serves look-ups of modules */
 	walk_begin(walk, skip);
 	walk->is_cut = true; /* unless the stop is reached */
-	_Unwind_Backtrace(visit_frame, &visit);
+	if (unwinder_is_usable())
+		_Unwind_Backtrace(visit_frame, &visit);
 	/* At the end of the stack nothing is known of the last frame's high end. */
 	if (walk->is_cut && visit.pending_low != 0 && visit.pending_low <= visit.stop)
 		walk_add(walk, visit.pending);
