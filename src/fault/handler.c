@@ -28,7 +28,7 @@
 #include "fault/libc.h"
 #include "os/verify.h"
 #include "task/guarded_call.h"
-#include "trace/unwind/live.h"
+#include "task/live.h"
 
 /* What has to be left of a stack to land on it. */
 #define LANDING_ROOM ((uintptr_t)32 * 1024)

@@ -10,8 +10,8 @@
 #include "os/verify.h"
 #include "task/guarded_call.h"
 #include "task/hook.h"
+#include "task/live.h"
 #include "trace/trace.h"
-#include "trace/unwind/live.h"
 
 #define MAGIC UINT64_C(0x7265636f76657279)
 

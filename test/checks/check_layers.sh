@@ -23,7 +23,7 @@ os/leave trace/unwind/cache trace/unwind/registered
 task/guarded_call trace/unwind/module runtime/queue/segments runtime/queue/ring error/call_site context/timer
 runtime/queue/overflow runtime/crew/pulse runtime/crew/request
 trace/unwind/step
-trace/unwind/walk fault/libc trace/unwind/live
+trace/unwind/walk fault/libc task/live
 trace/trace
 error/error trace/symbolize
 trace/names

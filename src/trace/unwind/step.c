@@ -153,7 +153,7 @@ bool egi_unwind_begin(struct egi_unwind *unwind, const struct egi_unwind_registe
 	unwind->at = *registers;
 	unwind->is_exact = true;
 	unwind->may_lock = false;
-	unwind->stop = (uintptr_t)stop / sizeof(uintptr_t) * sizeof(uintptr_t);
+	egi_unwind_set_stop(unwind, stop);
 	unwind->module = NULL;
 	unwind->module_count = 0;
 	return EGI_UNWIND_IS_NATIVE && registers->sp < unwind->stop;

@@ -72,6 +72,12 @@ struct egi_unwind {
 bool egi_unwind_begin(struct egi_unwind *unwind, const struct egi_unwind_registers *registers,
 		      const void *stop);
 
+/* Lets a walk go on to an address further up on the same stack. */
+static inline void egi_unwind_set_stop(struct egi_unwind *unwind, const void *stop)
+{
+	unwind->stop = (uintptr_t)stop / sizeof(uintptr_t) * sizeof(uintptr_t);
+}
+
 /* The registers that a signal handler was given. */
 struct egi_unwind_registers egi_unwind_interrupted(const ucontext_t *context);
 
