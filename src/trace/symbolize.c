@@ -190,7 +190,7 @@ void egi_symbolize(const struct egi_trace *trace, egi_symbolize_fn *fn, void *ar
 	if (count == 0)
 		return;
 	if (egi_module_can_load())
-		(void)egi_debuginfo_load();
+		(void)egi_libdw_load();
 	if (modules > 0)
 		lookup.modules = calloc(modules, sizeof(lookup.modules[0]));
 

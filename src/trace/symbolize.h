@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-#include "trace/libdw.h"
+#include "trace/debuginfo.h"
 #include "trace/trace.h"
 
 typedef void egi_symbolize_fn(void *arg, unsigned index, const struct egi_source_frame *source);

@@ -16,7 +16,7 @@ os/compiler
 os/affinity os/annotate os/atomic os/exception os/fpenv task/task os/text os/text_file trace/unwind/reader trace/unwind/build_id os/verify context/wheel
 os/clock trace/libdw_memory trace/libdw_room
 trace/libdw trace/elf fault/machine os/fence runtime/group/gate os/event os/process os/cpus os/status trace/unwind/cfi
-os/identity
+os/identity trace/debuginfo
 os/likeness
 os/pause os/thread trace/unwind/rule
 os/leave trace/unwind/cache trace/unwind/registered

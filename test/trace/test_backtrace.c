@@ -120,7 +120,7 @@ static bool lines_are_available(void)
 		found = matched == sizeof(section) - 1;
 	}
 	fclose(program);
-	return found && egi_debuginfo_load();
+	return found && egi_libdw_load();
 }
 
 /*

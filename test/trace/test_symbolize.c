@@ -228,7 +228,7 @@ static void module_is_named_with_its_lines(void **state)
 
 	(void)state;
 	need_module();
-	if (!egi_debuginfo_load())
+	if (!egi_libdw_load())
 		skip();
 	backtrace = capture_through("module.so", &handle);
 	seen = symbolize(backtrace);
