@@ -23,7 +23,7 @@
 
 EG_BEGIN_DECLS
 
-#define EG_FRAME_BUILD_ID_SIZE 136 /* an id of 64 bytes in hexadecimal, a final NUL, and some to spare */
+#define EG_FRAME_BUILD_ID_SIZE 132 /* an id of 64 bytes in hexadecimal, a final NUL, and some to spare */
 
 /*
  * A call on the stack. Whether a name is known depends on the files and tools at hand when it is first asked
@@ -40,10 +40,11 @@ struct eg_frame {
 	const char *module;   /* path of the program or shared object; NULL: code that is in none */
 	uint64_t offset;      /* virtual address in the module's file, inside the calling instruction */
 	char build_id[EG_FRAME_BUILD_ID_SIZE]; /* the module's, hexadecimal; "" when it has none */
+	uint32_t cut; /* 1: the last frame that is known, whose code does not say where it was called */
 };
 
 /* clang-format off */
-#define EG_FRAME_INIT {sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, ""}
+#define EG_FRAME_INIT {sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, "", 0}
 /* clang-format on */
 
 /*

@@ -23,7 +23,7 @@ struct eg_error {
 	eg_error *joined;
 	eg_error *passed; /* the error that this one repeats, whose message and trace it shows; or NULL */
 	union {
-		struct egi_backtrace *trace;
+		struct egi_trace *trace;
 		eg_error *next_dead; /* once nobody refers to it: the next one to be freed */
 	};
 	const char *message; /* `text`, that of `passed`, or a constant */
@@ -59,7 +59,7 @@ eg_error *egi_error_deadline(void)
 	return &deadline_exceeded;
 }
 
-static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
+static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_trace *trace,
 			    size_t text_size)
 {
 	eg_error *error = malloc(sizeof(*error) + text_size);
@@ -68,7 +68,7 @@ static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, 
 		code = -EINVAL;
 	if (!error) {
 		eg_error_unref(cause);
-		egi_backtrace_free(trace);
+		egi_trace_free(trace);
 		return egi_error_bare(kind, code);
 	}
 	*error = (eg_error){.refs = 1,
@@ -82,7 +82,7 @@ static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, 
 }
 
 eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause,
-			       struct egi_backtrace *trace, const char *message)
+			       struct egi_trace *trace, const char *message)
 {
 	size_t size = message ? strlen(message) : 0;
 	eg_error *error;
@@ -118,7 +118,7 @@ static int message_print(char *buffer, size_t size, const char *format, va_list 
 	return vsnprintf(buffer, size, format, args);
 }
 
-eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
+eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_trace *trace,
 			 const char *prefix, const char *format, va_list args)
 {
 	size_t prefix_size = strlen(prefix), size;
@@ -269,7 +269,7 @@ static void error_drop(eg_error *error, eg_error **dead)
 		return;
 	egi_annotate_acquire(error);
 	if (!error->passed)
-		egi_backtrace_free(error->trace);
+		egi_trace_free(error->trace);
 	error->next_dead = *dead;
 	*dead = error;
 }
@@ -340,7 +340,7 @@ int eg_error_signal(const eg_error *error)
 	return error && !error_is_bare(error) ? error->signal : 0;
 }
 
-const struct egi_backtrace *egi_error_trace(const eg_error *error)
+const struct egi_trace *egi_error_trace(const eg_error *error)
 {
 	return error && !error_is_bare(error) ? error->trace : NULL;
 }

@@ -12,7 +12,7 @@
 
 #include "os/compiler.h"
 
-struct egi_backtrace;
+struct egi_trace;
 
 /* What a task's error says of its task. */
 struct egi_error_origin {
@@ -26,13 +26,13 @@ struct egi_error_origin {
 /*
  * Makes an error. `prefix` goes before the formatted message. Takes over `cause` and `trace`. Never NULL.
  */
-eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_backtrace *trace,
+eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, struct egi_trace *trace,
 			 const char *prefix, const char *format, va_list args)
     __attribute__((format(printf, 6, 0)));
 
 /* The same with the whole message given; NULL stands for the code's own description. */
 eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause,
-			       struct egi_backtrace *trace, const char *message);
+			       struct egi_trace *trace, const char *message);
 
 /* An error of a code and a kind alone. Needs no memory and no reference. */
 eg_error *egi_error_bare(enum eg_error_kind kind, int code);
@@ -55,6 +55,6 @@ void egi_error_join(eg_error *error, eg_error *later);
 void egi_error_set_signal(eg_error *error, int signal);
 
 /* The backtrace of a panic, or NULL. Borrowed. */
-const struct egi_backtrace *egi_error_trace(const eg_error *error);
+const struct egi_trace *egi_error_trace(const eg_error *error);
 
 #endif

@@ -62,7 +62,7 @@ struct egi_fault_pad {
 	int signal;
 	int ending; /* this signal is raised in order to end the process by the fault itself */
 	struct egi_machine_state state;
-	struct egi_backtrace_record record;
+	struct egi_trace_record record;
 };
 
 /* Makes the calling thread's pad, if it has none. Return: false without memory. */

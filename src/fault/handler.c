@@ -28,7 +28,7 @@
 #include "fault/libc.h"
 #include "os/verify.h"
 #include "task/guarded_call.h"
-#include "trace/unwind/live.h"
+#include "task/live.h"
 
 /* What has to be left of a stack to land on it. */
 #define LANDING_ROOM ((uintptr_t)32 * 1024)
@@ -113,7 +113,7 @@ static const char *kind_text(enum egi_fault_kind kind)
 
 static eg_error *make_error(const struct egi_fault_pad *pad)
 {
-	struct egi_backtrace *trace = egi_backtrace_create(&pad->record);
+	struct egi_trace *trace = egi_trace_create(&pad->record);
 	char text[TEXT_SIZE];
 	eg_error *error;
 
@@ -163,7 +163,7 @@ struct look {
 };
 
 /* Leaves out frames of the C library that say nothing, unless where the trace is cut would move. */
-static void record_skip(struct egi_backtrace_record *record, unsigned frames)
+static void record_skip(struct egi_trace_record *record, unsigned frames)
 {
 	if (record->elided > 0 || frames >= record->count)
 		return;
@@ -183,7 +183,7 @@ static void look_closely(void *arg)
 	if (!egi_fault_is_open(look->context, look->recovery, &look->kind, &raising_frames) ||
 	    !egi_fault_is_wanted(look->kind, look->recovery->faults))
 		return;
-	egi_backtrace_record_interrupted(look->context, look->recovery->stop, &look->pad->record);
+	egi_trace_record_interrupted(look->context, look->recovery->stop, &look->pad->record);
 	/* A call to nowhere is where it was made. */
 	if (look->kind == EGI_FAULT_NIL_CALL || look->kind == EGI_FAULT_WILD_CALL)
 		raising_frames = 1;

@@ -16,7 +16,7 @@
 
 #include "fault/libc.h"
 #include "task/guarded_call.h"
-#include "trace/unwind/live.h"
+#include "task/live.h"
 #include "trace/unwind/step.h"
 
 #define NIL_END 4096 /* addresses below are a nil pointer's, and of the members of what it should lead to */

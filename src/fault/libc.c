@@ -75,7 +75,7 @@ static uintptr_t module_start(const void *address)
 {
 	struct egi_module_view view;
 
-	return address && egi_module_find((uintptr_t)address, &view) && !view.shown.program ? view.start : 0;
+	return address && egi_module_find((uintptr_t)address, &view) && !view.file.is_program ? view.start : 0;
 }
 
 static bool is_libc(const struct knowledge *knowledge, const struct egi_module_view *view)

@@ -15,9 +15,9 @@
 #include "os/thread.h"
 #include "os/verify.h"
 #include "task/guarded_call.h"
+#include "task/live.h"
 #include "task/recovery.h"
 #include "trace/trace.h"
-#include "trace/unwind/live.h"
 
 /* What a message is cut to: it takes so much of the panicking stack. */
 #define MESSAGE_SIZE 4096
@@ -96,14 +96,14 @@ static void message_format(struct message *message, struct egi_recovery *recover
  * The trace from a function of the library's that the task called, and which returns to an address in it. Part of that
  * function, whose frame is the one left out.
  */
-static inline __attribute__((always_inline)) struct egi_backtrace *
+static inline __attribute__((always_inline)) struct egi_trace *
 capture(const struct egi_recovery *recovery, const void *caller)
 {
-	struct egi_backtrace *trace = egi_backtrace_capture(1, recovery->stop);
+	struct egi_trace *trace = egi_trace_capture(1, recovery->stop);
 
-	if (trace && egi_backtrace_count(trace) == 0) {
-		egi_backtrace_free(trace);
-		trace = egi_backtrace_create_one(caller);
+	if (trace && egi_trace_count(trace) == 0) {
+		egi_trace_free(trace);
+		trace = egi_trace_create_one(caller);
 	}
 	return trace;
 }
@@ -112,7 +112,7 @@ EGI_NOINLINE void eg_panic(const char *format, ...)
 {
 	struct egi_recovery *recovery =
 	    recovery_or_die(__builtin_frame_address(0), "eg_panic outside a task");
-	struct egi_backtrace *trace;
+	struct egi_trace *trace;
 	struct message message;
 	va_list args;
 
@@ -127,10 +127,10 @@ EGI_NOINLINE void eg_panic(const char *format, ...)
 	    recovery, egi_error_make_plain(EG_ERROR_PANIC, EG_EPANIC, NULL, trace, message.text), abort);
 }
 
-static eg_error *make_wrapping(eg_error *cause, struct egi_backtrace *trace, const char *format, ...)
+static eg_error *make_wrapping(eg_error *cause, struct egi_trace *trace, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static eg_error *make_wrapping(eg_error *cause, struct egi_backtrace *trace, const char *format, ...)
+static eg_error *make_wrapping(eg_error *cause, struct egi_trace *trace, const char *format, ...)
 {
 	int code = cause ? eg_error_code(cause) : EG_EPANIC;
 	eg_error *error;
@@ -146,7 +146,7 @@ EGI_NOINLINE void eg_panic_with(eg_error *cause)
 {
 	struct egi_recovery *recovery =
 	    recovery_or_die(__builtin_frame_address(0), "eg_panic_with outside a task");
-	struct egi_backtrace *trace = capture(recovery, __builtin_return_address(0));
+	struct egi_trace *trace = capture(recovery, __builtin_return_address(0));
 
 	egi_recovery_unwind(recovery,
 			    make_wrapping(cause, trace, "%s", cause ? eg_error_message(cause) : "(no error)"),

@@ -120,34 +120,6 @@ void egi_elf_file_close(struct egi_elf_file *file)
 	file->fd = -1;
 }
 
-const unsigned char *egi_elf_find_build_id(const unsigned char *notes, size_t notes_size, uint64_t align,
-					   size_t *ret_size)
-{
-	uint64_t mask = align == 8 ? 7 : 3;
-	uint64_t at = 0;
-
-	while (notes_size >= sizeof(ElfW(Nhdr)) && at <= notes_size - sizeof(ElfW(Nhdr))) {
-		ElfW(Nhdr) note;
-		uint64_t name, content;
-
-		memcpy(&note, notes + at, sizeof(note));
-		/* The sizes have 32 bits each: the sums below cannot overflow. */
-		name = at + sizeof(note);
-		content = (name + note.n_namesz + mask) & ~mask;
-		if (content + note.n_descsz > notes_size)
-			return NULL;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof(ELF_NOTE_GNU) &&
-		    memcmp(notes + name, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) == 0) {
-			if (note.n_descsz == 0 || note.n_descsz > EGI_BUILD_ID_MAX)
-				return NULL;
-			*ret_size = note.n_descsz;
-			return notes + content;
-		}
-		at = (content + note.n_descsz + mask) & ~mask;
-	}
-	return NULL;
-}
-
 bool egi_elf_file_build_id(const struct egi_elf_file *file, struct egi_build_id *ret_id)
 {
 	for (uint64_t i = 0; i < file->segment_count; i++) {
@@ -163,7 +135,7 @@ bool egi_elf_file_build_id(const struct egi_elf_file *file, struct egi_build_id 
 		size = segment.p_filesz < sizeof(notes) ? (size_t)segment.p_filesz : sizeof(notes);
 		if (!file_read(file, segment.p_offset, notes, size))
 			continue;
-		id = egi_elf_find_build_id(notes, size, segment.p_align, &id_size);
+		id = egi_build_id_find(notes, size, segment.p_align, &id_size);
 		if (id != NULL) {
 			ret_id->size = id_size;
 			memcpy(ret_id->bytes, id, id_size);
@@ -173,34 +145,16 @@ bool egi_elf_file_build_id(const struct egi_elf_file *file, struct egi_build_id 
 	return false;
 }
 
-uint64_t egi_elf_fingerprint(const void *header, const void *segments, size_t segments_size)
-{
-	const unsigned char *parts[] = {header, segments};
-	const size_t sizes[] = {sizeof(ElfW(Ehdr)), segments_size};
-	uint64_t hash = 1;
-
-	for (size_t p = 0; p < 2; p++) {
-		for (size_t i = 0; i + sizeof(uint64_t) <= sizes[p]; i += sizeof(uint64_t)) {
-			uint64_t word;
-
-			memcpy(&word, parts[p] + i, sizeof(word));
-			hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-			hash ^= hash >> 29;
-		}
-	}
-	return hash | 1;
-}
-
 bool egi_elf_file_is_print(const struct egi_elf_file *file, uint64_t fingerprint)
 {
-	ElfW(Phdr) segments[EGI_ELF_FINGERPRINT_SEGMENTS_MAX];
+	ElfW(Phdr) segments[EGI_FINGERPRINT_SEGMENTS_MAX];
 	ElfW(Ehdr) header;
 	size_t size = (size_t)file->segment_count * sizeof(segments[0]);
 
-	return file->segment_count <= EGI_ELF_FINGERPRINT_SEGMENTS_MAX &&
+	return file->segment_count <= EGI_FINGERPRINT_SEGMENTS_MAX &&
 	       file_read(file, 0, &header, sizeof(header)) &&
 	       file_read(file, file->segment_offset, segments, size) &&
-	       egi_elf_fingerprint(&header, segments, size) == fingerprint;
+	       egi_fingerprint(&header, segments, size) == fingerprint;
 }
 
 static bool file_read_section(const struct egi_elf_file *file, uint64_t index, ElfW(Shdr) * ret_section)

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EGI_BUILD_ID_MAX 64 /* bytes; a longer id is taken as none (20 is usual, 16 and 8 occur) */
+#include "trace/unwind/build_id.h"
 
 struct egi_elf_file {
 	int fd;
@@ -41,12 +41,7 @@ void egi_elf_file_close(struct egi_elf_file *file);
 /* Reads the build id. Return: false, with ret_id untouched, when the file has none. */
 bool egi_elf_file_build_id(const struct egi_elf_file *file, struct egi_build_id *ret_id);
 
-/*
- * Something like a build id for files without one: a hash of the ELF header and the segments, which say how
- * long everything is and where it lies. Of a file with more segments than the number below none is made.
- */
-#define EGI_ELF_FINGERPRINT_SEGMENTS_MAX 32
-uint64_t egi_elf_fingerprint(const void *header, const void *segments, size_t segments_size);
+/* Whether the fingerprint is the file's. */
 bool egi_elf_file_is_print(const struct egi_elf_file *file, uint64_t fingerprint);
 
 /*
@@ -56,16 +51,5 @@ bool egi_elf_file_is_print(const struct egi_elf_file *file, uint64_t fingerprint
  */
 bool egi_elf_file_find_function(const struct egi_elf_file *file, uint64_t address, char *ret_name,
 				size_t size);
-
-/*
- * Finds the build id in a run of ELF notes, in a file's bytes or in a loaded module. Takes no memory, no
- * lock.
- *
- * @align  the segment's alignment: notes are padded to 8 bytes in segments aligned to 8, to 4 in all others
- *
- * Return: a pointer into `notes` and the size, or NULL.
- */
-const unsigned char *egi_elf_find_build_id(const unsigned char *notes, size_t notes_size, uint64_t align,
-					   size_t *ret_size);
 
 #endif

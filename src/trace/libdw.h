@@ -3,45 +3,62 @@
 #define EGI_TRACE_LIBDW_H
 
 /*
- * Function, file and line of an address, inlined calls included, from a module's DWARF.
- *
- * libdw does the reading. It is loaded with dlopen at the first use, so that nothing links to it and a program that
- * prints no backtrace never pays for it; where it is missing, or was at build time, no module has debug
- * information. Only the module's own file is read: nothing is searched for, nothing is fetched.
- *
- * Threads: libdw is loaded by any thread, which holds no lock of the library's, because the loader has locks of its own.
- * All else is for one thread at a time, by symbolize.c's mutex.
+ * libdw's functions, loaded with dlopen at the first use, so that nothing links to it and a program that prints no backtrace
+ * never pays for it. Where it is missing, or was at build time, there is no debug information.
  */
 
 #include <stdbool.h>
-#include <stdint.h>
 
-struct egi_debuginfo;
+/*
+ * Loads libdw, the first time. Return: false if it was not there at build time, or cannot be loaded now.
+ * Threads: any, which holds no lock of the library's, because the loader has locks of its own.
+ */
+bool egi_libdw_load(void);
 
-/* Loads libdw, the first time. Return: false if it was not there at build time, or cannot be loaded now. */
-bool egi_debuginfo_load(void);
+#ifdef EGI_HAVE_LIBDW
 
-struct egi_source_frame {
-	const char *function; /* NULL when not known */
-	const char *file;     /* NULL when not known */
-	int line;
-	bool inlined; /* inlined into the function of the next source frame */
+#include <elfutils/libdw.h>
+#include <libelf.h>
+
+#include "trace/libdw_memory.h"
+
+#define EGI_LIBDW_FUNCTIONS(X)   \
+	X(elf_version)           \
+	X(elf_errno)             \
+	X(elf_begin)             \
+	X(elf_end)               \
+	X(dwarf_begin_elf)       \
+	X(dwarf_errno)           \
+	X(dwarf_new_oom_handler) \
+	X(dwarf_end)             \
+	X(dwarf_addrdie)         \
+	X(dwarf_nextcu)          \
+	X(dwarf_offdie)          \
+	X(dwarf_haspc)           \
+	X(dwarf_child)           \
+	X(dwarf_siblingof)       \
+	X(dwarf_tag)             \
+	X(dwarf_diename)         \
+	X(dwarf_attr)            \
+	X(dwarf_formudata)       \
+	X(dwarf_formstring)      \
+	X(dwarf_getsrc_die)      \
+	X(dwarf_lineno)          \
+	X(dwarf_linesrc)         \
+	X(dwarf_getsrcfiles)     \
+	X(dwarf_filesrc)
+
+#define EGI_LIBDW_MEMBER(name) __typeof__(name) *name;
+
+struct egi_libdw {
+	EGI_LIBDW_FUNCTIONS(EGI_LIBDW_MEMBER)
+	bool can_be_led; /* its calls of malloc, which are these */
+	struct egi_libdw_calls calls;
 };
 
-/*
- * Opens the debug information of a module's file. Ownership: `fd` is borrowed, and stays open until the close.
- * Return: NULL when there is none, libdw is not loaded or memory ran out.
- */
-struct egi_debuginfo *egi_debuginfo_open(int fd, uint64_t file_size);
+/* Takes what was loaded into use. For one thread at a time. Return: NULL when nothing was. */
+const struct egi_libdw *egi_libdw_take(void);
 
-/* Closes it. NULL is fine. */
-void egi_debuginfo_close(struct egi_debuginfo *debuginfo);
-
-/*
- * Finds what stands at an address of the file: the innermost inlined function first, the real function last.
- * Strings live until the close. Return: how many source frames were stored, at most `max`; 0 when nothing is known.
- */
-unsigned egi_debuginfo_find(struct egi_debuginfo *debuginfo, uint64_t address,
-			    struct egi_source_frame *ret_frames, unsigned max);
+#endif
 
 #endif

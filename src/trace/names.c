@@ -9,14 +9,10 @@
 
 #include "trace/names.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "error/error.h"
 #include "os/mutex.h"
-#include "trace/elf.h"
 #include "trace/symbolize.h"
 
 #define NO_TEXT SIZE_MAX
@@ -24,7 +20,7 @@
 struct name {
 	unsigned place; /* index of the frame in the backtrace */
 	uint32_t line;
-	uint32_t inlined;
+	bool is_inlined;
 	size_t function; /* where in the text, or NO_TEXT */
 	size_t file;
 };
@@ -42,7 +38,6 @@ struct egi_names {
 
 struct collection {
 	bool failed;
-	unsigned place;
 	size_t count, room;
 	struct name *names;
 	size_t length, text_room;
@@ -107,34 +102,29 @@ static size_t text_add(struct collection *collection, const char *text)
 	return place;
 }
 
-static void collection_add(void *arg, const struct egi_symbol *symbol)
+static void collection_add(void *arg, unsigned place, const struct egi_source_frame *source)
 {
 	struct collection *collection = arg;
-	struct name name = {.place = collection->place};
+	struct name name = {.place = place, .is_inlined = source->inlined};
 
-	if (symbol->elided > 0)
-		return;
-	if (!symbol->inlined)
-		collection->place++;
 	if (collection->failed ||
 	    !array_grow(&collection->names, &collection->room, collection->count, 1, sizeof(name))) {
 		collection->failed = true;
 		return;
 	}
-	name.function = text_add(collection, symbol->function);
-	name.file = text_add(collection, symbol->file);
-	name.line = symbol->file != NULL && symbol->line > 0 ? (uint32_t)symbol->line : 0;
-	name.inlined = symbol->inlined;
+	name.function = text_add(collection, source->function);
+	name.file = text_add(collection, source->file);
+	name.line = source->file != NULL && source->line > 0 ? (uint32_t)source->line : 0;
 	collection->names[collection->count++] = name;
 }
 
-static struct egi_names *names_create(const struct egi_backtrace *backtrace)
+static struct egi_names *names_create(const struct egi_trace *trace)
 {
 	struct collection collection = {false};
 	struct egi_names *names = NULL;
 	size_t size;
 
-	egi_symbolize(backtrace, collection_add, &collection);
+	egi_symbolize(trace, collection_add, &collection);
 	if (!collection.failed) {
 		size = collection.count * sizeof(collection.names[0]);
 		names = malloc(sizeof(*names) + size + collection.length);
@@ -168,31 +158,31 @@ void egi_frames_unlock(void)
 	egi_mutex_unlock(&lock);
 }
 
-struct egi_frames egi_frames_find(const struct egi_backtrace *backtrace, bool for_good)
+struct egi_frames egi_frames_find(const struct egi_trace *trace, bool for_good)
 {
-	struct egi_frames frames = {backtrace, NULL};
-	struct egi_backtrace_names *kept;
+	struct egi_frames frames = {trace, NULL};
+	struct egi_trace_names *kept;
 	struct egi_names *names = NULL;
 	bool decided;
 
-	if (egi_backtrace_count(backtrace) == 0)
+	if (egi_trace_count(trace) == 0)
 		return frames;
-	kept = egi_backtrace_names(backtrace);
+	kept = egi_trace_names(trace);
 	egi_mutex_lock(&lock);
 	decided = kept->decided;
-	frames.named = kept->block;
+	frames.names = kept->block;
 	egi_mutex_unlock(&lock);
 	if (decided)
 		return frames;
 
-	names = names_create(backtrace);
+	names = names_create(trace);
 	egi_mutex_lock(&lock);
 	if (!kept->decided) {
 		kept->decided = names != NULL || for_good;
 		kept->block = names;
 		names = NULL;
 	}
-	frames.named = kept->block;
+	frames.names = kept->block;
 	egi_mutex_unlock(&lock);
 	free(names);
 	return frames;
@@ -204,88 +194,28 @@ struct egi_frames egi_frames_find(const struct egi_backtrace *backtrace, bool fo
 
 size_t egi_frames_count(struct egi_frames frames)
 {
-	return frames.named != NULL ? frames.named->count : egi_backtrace_count(frames.backtrace);
+	return frames.names != NULL ? frames.names->count : egi_trace_count(frames.trace);
 }
 
-static void frame_set_module(struct eg_frame *frame, const struct egi_backtrace_module *module)
+struct egi_frame egi_frames_read(struct egi_frames frames, size_t index)
 {
-	static const char digits[] = "0123456789abcdef";
-	char *to = frame->build_id;
-
-	frame->module = module->path;
-	for (size_t i = 0; i < module->build_id_size && i < EGI_BUILD_ID_MAX; i++) {
-		*to++ = digits[module->build_id[i] >> 4];
-		*to++ = digits[module->build_id[i] & 15];
-	}
-	*to = '\0';
-}
-
-_Static_assert(EG_FRAME_BUILD_ID_SIZE > 2 * EGI_BUILD_ID_MAX, "a frame has room for the longest build id");
-
-void egi_frames_read(struct egi_frames frames, size_t index, struct eg_frame *ret_frame)
-{
-	const struct egi_names *named = frames.named;
-	const struct name *name = named != NULL ? &named->names[index] : NULL;
+	const struct egi_names *names = frames.names;
+	const struct name *name = names != NULL ? &names->names[index] : NULL;
 	unsigned place = name != NULL ? name->place : (unsigned)index;
-	struct egi_backtrace_frame where = egi_backtrace_frame(frames.backtrace, place);
-	bool first = name == NULL || index == 0 || name[-1].place != place;
+	bool is_first = name == NULL || index == 0 || name[-1].place != place;
+	struct egi_trace_frame where = egi_trace_frame(frames.trace, place);
+	struct egi_frame frame = {.offset = where.offset};
 
-	ret_frame->function = NULL;
-	ret_frame->file = NULL;
-	ret_frame->line = ret_frame->inlined = 0;
 	if (name != NULL) {
-		ret_frame->function = name->function != NO_TEXT ? named->text + name->function : NULL;
-		ret_frame->file = name->file != NO_TEXT ? named->text + name->file : NULL;
-		ret_frame->line = name->line;
-		ret_frame->inlined = name->inlined;
+		frame.function = name->function != NO_TEXT ? names->text + name->function : NULL;
+		frame.file = name->file != NO_TEXT ? names->text + name->file : NULL;
+		frame.line = name->line;
+		frame.is_inlined = name->is_inlined;
 	}
-	ret_frame->elided = place == EGI_BACKTRACE_HEAD && first ? egi_backtrace_elided(frames.backtrace) : 0;
-	ret_frame->offset = where.offset;
-	ret_frame->module = NULL;
-	ret_frame->build_id[0] = '\0';
-	if (where.module != EGI_BACKTRACE_NO_MODULE) {
-		struct egi_backtrace_module module = egi_backtrace_module(frames.backtrace, where.module);
-
-		frame_set_module(ret_frame, &module);
-	}
-}
-
-/*
- * The accessors
- */
-
-/* What a frame of the first version ends with. Programs built with its headers have room for no more. */
-#define FRAME_SIZE_FIRST (offsetof(struct eg_frame, build_id) + EG_FRAME_BUILD_ID_SIZE)
-
-static struct egi_frames error_frames(const eg_error *error)
-{
-	struct egi_frames frames;
-	int cancelable;
-
-	/* A thread that was cancelled in here would keep a lock and files. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
-	frames = egi_frames_find(egi_error_trace(error), true);
-	pthread_setcancelstate(cancelable, NULL);
-	return frames;
-}
-
-size_t eg_error_frame_count(const eg_error *error)
-{
-	return egi_frames_count(error_frames(error));
-}
-
-int eg_error_frame(const eg_error *error, size_t index, struct eg_frame *ret_frame)
-{
-	struct egi_frames frames;
-	struct eg_frame frame = EG_FRAME_INIT;
-
-	if (ret_frame == NULL || ret_frame->size < FRAME_SIZE_FIRST)
-		return -EINVAL;
-	frames = error_frames(error);
-	if (index >= egi_frames_count(frames))
-		return -ENOENT;
-	frame.size = ret_frame->size;
-	egi_frames_read(frames, index, &frame);
-	memcpy(ret_frame, &frame, frame.size < sizeof(frame) ? frame.size : sizeof(frame));
-	return 0;
+	if (place == EGI_WALK_HEAD && is_first)
+		frame.elided = egi_trace_elided(frames.trace);
+	frame.is_cut = index + 1 == egi_frames_count(frames) && egi_trace_is_cut(frames.trace);
+	if (where.module != EGI_TRACE_NO_MODULE)
+		frame.module = egi_trace_module(frames.trace, where.module);
+	return frame;
 }

@@ -11,20 +11,32 @@
  * places without names.
  */
 
-#include <errgroup/frame.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "os/compiler.h"
 #include "trace/trace.h"
 
 /* Longer names of functions and files are cut. Those of templates can be far longer. */
 #define EGI_FRAMES_NAME_MAX 4096
 
+/* A call on the stack. Strings live as long as the backtrace. */
+struct egi_frame {
+	const char *function; /* NULL: not known */
+	const char *file;     /* as the compiler was given it; NULL: not known */
+	uint32_t line;        /* 0: not known */
+	bool is_inlined;      /* into the function of the next frame, which has the same offset */
+	bool is_cut;          /* the stack goes on beyond this one, and nobody knows how */
+	uint64_t elided;      /* calls left out just before this one */
+	const struct egi_module_file *module; /* NULL: code that is in none */
+	uint64_t offset;                      /* virtual address in the module's file */
+};
+
 /*
- * Frames to read: valid as long as the backtrace. `named` is NULL where only places are known.
+ * Frames to read: valid as long as the backtrace. `names` is NULL where only places are known.
  */
 struct egi_frames {
-	const struct egi_backtrace *backtrace;
-	const struct egi_names *named;
+	const struct egi_trace *trace;
+	const struct egi_names *names;
 };
 
 /*
@@ -35,7 +47,7 @@ struct egi_frames {
  *
  * Threads: any. Must not be cancelled meanwhile. The caller may hold no lock of the library's.
  */
-struct egi_frames egi_frames_find(const struct egi_backtrace *backtrace, bool for_good);
+struct egi_frames egi_frames_find(const struct egi_trace *trace, bool for_good);
 
 /* For the fork handlers. */
 void egi_frames_lock(void);
@@ -43,7 +55,7 @@ void egi_frames_unlock(void);
 
 size_t egi_frames_count(struct egi_frames frames);
 
-/* Fills in all of a frame but its size. `index` is below the count. */
-void egi_frames_read(struct egi_frames frames, size_t index, struct eg_frame *ret_frame);
+/* One frame, from 0, the innermost, to below the count. */
+struct egi_frame egi_frames_read(struct egi_frames frames, size_t index);
 
 #endif

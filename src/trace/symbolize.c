@@ -46,10 +46,9 @@ struct lookup_module {
 };
 
 struct lookup {
-	const struct egi_backtrace *backtrace;
+	const struct egi_trace *trace;
 	struct lookup_module *modules; /* NULL without memory: no names are looked up */
 	char function[FUNCTION_BYTES_MAX];
-	char build_id[2 * EGI_BUILD_ID_MAX + 1];
 };
 
 void egi_symbolize_start(void)
@@ -77,7 +76,7 @@ void egi_symbolize_use_debuginfo(bool use)
  */
 
 /* Opens a file if it is the module that was captured. Without a build id, only a file without one can be. */
-static bool module_open_file(const struct egi_backtrace_module *module, const char *path,
+static bool module_open_file(const struct egi_module_file *module, const char *path,
 			     struct egi_elf_file *ret_file)
 {
 	struct egi_build_id id = {0};
@@ -98,17 +97,14 @@ static bool module_open_file(const struct egi_backtrace_module *module, const ch
 }
 
 /* Opens the module's separate debug file, which its build id leads to: FOLDER/.build-id/ab/cdef.debug. */
-static void module_open_debug_file(const struct egi_backtrace_module *module, struct egi_elf_file *ret_file)
+static void module_open_debug_file(const struct egi_module_file *module, struct egi_elf_file *ret_file)
 {
-	char path[sizeof(debug_folder) + 2 * EGI_BUILD_ID_MAX + 32];
-	int length;
+	char path[sizeof(debug_folder) + 2 * EGI_BUILD_ID_MAX + 32], id[2 * EGI_BUILD_ID_MAX + 1];
 
 	if (debug_folder[0] == '\0' || module->build_id_size < 2)
 		return;
-	length = sprintf(path, "%s/.build-id/%02x/", debug_folder, module->build_id[0]);
-	for (size_t i = 1; i < module->build_id_size && i < EGI_BUILD_ID_MAX; i++)
-		length += sprintf(path + length, "%02x", module->build_id[i]);
-	strcpy(path + length, ".debug");
+	egi_build_id_format(module->build_id, module->build_id_size, id);
+	sprintf(path, "%s/.build-id/%.2s/%s.debug", debug_folder, id, id + 2);
 	module_open_file(module, path, ret_file);
 }
 
@@ -122,18 +118,17 @@ static struct egi_debuginfo *file_open_debuginfo(const struct egi_elf_file *file
 static struct lookup_module *lookup_open_module(struct lookup *lookup, unsigned index)
 {
 	struct lookup_module *opened = &lookup->modules[index];
-	struct egi_backtrace_module module;
+	const struct egi_module_file *module = egi_trace_module(lookup->trace, index);
 
 	if (opened->tried)
 		return opened;
 	opened->tried = true;
 	opened->file.fd = opened->debug.fd = -1;
-	module = egi_backtrace_module(lookup->backtrace, index);
-	if (!module_open_file(&module, module.path, &opened->file) && module.program)
-		module_open_file(&module, "/proc/self/exe", &opened->file);
+	if (!module_open_file(module, module->path, &opened->file) && module->is_program)
+		module_open_file(module, "/proc/self/exe", &opened->file);
 	opened->debuginfo = file_open_debuginfo(&opened->file);
 	if (opened->debuginfo == NULL) {
-		module_open_debug_file(&module, &opened->debug);
+		module_open_debug_file(module, &opened->debug);
 		opened->debuginfo = file_open_debuginfo(&opened->debug);
 	}
 	return opened;
@@ -144,7 +139,7 @@ static void lookup_finish(struct lookup *lookup)
 	if (lookup->modules == NULL)
 		return;
 	egi_mutex_lock(&mutex);
-	for (unsigned i = 0; i < egi_backtrace_module_count(lookup->backtrace); i++) {
+	for (unsigned i = 0; i < egi_trace_module_count(lookup->trace); i++) {
 		if (lookup->modules[i].tried) {
 			egi_debuginfo_close(lookup->modules[i].debuginfo);
 			egi_elf_file_close(&lookup->modules[i].file);
@@ -165,14 +160,14 @@ static bool lookup_find_function(struct lookup *lookup, const struct lookup_modu
 }
 
 /* Looks a frame up. Return: how many source frames were stored, at least 1. */
-static unsigned lookup_find(struct lookup *lookup, const struct egi_backtrace_frame *frame,
+static unsigned lookup_find(struct lookup *lookup, const struct egi_trace_frame *frame,
 			    struct egi_source_frame *ret_frames)
 {
 	struct lookup_module *module = NULL;
 	unsigned count = 0;
 
 	egi_mutex_lock(&mutex);
-	if (lookup->modules != NULL && frame->module != EGI_BACKTRACE_NO_MODULE)
+	if (lookup->modules != NULL && frame->module != EGI_TRACE_NO_MODULE)
 		module = lookup_open_module(lookup, frame->module);
 	if (module != NULL && module->debuginfo != NULL)
 		count = egi_debuginfo_find(module->debuginfo, frame->offset, ret_frames, INLINED_MAX);
@@ -187,63 +182,25 @@ static unsigned lookup_find(struct lookup *lookup, const struct egi_backtrace_fr
 	return count;
 }
 
-static void lookup_set_module(struct lookup *lookup, const struct egi_backtrace_frame *frame,
-			      struct egi_symbol *symbol)
+void egi_symbolize(const struct egi_trace *trace, egi_symbolize_fn *fn, void *arg)
 {
-	struct egi_backtrace_module module;
-	const char *slash;
-
-	lookup->build_id[0] = '\0';
-	symbol->build_id = lookup->build_id;
-	if (frame->module == EGI_BACKTRACE_NO_MODULE)
-		return;
-	module = egi_backtrace_module(lookup->backtrace, frame->module);
-	for (size_t i = 0; i < module.build_id_size && i < EGI_BUILD_ID_MAX; i++) {
-		static const char digits[] = "0123456789abcdef";
-
-		lookup->build_id[2 * i] = digits[module.build_id[i] >> 4];
-		lookup->build_id[2 * i + 1] = digits[module.build_id[i] & 15];
-		lookup->build_id[2 * i + 2] = '\0';
-	}
-	slash = strrchr(module.path, '/');
-	symbol->module_path = module.path;
-	symbol->module = slash == NULL ? module.path : slash + 1;
-	symbol->offset = frame->offset;
-}
-
-void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, void *arg)
-{
-	unsigned count = egi_backtrace_count(backtrace);
-	struct lookup lookup = {.backtrace = backtrace};
+	unsigned count = egi_trace_count(trace), modules = egi_trace_module_count(trace);
+	struct lookup lookup = {.trace = trace};
 
 	if (count == 0)
 		return;
 	if (egi_module_can_load())
-		(void)egi_debuginfo_load();
-	if (egi_backtrace_module_count(backtrace) > 0)
-		lookup.modules = calloc(egi_backtrace_module_count(backtrace), sizeof(lookup.modules[0]));
+		(void)egi_libdw_load();
+	if (modules > 0)
+		lookup.modules = calloc(modules, sizeof(lookup.modules[0]));
 
 	for (unsigned i = 0; i < count; i++) {
-		struct egi_backtrace_frame frame = egi_backtrace_frame(backtrace, i);
+		struct egi_trace_frame frame = egi_trace_frame(trace, i);
 		struct egi_source_frame sources[INLINED_MAX];
-		struct egi_symbol symbol = {0};
-		unsigned source_count;
+		unsigned source_count = lookup_find(&lookup, &frame, sources);
 
-		if (i == EGI_BACKTRACE_HEAD && egi_backtrace_elided(backtrace) > 0) {
-			symbol.build_id = "";
-			symbol.elided = egi_backtrace_elided(backtrace);
-			fn(arg, &symbol);
-			symbol.elided = 0;
-		}
-		source_count = lookup_find(&lookup, &frame, sources);
-		lookup_set_module(&lookup, &frame, &symbol);
-		for (unsigned s = 0; s < source_count; s++) {
-			symbol.function = sources[s].function;
-			symbol.file = sources[s].file;
-			symbol.line = sources[s].line;
-			symbol.inlined = sources[s].inlined;
-			fn(arg, &symbol);
-		}
+		for (unsigned s = 0; s < source_count; s++)
+			fn(arg, i, &sources[s]);
 	}
 	lookup_finish(&lookup);
 }

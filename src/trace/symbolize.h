@@ -3,11 +3,10 @@
 #define EGI_TRACE_SYMBOLIZE_H
 
 /*
- * Names for a backtrace: functions, files and lines, looked up when somebody asks for them.
+ * Looking up the names of a backtrace's frames: functions, files and lines.
  *
  * Names come from the module files on disk: from their debug information, through libdw where that can be
- * loaded, or else from their symbol tables. A file whose build id is not the captured one is not used.
- * Module, offset and build id are always there, for `eu-addr2line -e FILE OFFSET` to resolve later. Whatever
+ * loaded, or else from their symbol tables. A file whose build id is not the captured one is not used. Whatever
  * fails, be it memory or a file, costs names and nothing else. Nothing is kept from one call to the next but
  * libdw itself.
  *
@@ -17,33 +16,20 @@
  */
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
+#include "trace/debuginfo.h"
 #include "trace/trace.h"
 
-struct egi_symbol {
-	const char *function;    /* NULL: not known */
-	const char *file;        /* as the compiler was given it; NULL: not known */
-	int line;                /* valid with a file */
-	bool inlined;            /* inlined into the function of the next symbol, which has the same offset */
-	const char *module;      /* the module's file name without directories; NULL: not in any module */
-	const char *module_path; /* the same with directories */
-	uint64_t offset;         /* virtual address in the module's file, inside the calling instruction */
-	const char *build_id;    /* hexadecimal; "" when the module has none */
-	uint64_t elided;         /* not 0: this stands for so many frames left out, and all else is empty */
-};
-
-typedef void egi_symbol_fn(void *arg, const struct egi_symbol *symbol);
+typedef void egi_symbolize_fn(void *arg, unsigned index, const struct egi_source_frame *source);
 
 /*
- * Calls `fn` for each frame, innermost first, inlined calls as symbols of their own, and once in the place of
- * the frames left out, if any. A NULL backtrace has no frames.
+ * Calls `fn` for each frame of the backtrace by its index, innermost first, and for inlined calls several times with the
+ * same one: the function itself comes last. A NULL backtrace has no frames.
  *
  * Ownership: the strings are valid during the call. Threads: any; look-ups take a process-wide mutex, which
  * is not held while `fn` runs, nor while the loader is called. The caller may hold no lock of the library's.
  */
-void egi_symbolize(const struct egi_backtrace *backtrace, egi_symbol_fn *fn, void *arg);
+void egi_symbolize(const struct egi_trace *trace, egi_symbolize_fn *fn, void *arg);
 
 /* Reads the environment, once, when the library is first used: later, other threads might change it. */
 void egi_symbolize_start(void);

@@ -13,13 +13,20 @@
 #include <string.h>
 
 #include "os/text.h"
+#include "trace/unwind/build_id.h"
 
-#define BUILD_ID_DIGITS 8
+#define BUILD_ID_BYTES 4 /* that are shown */
 #define FUNCTION_MAX 1000
 #define FILE_MAX 480
 #define MODULE_MAX 255
-#define ELIDED_MAX 48 /* the line for frames left out */
-#define LIMIT_LEAST (4 * ELIDED_MAX + 4)
+#define PLACE_SIZE (MODULE_MAX + 64) /* with the offset and the build id */
+#define ELIDED_MAX 48 /* the line for frames left out, and the one for frames that are not known */
+#define LIMIT_LEAST (5 * ELIDED_MAX + 4)
+
+static const char cut_line[] = "...more frames, not known...\n";
+
+_Static_assert(sizeof(cut_line) <= ELIDED_MAX, "there is room for the line");
+_Static_assert(FUNCTION_MAX + FILE_MAX + PLACE_SIZE + 64 <= EGI_FRAMES_TEXT_MAX, "and for the longest frame");
 
 /* A name as it may be shown, cut to fit, in `max` bytes and a NUL. */
 static const char *name_show(const char *name, char *ret_shown, size_t max)
@@ -30,29 +37,40 @@ static const char *name_show(const char *name, char *ret_shown, size_t max)
 	return ret_shown;
 }
 
-/* The bounds of the parts add up to less than the text's, so nothing is cut here. */
-static size_t frame_format(const struct eg_frame *frame, char *ret_text)
+/* Where the code lies, of a frame without a source file in a form of its own. */
+static void place_format(const struct egi_frame *frame, char *ret_place)
 {
-	char place[MODULE_MAX + 128] = "??", module[MODULE_MAX + 1], shown[FUNCTION_MAX + 1];
+	char name[MODULE_MAX + 1], id[2 * BUILD_ID_BYTES + 1];
+	const struct egi_module_file *module = frame->module;
 	const char *slash;
+
+	if (module == NULL) {
+		strcpy(ret_place, "??");
+		return;
+	}
+	slash = strrchr(module->path, '/');
+	slash = slash != NULL ? slash + 1 : module->path;
+	ret_place += sprintf(ret_place, "%s+0x%" PRIx64,
+			     name_show(slash[0] != '\0' ? slash : "??", name, MODULE_MAX), frame->offset);
+	if (module->build_id_size == 0)
+		return;
+	egi_build_id_format(module->build_id,
+			    module->build_id_size < BUILD_ID_BYTES ? module->build_id_size : BUILD_ID_BYTES,
+			    id);
+	sprintf(ret_place, frame->file != NULL ? ", build-id %s" : " (build-id %s)", id);
+}
+
+/* The bounds of the parts add up to less than the text's, so nothing is cut here. */
+static size_t frame_format(const struct egi_frame *frame, char *ret_text)
+{
+	char place[PLACE_SIZE], shown[FUNCTION_MAX + 1];
 	char *line = ret_text;
 
 	if (frame->function != NULL)
 		line += sprintf(line, "%s(...)\n", name_show(frame->function, shown, FUNCTION_MAX));
 	else
 		line += sprintf(line, "??\n");
-
-	if (frame->module != NULL) {
-		slash = strrchr(frame->module, '/');
-		slash = slash != NULL ? slash + 1 : frame->module;
-		snprintf(place, sizeof(place), "%s+0x%" PRIx64 "%s%s%.*s%s",
-			 name_show(slash[0] != '\0' ? slash : "??", module, MODULE_MAX), frame->offset,
-			 frame->build_id[0] == '\0' ? ""
-			 : frame->file != NULL      ? ", "
-						    : " (",
-			 frame->build_id[0] == '\0' ? "" : "build-id ", BUILD_ID_DIGITS, frame->build_id,
-			 frame->build_id[0] != '\0' && frame->file == NULL ? ")" : "");
-	}
+	place_format(frame, place);
 	if (frame->file == NULL)
 		line += sprintf(line, "\t%s\n", place);
 	else
@@ -76,9 +94,8 @@ static void elided_format(uint64_t count, egi_text_fn *fn, void *arg)
 static size_t frame_measure(struct egi_frames frames, size_t index)
 {
 	char text[EGI_FRAMES_TEXT_MAX];
-	struct eg_frame frame;
+	struct egi_frame frame = egi_frames_read(frames, index);
 
-	egi_frames_read(frames, index, &frame);
 	return frame_format(&frame, text) + (frame.elided > 0 ? ELIDED_MAX : 0);
 }
 
@@ -108,16 +125,16 @@ static void frames_choose(struct egi_frames frames, size_t limit, size_t *ret_he
 void egi_frames_format(struct egi_frames frames, size_t limit, egi_text_fn *fn, void *arg)
 {
 	size_t count = egi_frames_count(frames), head, tail;
+	bool is_cut = egi_trace_is_cut(frames.trace);
 	char text[EGI_FRAMES_TEXT_MAX];
 	uint64_t elided = 0;
 
 	if (count == 0 || limit < LIMIT_LEAST)
 		return;
-	frames_choose(frames, limit, &head, &tail);
+	frames_choose(frames, is_cut ? limit - ELIDED_MAX : limit, &head, &tail);
 	for (size_t i = 0; i < count; i++) {
-		struct eg_frame frame;
+		struct egi_frame frame = egi_frames_read(frames, i);
 
-		egi_frames_read(frames, i, &frame);
 		elided += frame.elided;
 		if (i >= head && i < count - tail) {
 			elided++;
@@ -130,4 +147,6 @@ void egi_frames_format(struct egi_frames frames, size_t limit, egi_text_fn *fn, 
 	}
 	if (elided > 0)
 		elided_format(elided, fn, arg);
+	if (is_cut)
+		fn(arg, cut_line, sizeof(cut_line) - 1);
 }

@@ -8,7 +8,7 @@
  *     parse_part(...)
  *             src/parse.c:88 (batch+0x1070, build-id 6991dc81)
  *
- * with a tab before the second; and one line for frames that are left out.
+ * with a tab before the second; one line for frames that are left out, and one at the end for those that are not known.
  */
 
 #include "trace/names.h"
@@ -20,7 +20,7 @@ typedef void egi_text_fn(void *arg, const char *text, size_t size);
 
 /*
  * Writes the frames through `fn`, which is called for whole lines. Where they would take more than `limit`
- * bytes, some in the middle are left out and counted. A limit below 200 gives nothing.
+ * bytes, some in the middle are left out and counted. A limit below 250 gives nothing.
  *
  * Lines end in a newline and hold no control characters but that and the tab; names are shown as os/text.h says.
  */

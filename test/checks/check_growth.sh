@@ -15,10 +15,10 @@ case $build in /*) ;; *) build=$PWD/$build ;; esac
 cp -R "$top/include" "$work/include"
 sed -i -e 's|^\tunsigned reserved;.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_group_options), .*}|{sizeof(struct eg_group_options), 0, 0, 0, 0, 0, 0, {0}}|' \
     "$work/include/errgroup/group.h"
-sed -i -e 's|^\tchar build_id\[.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_frame), .*}|{sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, "", {0}}|' \
+sed -i -e 's|^\tuint32_t cut;.*|&\n\tuint64_t later[4];|' -e 's|{sizeof(struct eg_frame), .*}|{sizeof(struct eg_frame), NULL, NULL, 0, 0, 0, NULL, 0, "", 0, {0}}|' \
     "$work/include/errgroup/frame.h"
 # What the library knows of the field: it fills it in.
-sed 's|^\tret_frame->build_id\[0\] = .*|&\n\tret_frame->later[0] = ret_frame->later[3] = 7;|' "$top/src/trace/names.c" >"$work/frames.c"
+sed 's|^\tframe\.cut = .*|&\n\tframe.later[0] = frame.later[3] = 7;|' "$top/src/error/frame.c" >"$work/frame.c"
 
 cat >"$work/program.c" <<'END'
 #include <errgroup.h>
@@ -69,19 +69,19 @@ compile() {
 # link PROGRAM INCLUDE: a program built with those headers, and the library that has grown.
 link() {
     # shellcheck disable=SC2086 # several
-    compile "-I$2" "$work/program.c" "$work/frames.o" "$work/group.o" $others -o "$1" -ldl -lm
+    compile "-I$2" "$work/program.c" "$work/frame.o" "$work/group.o" $others -o "$1" -ldl -lm
 }
 
 # The library's objects, in whichever folder meson keeps them.
-for object in "$build"/src/*.p/trace_names.c.o; do
+for object in "$build"/src/*.p/error_frame.c.o; do
     objects=$(dirname "$object")
 done
-others=$(ls "$objects"/*.o | grep -v -e '/trace_names\.c\.o$' -e '/runtime_group_group\.c\.o$')
+others=$(ls "$objects"/*.o | grep -v -e '/error_frame\.c\.o$' -e '/runtime_group_group\.c\.o$')
 grow() {
-    for file in include/errgroup/group.h include/errgroup/frame.h frames.c; do
+    for file in include/errgroup/group.h include/errgroup/frame.h frame.c; do
         grep -q later "$work/$file" || { echo "$file has no field more"; return 1; }
     done
-    compile "-I$work/include" "-I$top/src" -DEGI_BUILD -c "$work/frames.c" -o "$work/frames.o" &&
+    compile "-I$work/include" "-I$top/src" -DEGI_BUILD -c "$work/frame.c" -o "$work/frame.o" &&
         compile "-I$work/include" "-I$top/src" -DEGI_BUILD -c "$top/src/runtime/group/group.c" -o "$work/group.o"
 }
 

@@ -190,6 +190,58 @@ static void frames_of_a_deep_stack_say_where_calls_are_left_out(void **state)
 	eg_error_unref(error);
 }
 
+#if defined(__x86_64__)
+
+/* Calls its argument, with a frame that no unwind table describes. */
+void call_without_table(void (*fn)(void));
+
+__asm__(".text\n"
+	".type call_without_table, @function\n"
+	"call_without_table:\n"
+	"	subq $24, %rsp\n"
+	"	call *%rdi\n"
+	"	addq $24, %rsp\n"
+	"	ret\n"
+	".size call_without_table, . - call_without_table\n");
+
+static void panic_plainly(void)
+{
+	panic_here("here");
+	NO_TAIL_CALL();
+}
+
+static int task_call_without_table(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	call_without_table(panic_plainly);
+	return 0;
+}
+
+static void a_trace_that_is_cut_says_so_at_its_last_frame(void **state)
+{
+	eg_error *cut = error_of(task_call_without_table, NULL), *whole = error_of(task_panic, "here");
+	size_t count = eg_error_frame_count(cut);
+	char *text = text_of(cut), *text_whole = text_of(whole);
+
+	(void)state;
+	assert_in_range(count, 3, 4);
+	assert_string_equal(frame_of(cut, count - 2).function, "panic_plainly");
+	assert_string_equal(frame_of(cut, count - 1).function, "call_without_table");
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(frame_of(cut, i).cut, i + 1 == count);
+	for (size_t i = 0; i < eg_error_frame_count(whole); i++)
+		assert_int_equal(frame_of(whole, i).cut, 0);
+	assert_non_null(strstr(text, ")\n...more frames, not known...\ncreated by error_of\n"));
+	assert_null(strstr(text_whole, "not known"));
+	free(text);
+	free(text_whole);
+	eg_error_unref(cut);
+	eg_error_unref(whole);
+}
+
+#endif
+
 static void errors_without_a_backtrace_have_no_frames(void **state)
 {
 	struct eg_frame frame = EG_FRAME_INIT, before;
@@ -424,6 +476,9 @@ int main(void)
 	    TEST(frames_name_place_and_module_of_each_call),
 	    TEST(frames_are_what_the_text_shows),
 	    TEST(frames_of_a_deep_stack_say_where_calls_are_left_out),
+#if defined(__x86_64__)
+	    TEST(a_trace_that_is_cut_says_so_at_its_last_frame),
+#endif
 	    TEST(errors_without_a_backtrace_have_no_frames),
 	    TEST(structures_of_other_sizes_are_refused_or_filled_as_far_as_known),
 	    TEST(threads_that_ask_first_at_once_get_the_same_strings),

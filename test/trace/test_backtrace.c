@@ -20,6 +20,7 @@
 #include "trace/symbolize.h"
 #include "trace/text.h"
 #include "trace/trace.h"
+#include "trace/unwind/build_id.h"
 
 /*
  * AddressSanitizer asks this for its defaults. Its leak check guesses where a library loaded with dlopen has its
@@ -47,10 +48,10 @@ struct seen_symbol {
 	char function[128];
 	char file[512];
 	char module[256];
-	char module_path[1024];
 	char build_id[129];
 	int line;
 	bool inlined;
+	bool is_cut;
 	uint64_t offset;
 	uint64_t elided;
 };
@@ -65,30 +66,31 @@ static void text_copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from == NULL ? "" : from);
 }
 
-static void seen_add(void *arg, const struct egi_symbol *symbol)
+static struct seen *symbolize(const struct egi_trace *backtrace)
 {
-	struct seen *seen = arg;
-	struct seen_symbol *copy;
-
-	assert_true(seen->count < SYMBOLS_MAX);
-	copy = &seen->symbols[seen->count++];
-	text_copy(copy->function, sizeof(copy->function), symbol->function);
-	text_copy(copy->file, sizeof(copy->file), symbol->file);
-	text_copy(copy->module, sizeof(copy->module), symbol->module);
-	text_copy(copy->module_path, sizeof(copy->module_path), symbol->module_path);
-	text_copy(copy->build_id, sizeof(copy->build_id), symbol->build_id);
-	copy->line = symbol->line;
-	copy->inlined = symbol->inlined;
-	copy->offset = symbol->offset;
-	copy->elided = symbol->elided;
-}
-
-static struct seen *symbolize(const struct egi_backtrace *backtrace)
-{
+	struct egi_frames frames = egi_frames_find(backtrace, true);
 	struct seen *seen = calloc(1, sizeof(*seen));
 
 	assert_non_null(seen);
-	egi_symbolize(backtrace, seen_add, seen);
+	seen->count = (unsigned)egi_frames_count(frames);
+	assert_true(seen->count <= SYMBOLS_MAX);
+	for (unsigned i = 0; i < seen->count; i++) {
+		struct egi_frame frame = egi_frames_read(frames, i);
+		struct seen_symbol *copy = &seen->symbols[i];
+
+		text_copy(copy->function, sizeof(copy->function), frame.function);
+		text_copy(copy->file, sizeof(copy->file), frame.file);
+		if (frame.module != NULL) {
+			text_copy(copy->module, sizeof(copy->module), strrchr(frame.module->path, '/') + 1);
+			egi_build_id_format(frame.module->build_id, frame.module->build_id_size,
+					    copy->build_id);
+		}
+		copy->line = (int)frame.line;
+		copy->inlined = frame.is_inlined;
+		copy->is_cut = frame.is_cut;
+		copy->offset = frame.offset;
+		copy->elided = frame.elided;
+	}
 	return seen;
 }
 
@@ -118,7 +120,7 @@ static bool lines_are_available(void)
 		found = matched == sizeof(section) - 1;
 	}
 	fclose(program);
-	return found && egi_debuginfo_load();
+	return found && egi_libdw_load();
 }
 
 /*
@@ -130,13 +132,13 @@ struct request {
 	const void *stop_frame;
 	bool stop_at_base;
 	int line; /* of the call that captured */
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 };
 
 static NOINLINE void leaf(struct request *request)
 {
 	request->line = __LINE__ + 1;
-	request->backtrace = egi_backtrace_capture(request->skip, request->stop_frame);
+	request->backtrace = egi_trace_capture(request->skip, request->stop_frame);
 	NO_TAIL_CALL();
 }
 
@@ -154,8 +156,10 @@ static NOINLINE void base(struct request *request)
 	NO_TAIL_CALL();
 }
 
-static struct egi_backtrace *capture_short(struct request request, int *ret_line)
+/* Captures leaf, middle, base; or down to where the request says. */
+static NOINLINE struct egi_trace *capture_short(struct request request, int *ret_line)
 {
+	request.stop_frame = __builtin_frame_address(0);
 	base(&request);
 	assert_non_null(request.backtrace);
 	if (ret_line != NULL)
@@ -165,21 +169,21 @@ static struct egi_backtrace *capture_short(struct request request, int *ret_line
 
 static void names_static_functions_innermost_first(void **state)
 {
-	struct egi_backtrace *backtrace = capture_short((struct request){0}, NULL);
+	struct egi_trace *backtrace = capture_short((struct request){0}, NULL);
 	struct seen *seen = symbolize(backtrace);
 
 	(void)state;
-	assert_true(seen->count >= 4);
+	assert_int_equal(seen->count, 3);
 	assert_string_equal(seen->symbols[0].function, "leaf");
 	assert_string_equal(seen->symbols[1].function, "middle");
 	assert_string_equal(seen->symbols[2].function, "base");
 	free(seen);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void names_file_and_line_of_the_call(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	struct seen *seen;
 	int line;
 
@@ -191,12 +195,12 @@ static void names_file_and_line_of_the_call(void **state)
 	assert_true(ends_with(seen->symbols[0].file, "test_backtrace.c"));
 	assert_int_equal(seen->symbols[0].line, line);
 	free(seen);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void names_static_functions_without_debug_information(void **state)
 {
-	struct egi_backtrace *backtrace = capture_short((struct request){0}, NULL);
+	struct egi_trace *backtrace = capture_short((struct request){0}, NULL);
 	struct seen *seen;
 
 	(void)state;
@@ -208,37 +212,37 @@ static void names_static_functions_without_debug_information(void **state)
 	assert_string_equal(seen->symbols[1].function, "middle");
 	assert_string_equal(seen->symbols[2].function, "base");
 	free(seen);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void skip_leaves_out_the_innermost_frames(void **state)
 {
-	struct egi_backtrace *all = capture_short((struct request){0}, NULL);
-	struct egi_backtrace *some = capture_short((struct request){.skip = 2}, NULL);
-	struct egi_backtrace *none = capture_short((struct request){.skip = ~0u}, NULL);
+	struct egi_trace *all = capture_short((struct request){0}, NULL);
+	struct egi_trace *some = capture_short((struct request){.skip = 2}, NULL);
+	struct egi_trace *none = capture_short((struct request){.skip = ~0u}, NULL);
 	struct seen *seen = symbolize(some);
 
 	(void)state;
 	assert_string_equal(seen->symbols[0].function, "base");
-	assert_int_equal(egi_backtrace_count(some), egi_backtrace_count(all) - 2);
-	assert_int_equal(egi_backtrace_count(none), 0);
+	assert_int_equal(egi_trace_count(some), egi_trace_count(all) - 2);
+	assert_int_equal(egi_trace_count(none), 0);
 	free(seen);
-	egi_backtrace_free(all);
-	egi_backtrace_free(some);
-	egi_backtrace_free(none);
+	egi_trace_free(all);
+	egi_trace_free(some);
+	egi_trace_free(none);
 }
 
 static void stop_frame_leaves_out_its_function_and_all_callers(void **state)
 {
-	struct egi_backtrace *backtrace = capture_short((struct request){.stop_at_base = true}, NULL);
+	struct egi_trace *backtrace = capture_short((struct request){.stop_at_base = true}, NULL);
 	struct seen *seen = symbolize(backtrace);
 
 	(void)state;
-	assert_int_equal(egi_backtrace_count(backtrace), 2);
+	assert_int_equal(egi_trace_count(backtrace), 2);
 	assert_string_equal(seen->symbols[0].function, "leaf");
 	assert_string_equal(seen->symbols[1].function, "middle");
 	free(seen);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 /* Whether an address that was a local's is nowhere near the stack. */
@@ -270,23 +274,23 @@ static void stop_frame_may_be_any_local_of_the_function(void **state)
 		base_with_locals(&request, positions[i]);
 		assert_non_null(request.backtrace);
 		if (is_off_stack(request.stop_frame)) {
-			egi_backtrace_free(request.backtrace);
+			egi_trace_free(request.backtrace);
 			skip(); /* AddressSanitizer keeps locals on the heap */
 		}
-		assert_int_equal(egi_backtrace_count(request.backtrace), 2);
-		egi_backtrace_free(request.backtrace);
+		assert_int_equal(egi_trace_count(request.backtrace), 2);
+		egi_trace_free(request.backtrace);
 	}
 }
 
 static void capture_keeps_errno(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 
 	(void)state;
 	errno = EDOM;
-	backtrace = egi_backtrace_capture(0, NULL);
+	backtrace = egi_trace_capture(0, __builtin_frame_address(0));
 	assert_int_equal(errno, EDOM);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void null_backtrace_is_empty(void **state)
@@ -295,10 +299,10 @@ static void null_backtrace_is_empty(void **state)
 
 	(void)state;
 	assert_int_equal(seen->count, 0);
-	assert_int_equal(egi_backtrace_count(NULL), 0);
-	assert_int_equal(egi_backtrace_elided(NULL), 0);
-	assert_int_equal(egi_backtrace_module_count(NULL), 0);
-	egi_backtrace_free(NULL);
+	assert_int_equal(egi_trace_count(NULL), 0);
+	assert_int_equal(egi_trace_elided(NULL), 0);
+	assert_int_equal(egi_trace_module_count(NULL), 0);
+	egi_trace_free(NULL);
 	free(seen);
 }
 
@@ -309,7 +313,7 @@ static void null_backtrace_is_empty(void **state)
 static inline __attribute__((always_inline)) void inlined_inner(struct request *request)
 {
 	request->line = __LINE__ + 1;
-	request->backtrace = egi_backtrace_capture(0, NULL);
+	request->backtrace = egi_trace_capture(0, request->stop_frame);
 }
 
 static inline __attribute__((always_inline)) int inlined_outer(struct request *request)
@@ -331,7 +335,7 @@ static NOINLINE int inlined_into(struct request *request, int *ret_line)
 
 static void inlined_calls_are_shown_as_calls(void **state)
 {
-	struct request request = {0};
+	struct request request = {.stop_frame = __builtin_frame_address(0)};
 	int outer_line, into_line;
 	struct seen *seen;
 
@@ -352,7 +356,7 @@ static void inlined_calls_are_shown_as_calls(void **state)
 	assert_true(ends_with(seen->symbols[2].file, "test_backtrace.c"));
 	assert_true(seen->symbols[0].offset == seen->symbols[2].offset);
 	free(seen);
-	egi_backtrace_free(request.backtrace);
+	egi_trace_free(request.backtrace);
 }
 
 /*
@@ -404,7 +408,7 @@ static NOINLINE void *deep_thread(void *arg)
 }
 
 /* Captures leaf, depth + 1 times deep, deep_base, on a stack that is large enough. */
-static struct egi_backtrace *capture_deep(unsigned depth)
+static struct egi_trace *capture_deep(unsigned depth)
 {
 	struct deep_run run = {.depth = depth};
 	pthread_attr_t attributes;
@@ -421,40 +425,39 @@ static struct egi_backtrace *capture_deep(unsigned depth)
 
 static void deep_stack_keeps_both_ends_and_counts_the_middle(void **state)
 {
-	struct egi_backtrace *backtrace = capture_deep(DEPTH);
+	struct egi_trace *backtrace = capture_deep(DEPTH);
 	struct seen *seen = symbolize(backtrace);
-	unsigned last = EGI_BACKTRACE_HEAD + EGI_BACKTRACE_TAIL;
+	unsigned last = EGI_WALK_HEAD + EGI_WALK_TAIL;
 
 	(void)state;
-	assert_int_equal(egi_backtrace_count(backtrace), EGI_BACKTRACE_HEAD + EGI_BACKTRACE_TAIL);
-	assert_int_equal(egi_backtrace_elided(backtrace),
-			 DEPTH + 3 - EGI_BACKTRACE_HEAD - EGI_BACKTRACE_TAIL);
-	assert_int_equal(seen->count, last + 1);
+	assert_int_equal(egi_trace_count(backtrace), EGI_WALK_HEAD + EGI_WALK_TAIL);
+	assert_int_equal(egi_trace_elided(backtrace), DEPTH + 3 - EGI_WALK_HEAD - EGI_WALK_TAIL);
+	assert_int_equal(seen->count, last);
 	assert_string_equal(seen->symbols[0].function, "leaf");
 	assert_string_equal(seen->symbols[1].function, "deep");
-	assert_int_equal(seen->symbols[EGI_BACKTRACE_HEAD - 1].elided, 0);
-	assert_int_equal(seen->symbols[EGI_BACKTRACE_HEAD].elided, egi_backtrace_elided(backtrace));
-	assert_string_equal(seen->symbols[last - 1].function, "deep");
-	assert_string_equal(seen->symbols[last].function, "deep_base");
+	assert_int_equal(seen->symbols[EGI_WALK_HEAD - 1].elided, 0);
+	assert_int_equal(seen->symbols[EGI_WALK_HEAD].elided, egi_trace_elided(backtrace));
+	assert_string_equal(seen->symbols[last - 2].function, "deep");
+	assert_string_equal(seen->symbols[last - 1].function, "deep_base");
 	free(seen);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void stack_of_just_the_kept_size_loses_nothing(void **state)
 {
-	unsigned kept = EGI_BACKTRACE_HEAD + EGI_BACKTRACE_TAIL;
+	unsigned kept = EGI_WALK_HEAD + EGI_WALK_TAIL;
 
 	(void)state;
 	for (unsigned frames = kept - 1; frames <= kept + 18; frames++) {
-		struct egi_backtrace *backtrace = capture_deep(frames - 3);
+		struct egi_trace *backtrace = capture_deep(frames - 3);
 		struct seen *seen = symbolize(backtrace);
 
-		assert_int_equal(egi_backtrace_count(backtrace), frames < kept ? frames : kept);
-		assert_int_equal(egi_backtrace_elided(backtrace), frames < kept ? 0 : frames - kept);
+		assert_int_equal(egi_trace_count(backtrace), frames < kept ? frames : kept);
+		assert_int_equal(egi_trace_elided(backtrace), frames < kept ? 0 : frames - kept);
 		assert_string_equal(seen->symbols[seen->count - 1].function, "deep_base");
 		assert_string_equal(seen->symbols[seen->count - 2].function, "deep");
 		free(seen);
-		egi_backtrace_free(backtrace);
+		egi_trace_free(backtrace);
 	}
 }
 
@@ -473,7 +476,7 @@ static void text_add(void *arg, const char *bytes, size_t size)
 	text->bytes[text->length] = '\0';
 }
 
-static struct text *format(const struct egi_backtrace *backtrace)
+static struct text *format(const struct egi_trace *backtrace)
 {
 	struct text *text = calloc(1, sizeof(*text));
 
@@ -489,15 +492,15 @@ static struct text *format(const struct egi_backtrace *backtrace)
 #if defined(__x86_64__)
 
 /* Captures while the function's return address is another. It lies above the saved frame pointer. */
-static NOINLINE __attribute__((no_sanitize_address)) struct egi_backtrace *
-capture_with_return_address(uintptr_t address)
+static NOINLINE __attribute__((no_sanitize_address)) struct egi_trace *
+capture_with_return_address(uintptr_t address, const void *stop_frame)
 {
 	volatile uintptr_t *slot = (volatile uintptr_t *)__builtin_frame_address(0) + 1;
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	uintptr_t saved = *slot;
 
 	*slot = address;
-	backtrace = egi_backtrace_capture(0, NULL);
+	backtrace = egi_trace_capture(0, stop_frame);
 	*slot = saved;
 	return backtrace;
 }
@@ -510,28 +513,31 @@ static void wild_return_address_ends_the_trace(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		struct egi_backtrace *backtrace = capture_with_return_address(addresses[i]);
+		struct egi_trace *backtrace =
+		    capture_with_return_address(addresses[i], __builtin_frame_address(0));
 		struct seen *seen = symbolize(backtrace);
 
-		assert_int_equal(egi_backtrace_count(backtrace), 2);
+		assert_int_equal(egi_trace_count(backtrace), 2);
 		assert_string_equal(seen->symbols[0].function, "capture_with_return_address");
 		assert_string_equal(seen->symbols[1].function, "");
+		assert_false(seen->symbols[0].is_cut);
+		assert_true(seen->symbols[1].is_cut);
 		free(format(backtrace));
 		free(seen);
-		egi_backtrace_free(backtrace);
+		egi_trace_free(backtrace);
 	}
 }
 
 /* Captures while the frame pointer that the function saved for its caller is another. */
-static NOINLINE __attribute__((no_sanitize_address)) struct egi_backtrace *
+static NOINLINE __attribute__((no_sanitize_address)) struct egi_trace *
 capture_with_frame_pointer(uintptr_t address, const void *stop_frame)
 {
 	volatile uintptr_t *slot = (volatile uintptr_t *)__builtin_frame_address(0);
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	uintptr_t saved = *slot;
 
 	*slot = address;
-	backtrace = egi_backtrace_capture(0, stop_frame);
+	backtrace = egi_trace_capture(0, stop_frame);
 	*slot = saved;
 	return backtrace;
 }
@@ -542,12 +548,12 @@ static void wild_frame_pointer_ends_the_trace(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		struct egi_backtrace *backtrace =
+		struct egi_trace *backtrace =
 		    capture_with_frame_pointer(addresses[i], __builtin_frame_address(0));
 
 		assert_non_null(backtrace);
-		assert_true(egi_backtrace_count(backtrace) <= 2);
-		egi_backtrace_free(backtrace);
+		assert_true(egi_trace_count(backtrace) <= 2);
+		egi_trace_free(backtrace);
 	}
 }
 
@@ -559,7 +565,7 @@ static void wild_frame_pointer_ends_the_trace(void **state)
 
 static void text_has_function_then_place_and_module(void **state)
 {
-	struct egi_backtrace *backtrace = capture_short((struct request){.stop_at_base = true}, NULL);
+	struct egi_trace *backtrace = capture_short((struct request){.stop_at_base = true}, NULL);
 	struct seen *seen = symbolize(backtrace);
 	struct text *text = format(backtrace);
 	char expected[4096] = "";
@@ -587,33 +593,34 @@ static void text_has_function_then_place_and_module(void **state)
 	assert_string_equal(text->bytes, expected);
 	free(text);
 	free(seen);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void text_counts_the_frames_left_out(void **state)
 {
-	struct egi_backtrace *backtrace = capture_deep(200);
+	struct egi_trace *backtrace = capture_deep(200);
 	struct text *text = format(backtrace);
 
 	(void)state;
 	assert_non_null(strstr(text->bytes, "\n...139 frames elided...\n"));
 	free(text);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
-static void symbolize_again(void *arg, const struct egi_symbol *symbol)
+static void symbolize_again(void *arg, unsigned index, const struct egi_source_frame *source)
 {
-	(void)symbol;
+	(void)index;
+	(void)source;
 	free(symbolize(arg));
 }
 
 static void callback_may_symbolize_and_so_runs_unlocked(void **state)
 {
-	struct egi_backtrace *backtrace = capture_short((struct request){.stop_at_base = true}, NULL);
+	struct egi_trace *backtrace = capture_short((struct request){.stop_at_base = true}, NULL);
 
 	(void)state;
 	egi_symbolize(backtrace, symbolize_again, backtrace);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void *format_thread(void *arg)
@@ -624,7 +631,7 @@ static void *format_thread(void *arg)
 /* libdw needs more stack than this thread has; the names must come without it. */
 static void small_stack_is_no_obstacle(void **state)
 {
-	struct egi_backtrace *backtrace = capture_short((struct request){0}, NULL);
+	struct egi_trace *backtrace = capture_short((struct request){0}, NULL);
 	pthread_attr_t attributes;
 	pthread_t thread;
 	void *text;
@@ -637,12 +644,12 @@ static void small_stack_is_no_obstacle(void **state)
 	pthread_attr_destroy(&attributes);
 	assert_ptr_equal(strstr(((struct text *)text)->bytes, "leaf(...)"), ((struct text *)text)->bytes);
 	free(text);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void threads_get_the_same_text(void **state)
 {
-	struct egi_backtrace *backtrace = capture_short((struct request){0}, NULL);
+	struct egi_trace *backtrace = capture_short((struct request){0}, NULL);
 	struct text *expected = format(backtrace);
 	pthread_t threads[4];
 
@@ -657,7 +664,7 @@ static void threads_get_the_same_text(void **state)
 		free(text);
 	}
 	free(expected);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 int main(void)

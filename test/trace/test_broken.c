@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "trace/symbolize.h"
+#include "trace/names.h"
 #include "trace/trace.h"
 #include "trace/unwind/step.h"
 
@@ -50,31 +50,31 @@ struct names {
 	char functions[FRAMES_MAX][64];
 };
 
-static void names_add(void *arg, const struct egi_symbol *symbol)
+static struct names names_of(const struct egi_trace *backtrace)
 {
-	struct names *names = arg;
-
-	if (symbol->inlined || names->count == FRAMES_MAX)
-		return;
-	snprintf(names->functions[names->count++], sizeof(names->functions[0]), "%s",
-		 symbol->function == NULL ? "" : symbol->function);
-}
-
-static struct names names_of(const struct egi_backtrace *backtrace)
-{
+	struct egi_frames frames = egi_frames_find(backtrace, true);
 	struct names names = {0};
 
 	assert_non_null(backtrace);
-	egi_symbolize(backtrace, names_add, &names);
+	for (size_t i = 0; i < egi_frames_count(frames); i++) {
+		struct egi_frame frame = egi_frames_read(frames, i);
+
+		assert_true(frame.is_cut ==
+			    (egi_trace_is_cut(backtrace) && i + 1 == egi_frames_count(frames)));
+		if (frame.is_inlined || names.count == FRAMES_MAX)
+			continue;
+		snprintf(names.functions[names.count++], sizeof(names.functions[0]), "%s",
+			 frame.function == NULL ? "" : frame.function);
+	}
 	return names;
 }
 
-static struct egi_backtrace *captured;
+static struct egi_trace *captured;
 static const void *stop;
 
 static NOINLINE void capture(void)
 {
-	captured = egi_backtrace_capture(0, stop);
+	captured = egi_trace_capture(0, stop);
 	NO_TAIL_CALL();
 }
 
@@ -118,14 +118,14 @@ static NOINLINE void run(void (*fn)(void))
 }
 
 /* Captures while one word of the stack above is another. */
-static NOINLINE __attribute__((no_sanitize_address)) struct egi_backtrace *
+static NOINLINE __attribute__((no_sanitize_address)) struct egi_trace *
 capture_with_word(volatile uintptr_t *word, uintptr_t value)
 {
 	uintptr_t saved = *word;
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 
 	*word = value;
-	backtrace = egi_backtrace_capture(0, stop);
+	backtrace = egi_trace_capture(0, stop);
 	*word = saved;
 	return backtrace;
 }
@@ -156,12 +156,11 @@ static NOINLINE __attribute__((no_sanitize_address)) void overwrite_each_word(vo
 
 	for (uintptr_t at = here; at < above; at += sizeof(uintptr_t))
 		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-			struct egi_backtrace *backtrace =
-			    capture_with_word((volatile uintptr_t *)at, values[i]);
+			struct egi_trace *backtrace = capture_with_word((volatile uintptr_t *)at, values[i]);
 
-			if (backtrace == NULL || egi_backtrace_count(backtrace) == 0)
+			if (backtrace == NULL || egi_trace_count(backtrace) == 0)
 				abort();
-			egi_backtrace_free(backtrace);
+			egi_trace_free(backtrace);
 			overwritten++;
 		}
 	NO_TAIL_CALL();
@@ -186,7 +185,8 @@ static void stack_is_shown_up_to_the_stop(void **state)
 	assert_string_equal(names.functions[1], "level_aligned");
 	assert_string_equal(names.functions[2], "level_alloca");
 	assert_string_equal(names.functions[3], "level_plain");
-	egi_backtrace_free(captured);
+	assert_false(egi_trace_is_cut(captured));
+	egi_trace_free(captured);
 }
 
 #if defined(__x86_64__)
@@ -223,7 +223,8 @@ static void frame_without_a_table_is_the_last(void **state)
 	assert_int_equal(names.count, 2);
 	assert_string_equal(names.functions[0], "capture");
 	assert_string_equal(names.functions[1], "call_without_table");
-	egi_backtrace_free(captured);
+	assert_true(egi_trace_is_cut(captured));
+	egi_trace_free(captured);
 }
 
 /* push rbp; mov rbp, rsp; call rdi; pop rbp; ret */
@@ -251,15 +252,62 @@ static void frame_of_code_made_at_run_time_is_the_last(void **state)
 	names = names_of(captured);
 	assert_int_equal(names.count, 2);
 	assert_string_equal(names.functions[0], "capture");
-	assert_int_equal(egi_backtrace_frame(captured, 1).module, EGI_BACKTRACE_NO_MODULE);
-	egi_backtrace_free(captured);
+	assert_int_equal(egi_trace_frame(captured, 1).module, EGI_TRACE_NO_MODULE);
+	assert_true(egi_trace_is_cut(captured));
+	egi_trace_free(captured);
+}
+
+/* The unwind table of that code: its CIE, its FDE with the code's address to be filled in, and an end. */
+static struct {
+	uint32_t cie_size, cie_id;
+	unsigned char cie[12];
+	uint32_t fde_size, fde_cie;
+	uint64_t code, code_size;
+	unsigned char fde[12];
+	uint32_t end;
+} __attribute__((packed, aligned(8))) made_table = {
+    .cie_size = 16,
+    /* version 1, no augmentation, alignments 1 and -8, return address 16; CFA is rsp + 8, and that at CFA - 8 */
+    .cie = {1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1},
+    .fde_size = 32,
+    .fde_cie = 24,
+    .code_size = sizeof(made_code),
+    /* after 1 byte CFA is rsp + 16, rbp at CFA - 16; after 3 more CFA is rbp + 16; after 3 more it is rsp + 8 */
+    .fde = {0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6, 0x43, 0x0c, 7, 8},
+};
+
+/* libgcc's: compilers at run time call them. */
+void __register_frame(void *table);
+void __deregister_frame(void *table);
+
+static void frame_of_code_made_at_run_time_with_a_registered_table_is_passed(void **state)
+{
+	struct names names;
+
+	(void)state;
+	made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(made != MAP_FAILED);
+	memcpy(made, made_code, sizeof(made_code));
+	assert_int_equal(mprotect(made, 4096, PROT_READ | PROT_EXEC), 0);
+	made_table.code = (uint64_t)(uintptr_t)made;
+	__register_frame(&made_table);
+	run(call_made);
+	__deregister_frame(&made_table);
+	munmap(made, 4096);
+	names = names_of(captured);
+	assert_int_equal(names.count, 6);
+	assert_int_equal(egi_trace_frame(captured, 1).module, EGI_TRACE_NO_MODULE);
+	assert_string_equal(names.functions[2], "call_made");
+	assert_string_equal(names.functions[5], "level_plain");
+	assert_false(egi_trace_is_cut(captured));
+	egi_trace_free(captured);
 }
 
 /*
  * Faults, recorded in a handler on a stack of its own
  */
 
-static struct egi_backtrace_record record;
+static struct egi_trace_record record;
 static volatile char *page;
 static void (*volatile nowhere)(void) = (void (*)(void))16;
 
@@ -269,7 +317,7 @@ static void fault(int signal, siginfo_t *info, void *arg)
 	ucontext_t *context = arg;
 
 	(void)signal;
-	egi_backtrace_record_interrupted(context, stop, &record);
+	egi_trace_record_interrupted(context, stop, &record);
 	if (info->si_addr == page) {
 		if (mprotect((void *)page, 4096, PROT_READ | PROT_WRITE) != 0)
 			_exit(1);
@@ -309,7 +357,7 @@ static void with_fault_handler(void (*fn)(void))
 	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
 	assert_int_equal(sigaltstack(&stack_before, NULL), 0);
 	free(stack.ss_sp);
-	captured = egi_backtrace_create(&record);
+	captured = egi_trace_create(&record);
 }
 
 static void fault_is_recorded_from_its_handler(void **state)
@@ -326,7 +374,7 @@ static void fault_is_recorded_from_its_handler(void **state)
 	assert_string_equal(names.functions[0], "touch_page");
 	assert_string_equal(names.functions[1], "level_aligned");
 	assert_string_equal(names.functions[3], "level_plain");
-	egi_backtrace_free(captured);
+	egi_trace_free(captured);
 }
 
 static void call_to_nowhere_is_recorded_with_its_caller(void **state)
@@ -337,10 +385,11 @@ static void call_to_nowhere_is_recorded_with_its_caller(void **state)
 	with_fault_handler(call_nowhere);
 	names = names_of(captured);
 	assert_int_equal(names.count, 5);
-	assert_int_equal(egi_backtrace_frame(captured, 0).module, EGI_BACKTRACE_NO_MODULE);
+	assert_int_equal(egi_trace_frame(captured, 0).module, EGI_TRACE_NO_MODULE);
 	assert_string_equal(names.functions[1], "call_nowhere");
 	assert_string_equal(names.functions[2], "level_aligned");
-	egi_backtrace_free(captured);
+	assert_false(egi_trace_is_cut(captured));
+	egi_trace_free(captured);
 }
 
 #endif
@@ -399,7 +448,7 @@ static void *module_open(const char *name, through_fn **ret_through)
 static through_fn *through;
 static unsigned steps;
 
-/* The quick walk alone: libgcc's, taken where it fails, would hide what it does. */
+/* Without a backtrace, which would be cut where a step fails. */
 static void count_steps(void)
 {
 	struct egi_unwind_registers registers = {0, 0, 0, 0};
@@ -440,6 +489,54 @@ static void module_in_the_place_of_another_has_its_own_rules(void **state)
 		print_message("# the modules were not at the same address\n");
 }
 
+#define COPIES 20 /* more than a walk keeps */
+
+static through_fn *copies[COPIES];
+static unsigned copies_entered;
+
+static void go_through_copies(void)
+{
+	if (copies_entered < COPIES)
+		copies[copies_entered++](go_through_copies);
+	else
+		capture();
+	NO_TAIL_CALL();
+}
+
+static void stack_may_lead_through_any_number_of_modules(void **state)
+{
+	void *handles[COPIES];
+	struct egi_trace_frame frame;
+	char command[256];
+
+	(void)state;
+	if (!is_built)
+		skip();
+	for (unsigned i = 0; i < COPIES; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "copy%u.so", i);
+		snprintf(command, sizeof(command), "cp %s/m1000.so %s/%s", folder, folder, name);
+		assert_int_equal(system(command), 0);
+		handles[i] = module_open(name, &copies[i]);
+	}
+	copies_entered = 0;
+	run(go_through_copies);
+	/* capture, each copy's function between two of go_through_copies, and the levels. */
+	assert_int_equal(egi_trace_count(captured), 1 + 2 * COPIES + 1 + 3);
+	for (unsigned i = 0; i < COPIES; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "/copy%u.so", COPIES - 1 - i);
+		frame = egi_trace_frame(captured, 2 + 2 * i);
+		assert_non_null(strstr(egi_trace_module(captured, frame.module)->path, name));
+	}
+	assert_false(egi_trace_is_cut(captured));
+	egi_trace_free(captured);
+	for (unsigned i = 0; i < COPIES; i++)
+		dlclose(handles[i]);
+}
+
 static void *closed_handle;
 static jmp_buf out;
 
@@ -470,8 +567,8 @@ static void frame_in_a_module_that_is_gone_is_the_last(void **state)
 	assert_int_equal(names.count, 3);
 	assert_string_equal(names.functions[0], "capture");
 	assert_string_equal(names.functions[1], "close_and_capture");
-	assert_int_equal(egi_backtrace_frame(captured, 2).module, EGI_BACKTRACE_NO_MODULE);
-	egi_backtrace_free(captured);
+	assert_int_equal(egi_trace_frame(captured, 2).module, EGI_TRACE_NO_MODULE);
+	egi_trace_free(captured);
 }
 
 #define ROUNDS 200
@@ -502,8 +599,8 @@ static void modules_may_come_and_go_meanwhile(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, open_and_close, folder), 0);
 	for (unsigned i = 0; i < 100 * ROUNDS; i++) {
 		run(capture);
-		assert_int_equal(egi_backtrace_count(captured), 4);
-		egi_backtrace_free(captured);
+		assert_int_equal(egi_trace_count(captured), 4);
+		egi_trace_free(captured);
 	}
 	assert_int_equal(pthread_join(thread, &result), 0);
 	assert_null(result);
@@ -517,10 +614,12 @@ int main(void)
 #if defined(__x86_64__)
 		cmocka_unit_test(frame_without_a_table_is_the_last),
 		cmocka_unit_test(frame_of_code_made_at_run_time_is_the_last),
+		cmocka_unit_test(frame_of_code_made_at_run_time_with_a_registered_table_is_passed),
 		cmocka_unit_test(fault_is_recorded_from_its_handler),
 		cmocka_unit_test(call_to_nowhere_is_recorded_with_its_caller),
 #endif
 		cmocka_unit_test(module_in_the_place_of_another_has_its_own_rules),
+		cmocka_unit_test(stack_may_lead_through_any_number_of_modules),
 		cmocka_unit_test(frame_in_a_module_that_is_gone_is_the_last),
 		cmocka_unit_test(modules_may_come_and_go_meanwhile),
 	};

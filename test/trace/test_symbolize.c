@@ -124,15 +124,17 @@ static int remove_folder(void **state)
 	return run("rm -rf %s", folder);
 }
 
+static const void *stop;
+
 static void *capture(void)
 {
-	return egi_backtrace_capture(0, NULL);
+	return egi_trace_capture(0, stop);
 }
 
-/* Captures through a module: capture, probe_inner, probe_call, this function. */
-static struct egi_backtrace *capture_through(const char *name, void **ret_handle)
+/* Captures through a module: capture, probe_inner, probe_call. */
+static __attribute__((noinline)) struct egi_trace *capture_through(const char *name, void **ret_handle)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	probe_call_fn *probe_call;
 	char path[256];
 	void *handle = dlopen(path_of(name, path, sizeof(path)), RTLD_NOW | RTLD_LOCAL);
@@ -140,28 +142,11 @@ static struct egi_backtrace *capture_through(const char *name, void **ret_handle
 	assert_non_null(handle);
 	*(void **)&probe_call = dlsym(handle, "probe_call");
 	assert_non_null(probe_call);
+	stop = __builtin_frame_address(0);
 	backtrace = probe_call(capture);
 	assert_non_null(backtrace);
 	*ret_handle = handle;
 	return backtrace;
-}
-
-static void seen_add(void *arg, const struct egi_symbol *symbol)
-{
-	struct seen *seen = arg;
-	unsigned i = seen->count;
-
-	if (symbol->module == NULL || strcmp(symbol->module, "module.so") != 0)
-		return;
-	assert_true(i < sizeof(seen->symbols) / sizeof(seen->symbols[0]));
-	snprintf(seen->symbols[i].function, sizeof(seen->symbols[i].function), "%s",
-		 symbol->function == NULL ? "" : symbol->function);
-	snprintf(seen->symbols[i].file, sizeof(seen->symbols[i].file), "%s",
-		 symbol->file == NULL ? "" : symbol->file);
-	snprintf(seen->symbols[i].build_id, sizeof(seen->symbols[i].build_id), "%s", symbol->build_id);
-	seen->symbols[i].line = symbol->line;
-	seen->symbols[i].offset = symbol->offset;
-	seen->count++;
 }
 
 struct text {
@@ -178,11 +163,53 @@ static void text_add(void *arg, const char *bytes, size_t size)
 	text->length += size;
 }
 
-static struct seen symbolize(const struct egi_backtrace *backtrace)
+static const char *name_of(const struct egi_module_file *module)
 {
+	const char *slash = module != NULL ? strrchr(module->path, '/') : NULL;
+
+	return slash != NULL ? slash + 1 : module != NULL ? module->path : "";
+}
+
+/* The frames in the module, as they are known now: from a backtrace that says no more than the other. */
+static struct seen see(const struct egi_trace *backtrace)
+{
+	struct egi_trace_record record = {.count = egi_trace_count(backtrace)};
+	struct egi_frames frames;
+	struct egi_trace *again;
 	struct seen seen = {0};
 
-	egi_symbolize(backtrace, seen_add, &seen);
+	record.module_count = egi_trace_module_count(backtrace);
+	for (unsigned i = 0; i < record.module_count; i++)
+		record.modules[i].file = *egi_trace_module(backtrace, i);
+	for (unsigned i = 0; i < record.count; i++)
+		record.frames[i] = egi_trace_frame(backtrace, i);
+	again = egi_trace_create(&record);
+	assert_non_null(again);
+	frames = egi_frames_find(again, true);
+	for (size_t i = 0; i < egi_frames_count(frames); i++) {
+		struct egi_frame frame = egi_frames_read(frames, i);
+
+		if (strcmp(name_of(frame.module), "module.so") != 0)
+			continue;
+		assert_true(seen.count < sizeof(seen.symbols) / sizeof(seen.symbols[0]));
+		snprintf(seen.symbols[seen.count].function, sizeof(seen.symbols[0].function), "%s",
+			 frame.function == NULL ? "" : frame.function);
+		snprintf(seen.symbols[seen.count].file, sizeof(seen.symbols[0].file), "%s",
+			 frame.file == NULL ? "" : frame.file);
+		egi_build_id_format(frame.module->build_id, frame.module->build_id_size,
+				    seen.symbols[seen.count].build_id);
+		seen.symbols[seen.count].line = (int)frame.line;
+		seen.symbols[seen.count].offset = frame.offset;
+		seen.count++;
+	}
+	egi_trace_free(again);
+	return seen;
+}
+
+static struct seen symbolize(const struct egi_trace *backtrace)
+{
+	struct seen seen = see(backtrace);
+
 	assert_int_equal(seen.count, 2);
 	return seen;
 }
@@ -195,13 +222,13 @@ static void need_module(void)
 
 static void module_is_named_with_its_lines(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	struct seen seen;
 	void *handle;
 
 	(void)state;
 	need_module();
-	if (!egi_debuginfo_load())
+	if (!egi_libdw_load())
 		skip();
 	backtrace = capture_through("module.so", &handle);
 	seen = symbolize(backtrace);
@@ -210,13 +237,13 @@ static void module_is_named_with_its_lines(void **state)
 	assert_int_equal(seen.symbols[0].line, PROBE_LINE);
 	assert_string_equal(seen.symbols[1].function, "probe_call");
 	assert_int_equal(strlen(seen.symbols[0].build_id), 40);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 	dlclose(handle);
 }
 
 static void closed_module_is_still_named(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	struct seen seen;
 	void *handle;
 
@@ -227,12 +254,12 @@ static void closed_module_is_still_named(void **state)
 	seen = symbolize(backtrace);
 	assert_string_equal(seen.symbols[0].function, "probe_inner");
 	assert_string_equal(seen.symbols[1].function, "probe_call");
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void symbol_table_names_static_functions(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	struct seen seen;
 	void *handle;
 
@@ -245,13 +272,13 @@ static void symbol_table_names_static_functions(void **state)
 	assert_string_equal(seen.symbols[0].function, "probe_inner");
 	assert_string_equal(seen.symbols[0].file, "");
 	assert_string_equal(seen.symbols[1].function, "probe_call");
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 	dlclose(handle);
 }
 
 static void stripped_module_resolves_with_its_unstripped_file(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	char command[512], answer[512];
 	struct seen seen;
 	size_t length;
@@ -278,14 +305,14 @@ static void stripped_module_resolves_with_its_unstripped_file(void **state)
 	assert_int_equal(pclose(tool), 0);
 	assert_non_null(strstr(answer, "probe_inner\n"));
 	assert_non_null(strstr(answer, "probe.c:6"));
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 	dlclose(handle);
 }
 
 static void replaced_file_gives_no_names(void **state)
 {
 	const char *cc = getenv("CC") != NULL ? getenv("CC") : "cc";
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	char build_id[2 * EGI_BUILD_ID_MAX + 1];
 	struct seen seen;
 	void *handle;
@@ -307,7 +334,7 @@ static void replaced_file_gives_no_names(void **state)
 	seen = symbolize(backtrace);
 	assert_string_equal(seen.symbols[0].function, "");
 	assert_string_equal(seen.symbols[0].build_id, build_id);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 	dlclose(handle);
 }
 
@@ -315,7 +342,7 @@ static void replaced_file_gives_no_names(void **state)
 static void replaced_file_without_a_build_id_gives_no_names(void **state)
 {
 	const char *cc = getenv("CC") != NULL ? getenv("CC") : "cc";
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	struct seen seen;
 	void *handle;
 
@@ -334,55 +361,55 @@ static void replaced_file_without_a_build_id_gives_no_names(void **state)
 	assert_string_equal(seen.symbols[0].function, "");
 	assert_string_equal(seen.symbols[1].function, "");
 	assert_true(seen.symbols[0].offset > 0);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 /* What the kernel maps has a name without a folder, and must not be taken for a file of that name. */
 static void module_that_is_no_file_is_not_looked_for(void **state)
 {
-	struct egi_backtrace_record record = {.count = 1, .module_count = 1};
-	struct egi_backtrace *backtrace, *renamed;
-	struct seen seen = {0};
+	struct egi_trace_record record = {.count = 1, .module_count = 1};
+	struct egi_trace *backtrace, *renamed;
+	struct seen seen;
 	void *handle;
 	char *before;
 
 	(void)state;
 	need_module();
 	backtrace = capture_through("module.so", &handle);
-	record.frames[0] = (struct egi_backtrace_frame){0, symbolize(backtrace).symbols[0].offset};
-	for (unsigned i = 0; i < egi_backtrace_module_count(backtrace); i++)
-		if (strstr(egi_backtrace_module(backtrace, i).path, "/module.so") != NULL)
-			record.modules[0].shown = egi_backtrace_module(backtrace, i);
-	record.modules[0].shown.path = "module.so";
+	record.frames[0] = (struct egi_trace_frame){0, symbolize(backtrace).symbols[0].offset};
+	for (unsigned i = 0; i < egi_trace_module_count(backtrace); i++)
+		if (strcmp(name_of(egi_trace_module(backtrace, i)), "module.so") == 0)
+			record.modules[0].file = *egi_trace_module(backtrace, i);
+	record.modules[0].file.path = "module.so";
 	before = getcwd(NULL, 0);
 	assert_non_null(before);
 	assert_int_equal(chdir(folder), 0);
-	renamed = egi_backtrace_create(&record);
-	egi_symbolize(renamed, seen_add, &seen);
-	egi_backtrace_free(renamed);
+	renamed = egi_trace_create(&record);
+	seen = see(renamed);
+	egi_trace_free(renamed);
 	assert_int_equal(chdir(before), 0);
 	assert_int_equal(seen.count, 1);
 	assert_string_equal(seen.symbols[0].function, "");
 	free(before);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 	dlclose(handle);
 }
 
 static void vdso_is_a_module_of_its_own(void **state)
 {
-	struct egi_backtrace_record record = {.count = 1, .module_count = 1};
+	struct egi_trace_record record = {.count = 1, .module_count = 1};
 	uintptr_t start = getauxval(AT_SYSINFO_EHDR);
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	struct text text = {0};
 
 	(void)state;
 	if (start == 0 || !egi_module_find(start, &record.modules[0]))
 		skip();
-	backtrace = egi_backtrace_create(&record);
+	backtrace = egi_trace_create(&record);
 	assert_non_null(backtrace);
 	egi_frames_format(egi_frames_find(backtrace, false), sizeof(text.bytes), text_add, &text);
 	assert_ptr_equal(strstr(text.bytes, "??\n\tlinux-"), text.bytes);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 /*
@@ -469,7 +496,7 @@ static bool file_ask(const char *path, uint64_t address)
 
 static void truncated_files_are_refused(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	char path[256];
 	struct seen seen;
 	size_t size;
@@ -490,12 +517,12 @@ static void truncated_files_are_refused(void **state)
 	}
 	seen = symbolize(backtrace);
 	assert_string_equal(seen.symbols[0].function, "");
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void file_that_shrinks_while_open_gives_no_name(void **state)
 {
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	struct egi_build_id id = {0};
 	struct egi_elf_file file;
 	char path[256], name[64] = "untouched";
@@ -516,13 +543,13 @@ static void file_that_shrinks_while_open_gives_no_name(void **state)
 	assert_false(egi_elf_file_find_function(&file, seen.symbols[0].offset, name, sizeof(name)));
 	assert_string_equal(name, "untouched");
 	egi_elf_file_close(&file);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 }
 
 static void damaged_tables_are_read_safely(void **state)
 {
 	static const unsigned char values[] = {0x00, 0x7f, 0xff};
-	struct egi_backtrace *backtrace;
+	struct egi_trace *backtrace;
 	unsigned char *bytes;
 	ElfW(Ehdr) header;
 	uint64_t table;
@@ -537,7 +564,7 @@ static void damaged_tables_are_read_safely(void **state)
 	backtrace = capture_through("module.so", &handle);
 	seen = symbolize(backtrace);
 	dlclose(handle);
-	egi_backtrace_free(backtrace);
+	egi_trace_free(backtrace);
 	bytes = file_load("module.so", &size);
 	fd = open(path_of("module.so", path, sizeof(path)), O_WRONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -631,17 +658,17 @@ static void build_id_notes_with_impossible_sizes_are_refused(void **state)
 	words[1] = 20;
 	words[2] = 3;
 	memcpy(notes + 12, "GNU", 4);
-	assert_ptr_equal(egi_elf_find_build_id(notes, 36, 4, &size), notes + 16);
+	assert_ptr_equal(egi_build_id_find(notes, 36, 4, &size), notes + 16);
 	assert_int_equal(size, 20);
-	assert_null(egi_elf_find_build_id(notes, 35, 4, &size));
-	assert_null(egi_elf_find_build_id(notes, 11, 4, &size));
-	assert_null(egi_elf_find_build_id(notes, 0, 4, &size));
+	assert_null(egi_build_id_find(notes, 35, 4, &size));
+	assert_null(egi_build_id_find(notes, 11, 4, &size));
+	assert_null(egi_build_id_find(notes, 0, 4, &size));
 	words[1] = UINT32_MAX;
-	assert_null(egi_elf_find_build_id(notes, sizeof(notes), 4, &size));
+	assert_null(egi_build_id_find(notes, sizeof(notes), 4, &size));
 	words[1] = 0;
-	assert_null(egi_elf_find_build_id(notes, sizeof(notes), 8, &size));
+	assert_null(egi_build_id_find(notes, sizeof(notes), 8, &size));
 	words[0] = UINT32_MAX;
-	assert_null(egi_elf_find_build_id(notes, sizeof(notes), 8, &size));
+	assert_null(egi_build_id_find(notes, sizeof(notes), 8, &size));
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include "os/verify.h"
 #include "runtime/group/schedule.h"
 #include "task/copy.h"
-#include "trace/unwind/live.h"
+#include "task/live.h"
 
 static struct egi_worker *worker_of(struct egi_recovery *recovery)
 {

@@ -10,7 +10,13 @@
 
 #define REMEMBERED_MAX 8
 #define OP_BREG0 0x70
+#define OP_LIT0 0x30
 #define OP_DEREF 0x06
+#define OP_AND 0x1a
+#define OP_PLUS 0x22
+#define OP_PLUS_UCONST 0x23
+#define OP_SHL 0x24
+#define OP_GE 0x2a
 
 /*
  * Instructions
@@ -60,49 +66,100 @@ static int64_t times(uint64_t factor, int64_t align)
 	return (int64_t)(factor * (uint64_t)align);
 }
 
-/*
- * Reads an expression, of which two shapes are known: a register plus a number, and the word at that address.
- * Return: false for others.
- */
-static bool read_expression(struct egi_reader *reader, uint64_t *ret_register, int64_t *ret_offset,
-			    bool *ret_is_word)
+/* Takes an expression from the table: its bytes. */
+static struct egi_reader read_block(struct egi_reader *reader)
 {
+	uint64_t size = egi_read_uleb(reader);
 	struct egi_reader block = *reader;
-	uint64_t size = egi_read_uleb(&block);
-	unsigned char op;
 
-	*reader = block;
 	egi_read_past(reader, size);
 	block.end = reader->at;
-	op = egi_read_byte(&block);
+	block.has_failed = reader->has_failed;
+	return block;
+}
+
+static bool block_is_over(const struct egi_reader *block)
+{
+	return block->at == block->end && !block->has_failed;
+}
+
+/* Reads the beginning of an expression, a register plus a number. Return: false for others. */
+static bool read_sum(struct egi_reader *block, uint64_t *ret_register, int64_t *ret_offset)
+{
+	unsigned char op = egi_read_byte(block);
+
 	if (op < OP_BREG0 || op >= OP_BREG0 + 32)
 		return false;
 	*ret_register = (uint64_t)op - OP_BREG0;
-	*ret_offset = egi_read_sleb(&block);
-	*ret_is_word = block.at < block.end;
-	if (*ret_is_word && egi_read_byte(&block) != OP_DEREF)
-		return false;
-	return block.at == block.end && !block.has_failed;
+	*ret_offset = egi_read_sleb(block);
+	return true;
 }
 
+/*
+ * Reads what GNU's linkers write for the stubs of a procedure linkage table, all of them one function to the unwind table:
+ * sp + number, and one word more in the later part of each 16 bytes, where the stub has pushed what it asks for.
+ *
+ *     breg7 number; breg16 0; lit15; and; lit<part>; ge; lit3; shl; plus
+ *
+ * As a rule is made for one place, that is a number. Return: false for other expressions.
+ */
+static bool read_linkage_stub(struct egi_reader block, uintptr_t lookup, int64_t *ret_offset)
+{
+	static const unsigned char mask[] = {OP_BREG0 + EGI_REGISTER_RA, 0, OP_LIT0 + 15, OP_AND};
+	static const unsigned char scale[] = {OP_GE, OP_LIT0 + 3, OP_SHL, OP_PLUS};
+	uint64_t base = 0;
+	unsigned char part;
+	int64_t offset;
+
+	if (EGI_RA_HAS_REGISTER || !read_sum(&block, &base, &offset) || base != EGI_REGISTER_SP)
+		return false;
+	for (size_t i = 0; i < sizeof(mask); i++)
+		if (egi_read_byte(&block) != mask[i])
+			return false;
+	part = egi_read_byte(&block);
+	for (size_t i = 0; i < sizeof(scale); i++)
+		if (egi_read_byte(&block) != scale[i])
+			return false;
+	if (part < OP_LIT0 || part > OP_LIT0 + 15 || !block_is_over(&block))
+		return false;
+	*ret_offset = offset + ((lookup & 15) >= (uintptr_t)(part - OP_LIT0) ? 8 : 0);
+	return true;
+}
+
+/*
+ * Of expressions for the CFA three are known: that of stubs; the word at a register plus a number, as gcc writes where it
+ * has aligned the stack; and that with a word more, as OpenSSL's assembler does, which keeps the stack pointer that it was
+ * called with.
+ */
 static void run_cfa_expression(struct egi_unwind_program *program)
 {
+	struct egi_reader block = read_block(&program->reader);
 	struct egi_unwind_state *state = &program->state;
-	bool is_word = false;
+	int64_t offset;
 
 	state->cfa = EGI_CFA_OTHER;
-	if (read_expression(&program->reader, &state->cfa_register, &state->cfa_offset, &is_word) && is_word)
+	if (read_linkage_stub(block, program->lookup, &offset)) {
+		state_define_cfa(state, EGI_REGISTER_SP, offset);
+		return;
+	}
+	if (!read_sum(&block, &state->cfa_register, &state->cfa_offset) || egi_read_byte(&block) != OP_DEREF)
+		return;
+	if (block_is_over(&block))
 		state->cfa = EGI_CFA_WORD;
+	else if (egi_read_byte(&block) == OP_PLUS_UCONST && egi_read_uleb(&block) == 8 &&
+		 block_is_over(&block))
+		state->cfa = EGI_CFA_BEYOND_WORD;
 }
 
+/* Of expressions for a register's place one is known, a register plus a number. */
 static void run_place_expression(struct egi_unwind_program *program)
 {
 	uint64_t number = egi_read_uleb(&program->reader), base = 0;
+	struct egi_reader block = read_block(&program->reader);
 	enum egi_place_kind kind = EGI_PLACE_OTHER;
 	int64_t offset = 0;
-	bool is_word = false;
 
-	if (read_expression(&program->reader, &base, &offset, &is_word) && !is_word) {
+	if (read_sum(&block, &base, &offset) && block_is_over(&block)) {
 		if (base == EGI_REGISTER_FP)
 			kind = EGI_PLACE_FP;
 		else if (base == EGI_REGISTER_SP)
@@ -212,6 +269,7 @@ bool egi_unwind_program_run(struct egi_unwind_program *program, uintptr_t locati
 	struct egi_unwind_state remembered[REMEMBERED_MAX];
 	unsigned depth = 0;
 
+	program->lookup = lookup;
 	while (reader->at < reader->end && location <= lookup) {
 		unsigned char code = egi_read_byte(reader), low = code & 0x3f;
 

@@ -45,8 +45,9 @@ struct egi_place {
 
 enum egi_cfa_kind {
 	EGI_CFA_OTHER,
-	EGI_CFA_REGISTER, /* cfa_register + cfa_offset */
-	EGI_CFA_WORD      /* the word there */
+	EGI_CFA_REGISTER,   /* cfa_register + cfa_offset */
+	EGI_CFA_WORD,       /* the word there */
+	EGI_CFA_BEYOND_WORD /* the word there, and a word more */
 };
 
 struct egi_unwind_state {
@@ -64,6 +65,7 @@ struct egi_unwind_program {
 	bool has_augmentation;
 	bool is_signal_frame;
 	size_t pointer_size; /* of the addresses in FDEs */
+	uintptr_t lookup;    /* the place that is asked for */
 	struct egi_unwind_state state;
 	struct egi_unwind_state initial; /* after the CIE's instructions; what `restore` goes back to */
 };

@@ -18,7 +18,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "trace/elf.h"
+#include "trace/unwind/build_id.h"
 
 #define HAVE_DL_FIND_OBJECT 0
 #if defined(__GLIBC__) && !defined(EGI_NO_DL_FIND_OBJECT)
@@ -84,19 +84,19 @@ static void module_find_build_id(struct egi_module_view *module, const ElfW(Phdr
 		if (segments[i].p_type != PT_NOTE ||
 		    !segments_hold(segments, count, segments[i].p_vaddr, segments[i].p_memsz))
 			continue;
-		module->shown.build_id = egi_elf_find_build_id(
-		    (const unsigned char *)(module->base + segments[i].p_vaddr), segments[i].p_memsz,
-		    segments[i].p_align, &module->shown.build_id_size);
-		if (module->shown.build_id != NULL)
+		module->file.build_id =
+		    egi_build_id_find((const unsigned char *)(module->base + segments[i].p_vaddr),
+				      segments[i].p_memsz, segments[i].p_align, &module->file.build_id_size);
+		if (module->file.build_id != NULL)
 			return;
 	}
-	module->shown.build_id_size = 0;
+	module->file.build_id_size = 0;
 }
 
 static void module_set_path(struct egi_module_view *module, const char *name)
 {
-	module->shown.program = name == NULL || name[0] == '\0';
-	module->shown.path = module->shown.program ? program_path : name;
+	module->file.is_program = name == NULL || name[0] == '\0';
+	module->file.path = module->file.is_program ? program_path : name;
 }
 
 #if HAVE_DL_FIND_OBJECT
@@ -106,9 +106,9 @@ static void module_identify(struct egi_module_view *module, const ElfW(Ehdr) * h
 	const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(module->start + header->e_phoff);
 
 	module_find_build_id(module, segments, header->e_phnum);
-	if (module->shown.build_id == NULL && header->e_phnum <= EGI_ELF_FINGERPRINT_SEGMENTS_MAX)
-		module->shown.fingerprint =
-		    egi_elf_fingerprint(header, segments, header->e_phnum * sizeof(segments[0]));
+	if (module->file.build_id == NULL && header->e_phnum <= EGI_FINGERPRINT_SEGMENTS_MAX)
+		module->file.fingerprint =
+		    egi_fingerprint(header, segments, header->e_phnum * sizeof(segments[0]));
 }
 
 /*
@@ -133,7 +133,7 @@ bool egi_module_find(uintptr_t address, struct egi_module_view *ret_module)
 	    header->e_phentsize == sizeof(ElfW(Phdr)) && header->e_phoff < module.end - module.start &&
 	    header->e_phnum <= (module.end - module.start - header->e_phoff) / sizeof(ElfW(Phdr)))
 		module_identify(&module, header);
-	else if (module.shown.program)
+	else if (module.file.is_program)
 		module_find_build_id(&module, program_segments, program_segment_count);
 	*ret_module = module;
 	return true;

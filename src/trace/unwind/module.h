@@ -11,22 +11,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A module as a backtrace shows it. */
-struct egi_backtrace_module {
+/* Which file a module came from: what outlasts the module, once it is copied, and finds the file again. */
+struct egi_module_file {
 	const char *path; /* never NULL; "" when the program's own path is not known */
-	bool program;     /* the program itself, which /proc/self/exe reaches even when it was deleted */
+	bool is_program;  /* the program itself, which /proc/self/exe reaches even when it was deleted */
 	const unsigned char *build_id;
 	size_t build_id_size; /* 0: none */
-	uint64_t fingerprint; /* of one without a build id, see elf.h; 0: not known */
+	uint64_t fingerprint; /* of one without a build id, see build_id.h; 0: not known */
 };
 
-/* Pointers in `shown` lead into the module and the loader's records: copy what is to outlast the module. */
+/* Pointers in `file` lead into the module and the loader's records: copy what is to outlast the module. */
 struct egi_module_view {
 	uintptr_t start;
 	uintptr_t end;
 	uintptr_t base; /* what to take off an address to get the file's virtual address */
-	struct egi_backtrace_module shown;
+	struct egi_module_file file;
 };
+
+static inline bool egi_module_holds(const struct egi_module_view *view, uintptr_t address)
+{
+	return address - view->start < view->end - view->start;
+}
 
 /* Learns the program's path; to be called before egi_module_find, any number of times. */
 void egi_module_prime(void);

@@ -81,6 +81,24 @@ static bool rule_set_fp(struct egi_unwind_rule *rule, struct egi_place fp)
 	return rule->fp_at != 0;
 }
 
+static enum egi_rule_kind rule_kind(const struct egi_unwind_state *state)
+{
+	bool is_fp = state->cfa_register == EGI_REGISTER_FP;
+
+	if (!is_fp && state->cfa_register != EGI_REGISTER_SP)
+		return EGI_RULE_FOREIGN;
+	switch (state->cfa) {
+	case EGI_CFA_REGISTER:
+		return is_fp ? EGI_RULE_FP : EGI_RULE_SP;
+	case EGI_CFA_WORD:
+		return is_fp ? EGI_RULE_AT_FP : EGI_RULE_FOREIGN;
+	case EGI_CFA_BEYOND_WORD:
+		return is_fp ? EGI_RULE_FOREIGN : EGI_RULE_BEYOND_SP;
+	default:
+		return EGI_RULE_FOREIGN;
+	}
+}
+
 static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program)
 {
 	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
@@ -95,17 +113,10 @@ static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program
 		rule.kind = EGI_RULE_END;
 		return rule;
 	}
-	if (state->cfa == EGI_CFA_REGISTER && state->cfa_register == EGI_REGISTER_SP)
-		rule.kind = EGI_RULE_SP;
-	else if (state->cfa == EGI_CFA_REGISTER && state->cfa_register == EGI_REGISTER_FP)
-		rule.kind = EGI_RULE_FP;
-	else if (state->cfa == EGI_CFA_WORD && state->cfa_register == EGI_REGISTER_FP)
-		rule.kind = EGI_RULE_AT_FP;
-	else
-		return foreign;
+	rule.kind = rule_kind(state);
 	rule.cfa_at = offset_pack(state->cfa_offset) & OFFSET_MASK;
-	if (state->sp.kind != EGI_PLACE_SAME || rule.cfa_at == 0 || !rule_set_ra(&rule, state->ra) ||
-	    !rule_set_fp(&rule, state->fp))
+	if (rule.kind == EGI_RULE_FOREIGN || state->sp.kind != EGI_PLACE_SAME || rule.cfa_at == 0 ||
+	    !rule_set_ra(&rule, state->ra) || !rule_set_fp(&rule, state->fp))
 		return foreign;
 	/* gcc forgets to say that a function has restored the frame pointer, which then is its caller's. */
 	if (rule.kind == EGI_RULE_SP && rule.fp_saved == EGI_RULE_BESIDE_FP)
@@ -136,18 +147,20 @@ static bool fde_open(struct egi_unwind_memory memory, uintptr_t fde, struct egi_
 	return !reader.has_failed;
 }
 
-bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			  uintptr_t lookup, struct egi_unwind_program *ret_program)
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup)
 {
+	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
+	struct egi_unwind_program program;
 	struct egi_reader reader;
 	uint64_t size;
 
-	if (!fde_open(memory, fde, ret_program, &reader, &size) || lookup - function >= size)
-		return false;
-	if (ret_program->has_augmentation)
+	if (!fde_open(memory, fde, &program, &reader, &size) || lookup - function >= size)
+		return foreign;
+	if (program.has_augmentation)
 		egi_read_past(&reader, egi_read_uleb(&reader));
-	ret_program->reader = reader;
-	return egi_unwind_program_run(ret_program, function, lookup);
+	program.reader = reader;
+	return egi_unwind_program_run(&program, function, lookup) ? rule_make(&program) : foreign;
 }
 
 /*
@@ -215,14 +228,11 @@ static bool table_search(struct egi_unwind_memory memory, struct egi_unwind_memo
 struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
 					     uintptr_t lookup)
 {
-	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
-	struct egi_unwind_program program;
 	uintptr_t function, fde;
 
-	if (!table_search(memory, header, lookup, &function, &fde) ||
-	    !egi_unwind_table_run(memory, fde, function, lookup, &program))
-		return foreign;
-	return rule_make(&program);
+	if (!table_search(memory, header, lookup, &function, &fde))
+		return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+	return egi_unwind_table_run(memory, fde, function, lookup);
 }
 
 bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
@@ -243,15 +253,14 @@ bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_
 
 #else
 
-bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			  uintptr_t lookup, struct egi_unwind_program *ret_program)
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup)
 {
 	(void)memory;
 	(void)fde;
 	(void)function;
 	(void)lookup;
-	(void)ret_program;
-	return false;
+	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
 }
 
 struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,

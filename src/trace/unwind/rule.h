@@ -9,7 +9,7 @@
  * with others), whose instructions move through the function's code and say how to find the caller's stack
  * pointer, the CFA, and where the registers were saved. Running it up to one address gives that address's
  * rule. Of all that a table can say, a rule holds what a backtrace needs and what compilers write in
- * practice; whatever is beyond it is EGI_RULE_FOREIGN, and left to the system's unwinder.
+ * practice; at whatever is beyond it, EGI_RULE_FOREIGN, a walk ends.
  *
  * Tables are read within given bounds only, whatever is in them. Takes no memory and no lock, and may be
  * called in a signal handler.
@@ -20,7 +20,10 @@
 #include "trace/unwind/cfi.h"
 #include "trace/unwind/reader.h"
 
-#if defined(__x86_64__) && defined(__LP64__)
+/* Where the stepper walks stacks. EGI_UNWIND_IS_ELSEWHERE is for a test of what is done on other machines. */
+#if defined(EGI_UNWIND_IS_ELSEWHERE)
+#define EGI_UNWIND_IS_NATIVE 0
+#elif defined(__x86_64__) && defined(__LP64__)
 #define EGI_UNWIND_IS_NATIVE 1
 #define EGI_UNWIND_SIGNAL_SP 160 /* where a signal frame keeps registers, from its stack pointer */
 #define EGI_UNWIND_SIGNAL_PC 168
@@ -33,12 +36,13 @@
 
 /* How a place's CFA is found. */
 enum egi_rule_kind {
-	EGI_RULE_FOREIGN, /* no table, or one that says what a rule cannot hold */
-	EGI_RULE_END,     /* the outermost frame: it has no return address */
-	EGI_RULE_SIGNAL,  /* the registers lie where the kernel put them for a signal handler */
-	EGI_RULE_SP,      /* stack pointer + offset; from here on the common ones */
-	EGI_RULE_FP,      /* frame pointer + offset */
-	EGI_RULE_AT_FP    /* the word at frame pointer + offset */
+	EGI_RULE_FOREIGN,  /* no table, or one that says what a rule cannot hold */
+	EGI_RULE_END,      /* the outermost frame: it has no return address */
+	EGI_RULE_SIGNAL,   /* the registers lie where the kernel put them for a signal handler */
+	EGI_RULE_SP,       /* stack pointer + offset; from here on the common ones */
+	EGI_RULE_FP,       /* frame pointer + offset */
+	EGI_RULE_AT_FP,    /* the word at frame pointer + offset */
+	EGI_RULE_BEYOND_SP /* the word at stack pointer + offset, and a word more */
 };
 
 /* Where the caller's frame pointer is. */
@@ -100,11 +104,8 @@ struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, st
 bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
 			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end);
 
-/*
- * Runs one FDE, that of a function which begins at `function`, up to an address in it. Return: false, with
- * ret_program of no use, when that is not known here.
- */
-bool egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			  uintptr_t lookup, struct egi_unwind_program *ret_program);
+/* The rule at an address by one FDE, that of a function which begins at `function`. */
+struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
+					    uintptr_t function, uintptr_t lookup);
 
 #endif

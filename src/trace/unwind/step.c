@@ -11,6 +11,7 @@
 
 #include "os/compiler.h"
 #include "trace/unwind/cache.h"
+#include "trace/unwind/registered.h"
 
 /*
  * Modules
@@ -24,41 +25,36 @@
 static uint64_t module_key(const struct egi_module_view *view)
 {
 	uint64_t words[2] = {0, 0}, key = view->base ^ view->start << 1;
-	size_t size = view->shown.build_id_size;
+	size_t size = view->file.build_id_size;
 
-	if (size < sizeof(words[0]) && !view->shown.program)
+	if (size < sizeof(words[0]) && !view->file.is_program)
 		return 0;
 	if (size > 0)
-		memcpy(words, view->shown.build_id, size < sizeof(words) ? size : sizeof(words));
+		memcpy(words, view->file.build_id, size < sizeof(words) ? size : sizeof(words));
 	key = (key ^ words[0]) * UINT64_C(0x9e3779b97f4a7c15);
 	key = ((key ^ key >> 32) + words[1]) * UINT64_C(0xd6e8feb86659fd93);
 	return key | 1;
 }
 
-static bool module_contains(const struct egi_unwind_module *module, uintptr_t address)
-{
-	return address - module->view.start < module->view.end - module->view.start;
-}
-
-/* Finds the module of an address. NULL: it has none, or one more than there is room for. */
+/* Finds the module of an address. NULL: it has none. */
 static EGI_NOINLINE const struct egi_unwind_module *unwind_find_module(struct egi_unwind *unwind,
 								       uintptr_t address)
 {
+	unsigned met = unwind->module_count;
+	struct egi_module_view view;
 	struct egi_unwind_module *module;
 
-	for (unsigned i = 0; i < unwind->module_count; i++) {
+	for (unsigned i = 0; i < met && i < EGI_UNWIND_MODULES_MAX; i++) {
 		module = &unwind->modules[i];
-		if (module_contains(module, address)) {
+		if (egi_module_holds(&module->view, address)) {
 			unwind->module = module;
 			return module;
 		}
 	}
-	if (unwind->module_count == EGI_UNWIND_MODULES_MAX)
+	if (!egi_module_find(address, &view))
 		return NULL;
-	module = &unwind->modules[unwind->module_count];
-	if (!egi_module_find(address, &module->view))
-		return NULL;
-	module->key = module_key(&module->view);
+	module = &unwind->modules[met % EGI_UNWIND_MODULES_MAX];
+	*module = (struct egi_unwind_module){view, module_key(&view)};
 	unwind->module = module;
 	unwind->module_count++;
 	return module;
@@ -66,7 +62,7 @@ static EGI_NOINLINE const struct egi_unwind_module *unwind_find_module(struct eg
 
 static inline const struct egi_unwind_module *unwind_module(struct egi_unwind *unwind, uintptr_t address)
 {
-	if (EGI_LIKELY(unwind->module != NULL && module_contains(unwind->module, address)))
+	if (EGI_LIKELY(unwind->module != NULL && egi_module_holds(&unwind->module->view, address)))
 		return unwind->module;
 	return unwind_find_module(unwind, address);
 }
@@ -108,16 +104,20 @@ static bool module_find_tables(const struct egi_module_view *view, struct egi_un
 	return false;
 }
 
-/* The rule of a place that is not in the cache. */
-static EGI_NOINLINE struct egi_unwind_rule module_make_rule(const struct egi_unwind_module *module,
-							    uintptr_t lookup)
+/* The rule of a place that is not in the cache. `module` may be NULL. */
+static EGI_NOINLINE struct egi_unwind_rule
+unwind_make_rule(const struct egi_unwind *unwind, const struct egi_unwind_module *module, uintptr_t lookup)
 {
-	struct egi_unwind_rule rule = {.kind = EGI_RULE_FOREIGN};
 	struct egi_unwind_memory memory, header;
+	struct egi_unwind_rule rule;
 
-	if (module_find_tables(&module->view, &memory, &header))
+	if (module != NULL && module_find_tables(&module->view, &memory, &header))
 		rule = egi_unwind_table_find(memory, header, lookup);
-	if (module->key != 0)
+	else if (unwind->may_lock)
+		rule = egi_registered_find(lookup);
+	else
+		return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+	if (module != NULL && module->key != 0)
 		egi_unwind_cache_enter(egi_unwind_cache_key(module->key, lookup), rule);
 	return rule;
 }
@@ -125,12 +125,11 @@ static EGI_NOINLINE struct egi_unwind_rule module_make_rule(const struct egi_unw
 static inline struct egi_unwind_rule unwind_rule(struct egi_unwind *unwind, uintptr_t lookup)
 {
 	const struct egi_unwind_module *module = unwind_module(unwind, lookup);
-	struct egi_unwind_rule rule = {.kind = EGI_RULE_FOREIGN};
+	struct egi_unwind_rule rule;
 
-	if (module == NULL)
-		return rule;
-	if (module->key == 0 || !egi_unwind_cache_find(egi_unwind_cache_key(module->key, lookup), &rule))
-		rule = module_make_rule(module, lookup);
+	if (module == NULL || module->key == 0 ||
+	    !egi_unwind_cache_find(egi_unwind_cache_key(module->key, lookup), &rule))
+		rule = unwind_make_rule(unwind, module, lookup);
 	return rule;
 }
 
@@ -151,14 +150,13 @@ static inline __attribute__((no_sanitize_address)) bool unwind_read(const struct
 bool egi_unwind_begin(struct egi_unwind *unwind, const struct egi_unwind_registers *registers,
 		      const void *stop)
 {
-	if (!EGI_UNWIND_IS_NATIVE || registers->sp >= (uintptr_t)stop / sizeof(uintptr_t) * sizeof(uintptr_t))
-		return false;
 	unwind->at = *registers;
 	unwind->is_exact = true;
-	unwind->stop = (uintptr_t)stop / sizeof(uintptr_t) * sizeof(uintptr_t);
+	unwind->may_lock = false;
+	egi_unwind_set_stop(unwind, stop);
 	unwind->module = NULL;
 	unwind->module_count = 0;
-	return true;
+	return EGI_UNWIND_IS_NATIVE && registers->sp < unwind->stop;
 }
 
 struct egi_unwind_registers egi_unwind_interrupted(const ucontext_t *context)
@@ -180,7 +178,7 @@ struct egi_unwind_registers egi_unwind_interrupted(const ucontext_t *context)
 	return registers;
 }
 
-/* Out of a signal handler, to what it interrupted. A handler on a stack of its own is foreign. */
+/* Out of a signal handler, to what it interrupted. From a handler on a stack of its own nothing leads there. */
 static enum egi_unwind_result unwind_step_signal(struct egi_unwind *unwind)
 {
 #ifdef EGI_UNWIND_SIGNAL_SP
@@ -189,7 +187,7 @@ static enum egi_unwind_result unwind_step_signal(struct egi_unwind *unwind)
 	if (!unwind_read(unwind, unwind->at.sp + EGI_UNWIND_SIGNAL_PC, &up.pc) ||
 	    !unwind_read(unwind, unwind->at.sp + EGI_UNWIND_SIGNAL_SP, &up.sp) ||
 	    !unwind_read(unwind, unwind->at.sp + EGI_UNWIND_SIGNAL_FP, &up.fp) || up.sp <= unwind->at.sp)
-		return EGI_UNWIND_FOREIGN;
+		return EGI_UNWIND_CUT;
 	if (up.sp > unwind->stop)
 		return EGI_UNWIND_STOPPED;
 	unwind->at = up;
@@ -197,18 +195,30 @@ static enum egi_unwind_result unwind_step_signal(struct egi_unwind *unwind)
 	return EGI_UNWIND_STEPPED;
 #else
 	(void)unwind;
-	return EGI_UNWIND_FOREIGN;
+	return EGI_UNWIND_CUT;
 #endif
+}
+
+/* Finds a frame's high end that the stack itself tells. Return: 0 when it makes no sense where. */
+static EGI_NOINLINE uintptr_t unwind_read_cfa(const struct egi_unwind *unwind, struct egi_unwind_rule rule)
+{
+	bool is_beyond = rule.kind == EGI_RULE_BEYOND_SP;
+	uintptr_t base = is_beyond ? unwind->at.sp : unwind->at.fp, word;
+
+	if (!unwind_read(unwind, base + egi_unwind_offset(rule.cfa_at), &word))
+		return 0;
+	return is_beyond ? word + sizeof(word) : word;
 }
 
 /* Return: false when the frame's high end makes no sense. */
 static bool unwind_find_cfa(const struct egi_unwind *unwind, struct egi_unwind_rule rule, uintptr_t *ret_cfa)
 {
-	uintptr_t offset = egi_unwind_offset(rule.cfa_at);
-	uintptr_t cfa = (rule.kind == EGI_RULE_SP ? unwind->at.sp : unwind->at.fp) + offset;
+	uintptr_t cfa = rule.kind == EGI_RULE_SP ? unwind->at.sp : unwind->at.fp;
 
-	if (rule.kind == EGI_RULE_AT_FP && !unwind_read(unwind, cfa, &cfa))
-		return false;
+	if (EGI_UNLIKELY(rule.kind >= EGI_RULE_AT_FP))
+		cfa = unwind_read_cfa(unwind, rule);
+	else
+		cfa += egi_unwind_offset(rule.cfa_at);
 	/*
 	 * Only a function that was interrupted before it did anything may have no frame, on machines where
 	 * calls push nothing.
@@ -256,14 +266,14 @@ enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind)
 	if (EGI_UNLIKELY(rule.kind < EGI_RULE_SP)) {
 		if (rule.kind == EGI_RULE_SIGNAL)
 			return unwind_step_signal(unwind);
-		return rule.kind == EGI_RULE_END ? EGI_UNWIND_ENDED : EGI_UNWIND_FOREIGN;
+		return rule.kind == EGI_RULE_END ? EGI_UNWIND_ENDED : EGI_UNWIND_CUT;
 	}
 	if (!unwind_find_cfa(unwind, rule, &cfa))
-		return EGI_UNWIND_ENDED;
+		return EGI_UNWIND_CUT;
 	if (cfa > unwind->stop)
 		return EGI_UNWIND_STOPPED;
 	if (!unwind_find_ra(unwind, rule, cfa, &pc) || !unwind_find_fp(unwind, rule, cfa, &fp))
-		return EGI_UNWIND_ENDED;
+		return EGI_UNWIND_CUT;
 	if (rule.ra_is_signed)
 		pc = egi_unwind_strip(pc);
 	if (pc == 0)
@@ -293,11 +303,11 @@ bool egi_unwind_return(struct egi_unwind *unwind)
 	return true;
 }
 
-const struct egi_module_view *egi_unwind_view(struct egi_unwind *unwind)
+const struct egi_module_view *egi_unwind_view_at(struct egi_unwind *unwind, uintptr_t address)
 {
-	const struct egi_unwind_module *module = unwind_module(unwind, egi_unwind_lookup(unwind));
+	const struct egi_unwind_module *module = unwind_module(unwind, address);
 
-	return module ? &module->view : NULL;
+	return module != NULL ? &module->view : NULL;
 }
 
 bool egi_unwind_find_function(const struct egi_module_view *view, uintptr_t address, uintptr_t *ret_start,

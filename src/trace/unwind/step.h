@@ -8,10 +8,10 @@
  * Each step looks up the rule of the place where the frame stands (cache.h, or the first time
  * rule.h) and reads two words of the stack by it. Nothing is read but between the frame's stack
  * pointer and the address at which to stop, which lies on the same stack, and the stack pointer only rises;
- * so a stack that was overwritten ends the walk, or sends it astray for some frames, and does no harm. A
- * frame that it cannot step out of is foreign: libgcc's unwinder may know more.
+ * so a stack that was overwritten ends the walk, or sends it astray for some frames, and does no harm.
  *
- * Takes no memory and no lock (without glibc 2.35, the loader's), and may be called in a signal handler.
+ * Takes no memory and no lock (without glibc 2.35, the loader's), and may be called in a signal handler; but see
+ * `may_lock`.
  */
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@ struct egi_unwind_registers {
 	uintptr_t ra; /* the link register, where the machine has one */
 };
 
-/* Stores the registers at the place where it stands. */
+/* Stores the registers at the place where it stands; on other machines only where the frame is, for walk.h. */
 #if EGI_UNWIND_IS_NATIVE && defined(__x86_64__)
 #define EGI_UNWIND_HERE(registers)                                                             \
 	__asm__ volatile("leaq 0(%%rip), %%rax\n\tmovq %%rax, %0\n\t"                          \
@@ -43,10 +43,9 @@ struct egi_unwind_registers {
 			 :                                                                      \
 			 : "x9")
 #else
-#define EGI_UNWIND_HERE(registers) ((void)(registers))
+#define EGI_UNWIND_HERE(registers) ((registers)->sp = (uintptr_t)__builtin_frame_address(0))
 #endif
 
-/* More modules than this on one stack are left to libgcc's unwinder. */
 #define EGI_UNWIND_MODULES_MAX 16
 
 struct egi_unwind_module {
@@ -57,20 +56,27 @@ struct egi_unwind_module {
 struct egi_unwind {
 	struct egi_unwind_registers at; /* the frame's, and before its function goes on */
 	bool is_exact;                  /* pc is an instruction that was interrupted, no return address */
-	uintptr_t stop;                 /* rounded down to a word */
-	const struct egi_unwind_module
-	    *module; /* that of the frame before; frames of one tend to lie together */
-	unsigned module_count;
-	struct egi_unwind_module modules[EGI_UNWIND_MODULES_MAX]; /* those met so far */
+	bool may_lock; /* tables that were registered are asked for (registered.h); not so at the beginning */
+	uintptr_t stop;                         /* rounded down to a word */
+	const struct egi_unwind_module *module; /* the last one met; frames of one tend to lie together */
+	unsigned module_count;                  /* met so far; the latest of them are kept, in turn */
+	struct egi_unwind_module modules[EGI_UNWIND_MODULES_MAX];
 };
 
 /*
  * Begins at registers, those of a frame on the stack that `stop` lies on, or the ones a signal interrupted
  * there.
- * Return: false when the machine is not one of those above, or `stop` is no higher than the stack pointer.
+ * Return: false, with nowhere to step, when the machine is not one of those above, or `stop` is no higher than the stack
+ * pointer.
  */
 bool egi_unwind_begin(struct egi_unwind *unwind, const struct egi_unwind_registers *registers,
 		      const void *stop);
+
+/* Lets a walk go on to an address further up on the same stack. */
+static inline void egi_unwind_set_stop(struct egi_unwind *unwind, const void *stop)
+{
+	unwind->stop = (uintptr_t)stop / sizeof(uintptr_t) * sizeof(uintptr_t);
+}
 
 /* The registers that a signal handler was given. */
 struct egi_unwind_registers egi_unwind_interrupted(const ucontext_t *context);
@@ -85,8 +91,8 @@ static inline uintptr_t egi_unwind_lookup(const struct egi_unwind *unwind)
 enum egi_unwind_result {
 	EGI_UNWIND_STEPPED, /* this is the caller's frame now */
 	EGI_UNWIND_STOPPED, /* not stepped: the frame ends above `stop` */
-	EGI_UNWIND_ENDED,   /* not stepped: the outermost frame, or one whose extent makes no sense */
-	EGI_UNWIND_FOREIGN  /* not stepped: no rule is known */
+	EGI_UNWIND_ENDED,   /* not stepped: the outermost frame */
+	EGI_UNWIND_CUT      /* not stepped: no rule is known, or what it says of the stack makes no sense */
 };
 
 enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind);
@@ -98,8 +104,14 @@ enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind);
  */
 bool egi_unwind_return(struct egi_unwind *unwind);
 
-/* The module that the frame's code is in; NULL for none. Lives as long as `unwind`. */
-const struct egi_module_view *egi_unwind_view(struct egi_unwind *unwind);
+/* The module that an address is in; NULL for none. Lives until the next step, or look. */
+const struct egi_module_view *egi_unwind_view_at(struct egi_unwind *unwind, uintptr_t address);
+
+/* The module that the frame's code is in, likewise. */
+static inline const struct egi_module_view *egi_unwind_view(struct egi_unwind *unwind)
+{
+	return egi_unwind_view_at(unwind, egi_unwind_lookup(unwind));
+}
 
 /*
  * Finds where the function begins and ends that an address in a module is in, by the module's unwind table.

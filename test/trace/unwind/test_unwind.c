@@ -87,7 +87,7 @@ static void walk(struct frames *frames, const struct egi_unwind_registers *regis
 
 		if (result == EGI_UNWIND_STOPPED)
 			return;
-		frames->is_foreign = result == EGI_UNWIND_FOREIGN;
+		frames->is_foreign = result == EGI_UNWIND_CUT;
 		frames_add(frames, pc, low);
 		if (result == EGI_UNWIND_ENDED)
 			return;
@@ -313,6 +313,51 @@ static NOINLINE void shape_signal(unsigned depth)
 #endif
 }
 
+#if defined(__x86_64__)
+
+/* A function that keeps the stack pointer it was called with in its frame, as OpenSSL's do. */
+void shape_kept_sp(void (*fn)(void));
+
+__asm__(".text\n"
+	".type shape_kept_sp, @function\n"
+	"shape_kept_sp:\n"
+	"	.cfi_startproc\n"
+	"	movq %rsp, %rax\n"
+	"	.cfi_def_cfa_register %rax\n"
+	"	subq $120, %rsp\n"
+	"	andq $-64, %rsp\n"
+	"	movq %rax, 40(%rsp)\n"
+	"	.cfi_escape 0x0f, 5, 0x77, 40, 0x06, 0x23, 8\n"
+	"	call *%rdi\n"
+	"	movq 40(%rsp), %rax\n"
+	"	.cfi_def_cfa %rax, 8\n"
+	"	movq %rax, %rsp\n"
+	"	.cfi_def_cfa %rsp, 8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size shape_kept_sp, . - shape_kept_sp\n");
+
+static unsigned kept_depth;
+
+static void shape_below_kept_sp(void)
+{
+	go_on(kept_depth);
+	NO_TAIL_CALL();
+}
+
+#endif
+
+static NOINLINE void shape_assembly(unsigned depth)
+{
+#if defined(__x86_64__)
+	kept_depth = depth;
+	shape_kept_sp(shape_below_kept_sp);
+#else
+	go_on(depth);
+#endif
+	NO_TAIL_CALL();
+}
+
 static NOINLINE void go_on(unsigned depth)
 {
 	if (depth == 0) {
@@ -364,6 +409,9 @@ static NOINLINE void go_on(unsigned depth)
 		break;
 	case 13:
 		shape_signal(depth);
+		break;
+	case 14:
+		shape_assembly(depth);
 		break;
 	default:
 		shape_plain(depth);
@@ -417,7 +465,26 @@ static void frames_of_random_stacks_are_those_of_libgcc(void **state)
 
 #if defined(__x86_64__)
 
-static unsigned steps, steps_foreign;
+/* A function whose unwind table is that of stubs of a procedure linkage table, as GNU's linkers write it. */
+void shape_linkage_stub(void);
+
+__asm__(".text\n"
+	".p2align 4\n"
+	".type shape_linkage_stub, @function\n"
+	"shape_linkage_stub:\n"
+	"	.cfi_startproc\n"
+	"	.cfi_escape 0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22\n"
+	"	.byte 0x66, 0x0f, 0x1f, 0x44, 0, 0\n" /* nopw */
+	"	.byte 0x68, 1, 0, 0, 0\n"             /* pushq $1 */
+	"	.byte 0xe9, 0, 0, 0, 0\n"             /* jmp, to what follows */
+	"	.cfi_def_cfa rsp, 16\n"
+	"	addq $8, %rsp\n"
+	"	.cfi_def_cfa_offset 8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size shape_linkage_stub, . - shape_linkage_stub\n");
+
+static unsigned steps, steps_foreign, steps_in_stub;
 
 static void step(int signal, siginfo_t *info, void *context)
 {
@@ -430,6 +497,11 @@ static void step(int signal, siginfo_t *info, void *context)
 		return;
 	walk(&quick, &registers);
 	steps++;
+	if (registers.pc - (uintptr_t)shape_linkage_stub < 16) {
+		steps_in_stub++;
+		if (quick.is_foreign)
+			has_failed = true;
+	}
 	if (quick.is_foreign) {
 		steps_foreign++;
 		return;
@@ -467,6 +539,7 @@ static NOINLINE void stepped(bool is_on)
 	shape_frame_pointer(0);
 	shape_cold(0);
 	shape_calls_libc(0);
+	shape_linkage_stub();
 	memory = malloc(500);
 	free(memory);
 	snprintf(text, sizeof(text), "%s %d %g", "text", 15, 0.3);
@@ -495,6 +568,7 @@ static void frames_at_every_instruction_are_those_of_libgcc(void **state)
 		skip(); /* valgrind has no trap flag */
 	print_message("# %u instructions, %u of them foreign\n", steps, steps_foreign);
 	assert_false(has_failed);
+	assert_int_equal(steps_in_stub, 3);
 	assert_true(steps_foreign < steps / 10);
 }
 

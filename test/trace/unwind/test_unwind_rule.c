@@ -195,7 +195,6 @@ static void damaged_tables_are_read_within_bounds(void **state)
 		    copy.header.start + (function_at(header.start, index) - header.start) + draw(60);
 		uintptr_t anywhere = copy.memory.start + draw(copy.memory.end - copy.memory.start);
 		struct egi_unwind_memory cut = copy.memory;
-		struct egi_unwind_program program;
 		struct damage damages[DAMAGES_MAX];
 		unsigned damage_count = (unsigned)draw(DAMAGES_MAX + 1);
 
@@ -204,7 +203,7 @@ static void damaged_tables_are_read_within_bounds(void **state)
 		if (draw(8) == 0) /* and less of it there than it says */
 			cut.end = copy.header.end + draw(copy.memory.end - copy.header.end);
 		known += egi_unwind_table_find(cut, copy.header, lookup).kind != EGI_RULE_FOREIGN;
-		egi_unwind_table_run(copy.memory, anywhere, lookup, lookup, &program);
+		egi_unwind_table_run(copy.memory, anywhere, lookup, lookup);
 		while (damage_count-- > 0)
 			*(unsigned char *)damages[damage_count].at = damages[damage_count].before;
 	}

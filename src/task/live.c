@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace/unwind/live.h"
+/*
+ * Whether a task's worker is still there: see live.h.
+ *
+ * The functions that call tasks lie together, in a section of their own, whose bounds the linker tells. So they are known in
+ * programs that have the library in them, too, and compilers do not spread them over several places. A walk that stops at a
+ * frame in there has arrived. Whether it is the right one need not be asked: the frame is the one that `stop` lies in, and no
+ * function of the program's is in that section.
+ */
+#include "task/live.h"
 
 #include "os/compiler.h"
 
@@ -19,22 +27,18 @@ static enum egi_live live_judge(struct egi_unwind *unwind)
 
 enum egi_live egi_live_walk(struct egi_unwind *unwind, const void *stop)
 {
-	unwind->stop = (uintptr_t)stop / sizeof(uintptr_t) * sizeof(uintptr_t);
+	enum egi_unwind_result result;
+
+	egi_unwind_set_stop(unwind, stop);
 	if (unwind->at.sp >= unwind->stop)
 		return EGI_LIVE_GONE;
-	for (;;) {
-		switch (egi_unwind_step(unwind)) {
-		case EGI_UNWIND_STEPPED:
-			break;
-		case EGI_UNWIND_STOPPED:
-			return live_judge(unwind);
-		case EGI_UNWIND_ENDED:
-			/* Where a fault landed there is no caller; what lies above was seen before that. */
-			return live_judge(unwind) == EGI_LIVE ? EGI_LIVE : EGI_LIVE_UNKNOWN;
-		default:
-			return EGI_LIVE_UNKNOWN;
-		}
-	}
+	do
+		result = egi_unwind_step(unwind);
+	while (result == EGI_UNWIND_STEPPED);
+	if (result == EGI_UNWIND_STOPPED)
+		return live_judge(unwind);
+	/* Where a fault landed there is no caller; what lies above was seen before that. */
+	return result == EGI_UNWIND_ENDED && live_judge(unwind) == EGI_LIVE ? EGI_LIVE : EGI_LIVE_UNKNOWN;
 }
 
 EGI_NOINLINE enum egi_live egi_live_look(const void *frame, const void *stop)
@@ -48,5 +52,6 @@ EGI_NOINLINE enum egi_live egi_live_look(const void *frame, const void *stop)
 	/* Not so far up that the task would lie between. */
 	if ((uintptr_t)stop <= (uintptr_t)frame || !egi_unwind_begin(&unwind, &registers, stop))
 		return EGI_LIVE_GONE;
+	unwind.may_lock = true;
 	return egi_live_walk(&unwind, stop);
 }

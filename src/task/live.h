@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_UNWIND_LIVE_H
-#define EGI_UNWIND_LIVE_H
+#ifndef EGI_TASK_LIVE_H
+#define EGI_TASK_LIVE_H
 
 /*
  * Whether the frame to which a task would be unwound is still there.
@@ -8,9 +8,6 @@
  * It is not when a task has left its worker behind: by longjmp to a buffer that the program set before it began to
  * wait. The thread is then in no task any more, and does not know. Where the stack is walked up to the address at which
  * the worker called the task, it shows: the function there is none that calls tasks.
- *
- * These functions lie together, in a section of their own, whose bounds the linker tells: so they are known in programs
- * that have the library in them, too, and compilers do not spread them over several places.
  */
 
 #include "trace/unwind/step.h"
@@ -34,7 +31,7 @@ enum egi_live {
  */
 enum egi_live egi_live_walk(struct egi_unwind *unwind, const void *stop);
 
-/* The same from a function of the library's that the task has called; `frame` is that function's. */
+/* The same from a function of the library's that the task has called; `frame` is that function's. Not for handlers. */
 enum egi_live egi_live_look(const void *frame, const void *stop);
 
 #endif
