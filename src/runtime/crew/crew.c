@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What groups ask of the crew: each call takes the lock, changes what it is about, and has the watch see to it. Calls that
+ * are made before every sleep or task look at a word without the lock first.
+ */
 #include "runtime/crew/crew.h"
 
 #include "os/clock.h"
@@ -9,7 +13,7 @@
 #include "runtime/crew/roster.h"
 #include "runtime/crew/watch.h"
 
-/* How many CPUs the process may use, counted when something is first posted; 0 before. */
+/* How many CPUs the process may use, counted when a request is first posted; 0 before. */
 static uint32_t counted_cpus;
 
 /* Without the lock, because it reads files. Two that count at once count the same. */
@@ -32,7 +36,7 @@ void egi_crew_call(struct egi_request *request, bool urgent)
 	egi_mutex_lock(&egi_board.lock);
 	egi_watch.cpus = cpus;
 	egi_board_post(request, urgent, now);
-	egi_watch.last_post = now;
+	egi_watch.last_request = now;
 	egi_watch_attend(now);
 	egi_mutex_unlock(&egi_board.lock);
 }

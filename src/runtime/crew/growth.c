@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Two questions, the cheap one first: does the process use all its CPUs, which one clock tells; and if the group has been stuck
+ * for long enough for the answer to matter, how many of the crew's threads compute (pulse.h, at some 10 us each).
+ */
 #include "runtime/crew/growth.h"
 
 #include "os/clock.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"
+#include "runtime/crew/watch.h"
 
-#define STUCK_MIN (25 * EGI_MICROSECOND) /* how long nothing moves before a group can be called stuck */
-#define STUCK_BUSY (10 * EGI_MILLISECOND)
+/* A group is stuck when one look sees nothing move, unless it has followed another at once. */
+#define STUCK_MIN (EGI_TICK_MIN / 2)
+#define STUCK_BUSY (10 * EGI_TICK_MAX)
 #define BEYOND_MAX 40 /* the time is not doubled for more threads than that: it is hours */
 
 static struct {

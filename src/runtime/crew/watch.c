@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The watch is a few words under the lock, and `egi_crew_watching`, which submitters read without. That word is raised by
+ * whoever is on the way to look, and lowered by the last watcher, who looks once more behind a fence (README.md).
+ *
+ * A thread is brought for a request only if those on their way are too few; one that is awake looks at the whole board, so a
+ * burst of requests wakes one thread.
+ */
 #include "runtime/crew/watch.h"
 
 #include "os/clock.h"

@@ -11,9 +11,9 @@
 #include "runtime/crew/board.h"
 #include "runtime/crew/watch.h"
 
-#define LOOKS_MAX \
-	16 /* requests that the sentinel looks at in one round, and pages of notices that are not empty */
-#define GLIMPSES_MAX (16 * LOOKS_MAX) /* pages, empty or not */
+/* In one round, under the lock: requests, or pages of notices with something on them; and pages, empty or not. */
+#define LOOKS_MAX 16
+#define GLIMPSES_MAX (16 * LOOKS_MAX)
 #ifndef SCAN_AT_ONCE
 #define SCAN_AT_ONCE 64 /* pages, before the lock is given up for a moment */
 #endif
