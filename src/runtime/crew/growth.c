@@ -16,31 +16,29 @@
 #define BEYOND_MAX 40 /* the time is not doubled for more threads than that: it is hours */
 
 static struct {
-	int cpus;
 	int64_t looked_at, used_then; /* the time, and the CPU time of the process, at the last look */
 	bool is_busy;                 /* between the last two looks the process used all its CPUs */
 } growth;
 
-void egi_growth_look(int cpus, int64_t now)
+void egi_growth_look(int64_t now)
 {
 	int64_t used = egi_clock_process_ns();
 	int64_t wall = now - growth.looked_at;
 
-	growth.is_busy = used - growth.used_then >= wall * cpus - wall / 4;
-	growth.cpus = cpus;
+	growth.is_busy = used - growth.used_then >= wall * egi_watch_cpus() - wall / 4;
 	growth.looked_at = now;
 	growth.used_then = used;
 }
 
 bool egi_growth_has_spare_cpu(void)
 {
-	return egi_roster_serving() < growth.cpus && !growth.is_busy;
+	return egi_roster_serving() < egi_watch_cpus() && !growth.is_busy;
 }
 
 /* How long a group has to be stuck when so many threads compute. */
 static int64_t patience(int computing)
 {
-	int beyond = computing - growth.cpus;
+	int beyond = computing - egi_watch_cpus();
 
 	if (beyond < 0)
 		return STUCK_MIN;
@@ -55,7 +53,7 @@ static int64_t patience(int computing)
  */
 bool egi_growth_is_due(int64_t now)
 {
-	int least = growth.is_busy ? growth.cpus : 0, computing;
+	int least = growth.is_busy ? egi_watch_cpus() : 0, computing;
 	int64_t stuck;
 
 	if (!egi_board.stuck)

@@ -47,7 +47,7 @@ void egi_watch_go_on(void)
 
 bool egi_watch_may_serve(void)
 {
-	int eager_max = egi_watch.cpus > 1 ? egi_watch.cpus - 1 : 1;
+	int cpus = egi_watch_cpus(), eager_max = cpus > 1 ? cpus - 1 : 1;
 
 	return egi_roster_serving() + egi_roster.coming < eager_max;
 }

@@ -172,7 +172,7 @@ static struct eg_group_state *member_watch(struct egi_member *member)
 	egi_store_relaxed_u32(&egi_watch.has_work, waiting || egi_board.posted > 0);
 	if (active || waiting)
 		egi_watch.last_request = now;
-	egi_growth_look(egi_watch.cpus, now);
+	egi_growth_look(now);
 	group = egi_look_at_board(egi_growth_has_spare_cpu(), egi_watch_may_serve(), now);
 	if (!group && egi_growth_is_due(now) && may_stop_watching())
 		group = egi_look_take_stuck();
