@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_REQUEST_H
-#define EGI_REQUEST_H
+#ifndef EGI_CREW_REQUEST_H
+#define EGI_CREW_REQUEST_H
 
 /*
  * A request: how a group asks the crew for threads. It is a part of the group's state, and says what the crew knows:

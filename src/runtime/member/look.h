@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_LOOK_H
-#define EGI_LOOK_H
+#ifndef EGI_MEMBER_LOOK_H
+#define EGI_MEMBER_LOOK_H
 
 /*
  * How the crew sees groups: by the board and by the notices. Everything is under the crew's lock, but for what a thread does
