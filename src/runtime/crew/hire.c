@@ -53,7 +53,7 @@ static void shortage_goes_on(void)
 	egi_hire_later(now);
 }
 
-void egi_hire_begin(void *(*main)(void *member))
+void egi_hire_start(void *(*main)(void *member))
 {
 	member_main = main;
 }

@@ -154,8 +154,9 @@ static bool may_stop_watching(void)
 /* Under lock, given up meanwhile. Returns a group to serve, or NULL when the round brought none. */
 static struct eg_group_state *member_watch(struct egi_member *member)
 {
+	struct egi_notices_look notices;
 	struct eg_group_state *group;
-	bool called, active, waiting;
+	bool called;
 	int64_t now;
 
 	egi_thread_be_punctual();
@@ -168,16 +169,16 @@ static struct eg_group_state *member_watch(struct egi_member *member)
 	if (egi_watch.stopping)
 		return NULL;
 	now = eg_clock_now_ns();
-	egi_look_at_notices(egi_watch_may_serve(), now, &active, &waiting);
-	egi_store_relaxed_u32(&egi_watch.has_work, waiting || egi_board.posted > 0);
-	if (active || waiting)
+	notices = egi_look_at_notices(egi_watch_may_serve(), now);
+	egi_store_relaxed_u32(&egi_watch.has_work, notices.waiting || egi_board.posted > 0);
+	if (notices.active || notices.waiting)
 		egi_watch.last_request = now;
 	egi_growth_look(now);
 	group = egi_look_at_board(egi_growth_has_spare_cpu(), egi_watch_may_serve(), now);
 	if (!group && egi_growth_is_due(now) && may_stop_watching())
 		group = egi_look_take_stuck();
 	/* Everything moves: look less often. Something new: look soon. */
-	if (group || called || (egi_board.posted == 0 && !waiting))
+	if (group || called || (egi_board.posted == 0 && !notices.waiting))
 		egi_watch.tick = EGI_TICK_MIN;
 	else if (egi_watch.tick < EGI_TICK_MAX)
 		egi_watch.tick *= 2;
@@ -228,7 +229,6 @@ enum member_deed { MEMBER_CAME, MEMBER_WORKED, MEMBER_LOOKED_IN };
 static struct eg_group_state *member_find(enum member_deed before)
 {
 	struct eg_group_state *group = NULL;
-	bool active, waiting;
 
 	if (egi_watch.stopping)
 		return NULL;
@@ -239,7 +239,7 @@ static struct eg_group_state *member_find(enum member_deed before)
 	if (!group && before == MEMBER_WORKED) {
 		int64_t now = eg_clock_now_ns();
 
-		egi_look_at_notices(true, now, &active, &waiting);
+		(void)egi_look_at_notices(true, now);
 		group = egi_look_take(true);
 		if (!group)
 			egi_watch_nudge(now);
