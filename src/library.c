@@ -115,7 +115,7 @@ static void library_begins(void)
 	egi_annotate_begin();
 	egi_thread_start(thread_exits);
 	egi_fence_start();
-	egi_hire_begin(egi_member_main);
+	egi_hire_start(egi_member_main);
 	egi_contexts_start(egi_crew_sleeps);
 	egi_symbolize_start();
 	/* The C library has room for dozens; without memory for more, fork is not noticed. */

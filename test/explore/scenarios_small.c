@@ -39,6 +39,30 @@ void small_group_left_to_sentinel(void)
 	wait_and_destroy();
 }
 
+/*
+ * Two groups are left to the sentinel. The task of the one that it goes to serve waits for the other's, so somebody else has
+ * to watch.
+ */
+void two_small_groups_left_to_sentinel(void)
+{
+	eg_group other = EG_GROUP_INIT;
+
+	call_crew();
+	group_open(1, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
+	jobs_are_ordered = false;
+	jobs_limit = 0;
+	jobs[0].body = body_awaits_other;
+	jobs[0].other = &jobs[1];
+	jobs[1].body = body_raises;
+	explore_begin();
+	submit_range(0, 1);
+	EXPLORE_REQUIRE(job_submit(&other, 1) == 0);
+	explore_await(&jobs[1].flag);
+	EXPLORE_REQUIRE(eg_group_wait(&other) == 0);
+	eg_group_destroy(&other);
+	wait_and_destroy();
+}
+
 /* Somebody else waits for a group that only its owner has used so far, and works too. */
 void owner_against_waiter(void)
 {

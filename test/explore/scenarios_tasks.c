@@ -176,3 +176,26 @@ void two_groups_one_crew(void)
 	eg_group_destroy(&other_group);
 	eg_group_destroy(&group);
 }
+
+/*
+ * A request is still on the board when a waiter has done its task, and the sentinel takes it down as the next task comes. The
+ * only thread that may come at once is kept by a task of another group, which waits for that one.
+ */
+void done_request_against_submit(void)
+{
+	group_open_elsewhere(2, 0, EG_GROUP_NO_CANCEL);
+	jobs_limit = 0;
+	jobs[2].body = body_awaits_other;
+	jobs[2].other = &jobs[1];
+	jobs[1].body = body_raises;
+	EXPLORE_REQUIRE(job_submit(&other_group, 2) == 0);
+	explore_settle();
+	submit_range(0, 1);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	explore_begin();
+	submit_range(1, 2);
+	explore_await(&jobs[1].flag);
+	EXPLORE_REQUIRE(eg_group_wait(&other_group) == 0);
+	eg_group_destroy(&other_group);
+	wait_and_destroy();
+}

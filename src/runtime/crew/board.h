@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_BOARD_H
-#define EGI_BOARD_H
+#ifndef EGI_CREW_BOARD_H
+#define EGI_CREW_BOARD_H
 
 /*
  * The board: the requests that wait for a thread, urgent ones first. Everything is under the crew's lock, which is here.

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What groups ask of the crew: each call takes the lock, changes what it is about, and has the watch see to it. Calls that
+ * are made before every sleep or task look at a word without the lock first.
+ */
 #include "runtime/crew/crew.h"
 
 #include "os/clock.h"
@@ -9,30 +13,21 @@
 #include "runtime/crew/roster.h"
 #include "runtime/crew/watch.h"
 
-/* How many CPUs the process may use, counted when something is first posted; 0 before. */
-static uint32_t counted_cpus;
-
 /* Without the lock, because it reads files. Two that count at once count the same. */
-static int count_cpus(void)
+static void count_cpus(void)
 {
-	uint32_t cpus = egi_load_relaxed_u32(&counted_cpus);
-
-	if (cpus == 0) {
-		cpus = (uint32_t)egi_cpus_count();
-		egi_store_relaxed_u32(&counted_cpus, cpus);
-	}
-	return (int)cpus;
+	if (egi_watch_cpus() == 0)
+		egi_store_relaxed_u32(&egi_watch.cpus, (uint32_t)egi_cpus_count());
 }
 
 void egi_crew_call(struct egi_request *request, bool urgent)
 {
 	int64_t now = eg_clock_now_ns();
-	int cpus = count_cpus();
 
+	count_cpus();
 	egi_mutex_lock(&egi_board.lock);
-	egi_watch.cpus = cpus;
 	egi_board_post(request, urgent, now);
-	egi_watch.last_post = now;
+	egi_watch.last_request = now;
 	egi_watch_attend(now);
 	egi_mutex_unlock(&egi_board.lock);
 }
@@ -105,7 +100,7 @@ void egi_crew_await_thread_slow(void)
 
 bool egi_crew_has_cpus(void)
 {
-	return egi_load_relaxed_u32(&counted_cpus) > 1;
+	return egi_watch_cpus() > 1;
 }
 
 void egi_crew_stop(void)

@@ -3,19 +3,18 @@
 #define EGI_CREW_CREW_H
 
 /*
- * The crew: the process's worker threads, shared by all groups, and the board on which groups ask for them.
+ * The crew: the process's worker threads, shared by all groups, as groups see it. README.md says how it works.
  *
- * A thread is started only when a post asks for one and no idle thread is left; it serves one post after the
- * other, sleeps when the board is empty, and leaves after a while. Up to the number of CPUs less one, a post gets
- * a thread at once: the submitting or waiting thread keeps a CPU busy itself. Beyond that, posts stay on the
- * board under the eyes of one idle thread, the sentinel, which looks every so often whether the posted groups
- * move and takes part in one that does not, if the threads at work are blocked (growth.h). It also looks at the notices
- * (notices.h), and puts on the board what has been shown for longer than it sleeps. So a million small tasks, or tasks that
- * compute, need no more threads than CPUs, tasks that block get more threads as long as tasks wait behind them, and a
- * burst of posts costs no system call while the sentinel is awake.
+ * A thread is started only when a request is posted and no idle thread is left. It serves one group after the other, sleeps
+ * when the board is empty, and leaves after a while. Up to the number of CPUs less one, a request gets a thread at once: the
+ * submitting or waiting thread keeps a CPU busy itself. Beyond that, requests stay on the board under the eyes of one idle
+ * thread, the sentinel, which looks every so often whether the groups move and takes part in one that does not, if the
+ * threads at work are blocked (growth.h). It also looks at the notices, and posts what has been shown for longer than it
+ * sleeps. So a million small tasks, or tasks that compute, need no more threads than CPUs, tasks that block get more threads
+ * as long as tasks wait behind them, and a burst of requests costs no system call while the sentinel is awake.
  *
  * The sentinel looks after 50 us at first and every millisecond at the latest while anything is posted, goes on
- * for about a millisecond after the last post, and then sleeps like any other: an idle process uses no CPU.
+ * for about a millisecond after the last request, and then sleeps like any other: an idle process uses no CPU.
  *
  * When the process ends nobody is ended or joined: what is idle sleeps on, because a thread that ends calls the program's
  * destructors of thread-specific values.

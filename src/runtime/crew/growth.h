@@ -18,7 +18,7 @@
 #include "os/compiler.h"
 
 /* The sentinel looks: whether the process has kept all its CPUs busy since its last look. */
-void egi_growth_look(int cpus, int64_t now);
+void egi_growth_look(int64_t now);
 
 /* Whether a CPU seems to be idle that the crew may use. */
 bool egi_growth_has_spare_cpu(void);

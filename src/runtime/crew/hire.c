@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The word for a shortage is changed under the lock and read without it, by every task that starts and every waiter that goes
+ * to sleep; whoever sleeps on it is woken when it changes. The member is on the roster, as coming, before its thread is
+ * started with the lock given up: so nobody asks for another one meanwhile.
+ */
 #include "runtime/crew/hire.h"
 
 #include "os/clock.h"
@@ -8,10 +13,10 @@
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"
 
-#define PACE \
-	(1 * EGI_MILLISECOND) /* no more often than that, whoever comes by; one attempt takes some 10 us */
-#define AGAIN_MAX (100 * EGI_MILLISECOND) /* who sleeps wakes up for it so often in the end */
-#define PATIENCE (500 * EGI_MILLISECOND)
+/* No more often than that, whoever comes by: one attempt takes some 10 us. */
+#define PACE (1 * EGI_MILLISECOND)
+#define AGAIN_MAX (100 * PACE)   /* who sleeps wakes up for it so often in the end */
+#define PATIENCE (5 * AGAIN_MAX) /* a shortage is long after that */
 
 static void *(*member_main)(void *member);
 
@@ -48,7 +53,7 @@ static void shortage_goes_on(void)
 	egi_hire_later(now);
 }
 
-void egi_hire_begin(void *(*main)(void *member))
+void egi_hire_start(void *(*main)(void *member))
 {
 	member_main = main;
 }

@@ -40,7 +40,7 @@ static inline bool egi_hire_is_due(int64_t now)
 }
 
 /* Once in a process, before anything else: what a new member's thread does, which knows the groups that it is to serve. */
-void egi_hire_begin(void *(*main)(void *member));
+void egi_hire_start(void *(*main)(void *member));
 
 /* Starts a member, which is coming then. The lock is given up meanwhile. False if there is none, or it is too early to try again. */
 bool egi_hire(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_NOTICES_H
-#define EGI_NOTICES_H
+#ifndef EGI_CREW_NOTICES_H
+#define EGI_CREW_NOTICES_H
 
 /*
  * Notices: what a thread shows of the groups it is filling. To ask the crew for help with every small group would cost

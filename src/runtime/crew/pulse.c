@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One look reads /proc/self/task/TID/stat: three system calls, some 10 us. The thread may be gone; a descriptor may not be
+ * had; then the clock has to do.
+ */
 #include "runtime/crew/pulse.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_REQUEST_H
-#define EGI_REQUEST_H
+#ifndef EGI_CREW_REQUEST_H
+#define EGI_CREW_REQUEST_H
 
 /*
  * A request: how a group asks the crew for threads. It is a part of the group's state, and says what the crew knows:
@@ -10,13 +10,13 @@
  *   POSTED   it is on the board (board.h): a thread comes as soon as a CPU may have room for one
  *   URGENT   the same, and a thread comes even if none has
  *
- *              show
- *      HIDDEN <----> SHOWN          A thread that comes takes the request down; a group that has a notice
- *        |   \  hide   |            is shown again then, and another is hidden: its submitters look at the
- *        |    \        |            gate and post it again if it needs more threads.
- *   post |     \       | the sentinel adopts what tasks wait in
- *        v      v      v
- *      POSTED ----> URGENT
+ *   from            to               by whom
+ *   HIDDEN          SHOWN            the group's thread, when it has put a task: egi_notices_show
+ *   SHOWN           HIDDEN           that thread, when all is done, or whoever destroys the group: egi_notices_hide
+ *   HIDDEN, SHOWN   POSTED           who puts a task, or leaves one, and sees no thread that will come: egi_crew_call;
+ *                                    the sentinel, when tasks waited at two looks
+ *   POSTED          URGENT           who sees that tasks are long, so that they may well block: egi_crew_call
+ *   POSTED, URGENT  SHOWN or HIDDEN  the member that comes for it, or finds that nothing is left to do
  *
  * Two words say so, because two kinds of threads write them. The notice is the group's own thread's, which writes it for
  * every small group and so without a lock; the place on the board is under the crew's lock. What is on the board keeps its

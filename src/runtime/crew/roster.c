@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A list for each place where a member can be, and how many are on it. Those whose pulse was taken go to the end of their
+ * list, so that all get their turn, and are known there by their thread when the lock is taken again.
+ */
 #include "runtime/crew/roster.h"
 
 #include <stdlib.h>
@@ -8,8 +12,8 @@
 #include "os/thread.h"
 #include "runtime/crew/board.h"
 
-#define SAMPLE_RUNNING 32 /* at most so many pulses are taken at once */
-#define SAMPLE_BLOCKED 2
+#define SAMPLE_RUNNING 32 /* at most so many pulses are taken at once: a third of a millisecond */
+#define SAMPLE_BLOCKED 2  /* those are many, and change rarely */
 #define SAMPLE_MAX (SAMPLE_RUNNING + SAMPLE_BLOCKED)
 
 #define EMPTY(place) TAILQ_HEAD_INITIALIZER(egi_roster.members[place])

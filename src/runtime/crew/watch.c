@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The watch is a few words under the lock, and `egi_crew_watching`, which submitters read without. That word is raised by
+ * whoever is on the way to look, and lowered by the last watcher, who looks once more behind a fence (README.md).
+ *
+ * A thread is brought for a request only if those on their way are too few; one that is awake looks at the whole board, so a
+ * burst of requests wakes one thread.
+ */
 #include "runtime/crew/watch.h"
 
 #include "os/clock.h"
@@ -40,7 +47,7 @@ void egi_watch_go_on(void)
 
 bool egi_watch_may_serve(void)
 {
-	int eager_max = egi_watch.cpus > 1 ? egi_watch.cpus - 1 : 1;
+	int cpus = egi_watch_cpus(), eager_max = cpus > 1 ? cpus - 1 : 1;
 
 	return egi_roster_serving() + egi_roster.coming < eager_max;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_SERVE_H
-#define EGI_SERVE_H
+#ifndef EGI_GROUP_SERVE_H
+#define EGI_GROUP_SERVE_H
 
 /*
  * Serving a group: what a thread of the crew does that has been given a place in it.

@@ -11,9 +11,9 @@
 #include "runtime/crew/board.h"
 #include "runtime/crew/watch.h"
 
-#define LOOKS_MAX \
-	16 /* requests that the sentinel looks at in one round, and pages of notices that are not empty */
-#define GLIMPSES_MAX (16 * LOOKS_MAX) /* pages, empty or not */
+/* In one round, under the lock: requests, or pages of notices with something on them; and pages, empty or not. */
+#define LOOKS_MAX 16
+#define GLIMPSES_MAX (16 * LOOKS_MAX)
 #ifndef SCAN_AT_ONCE
 #define SCAN_AT_ONCE 64 /* pages, before the lock is given up for a moment */
 #endif
@@ -196,11 +196,11 @@ static struct eg_group_state *page_find_old(struct egi_notices *page, bool *ret_
 	return old;
 }
 
-void egi_look_at_notices(bool may_serve, int64_t now, bool *ret_active, bool *ret_waiting)
+struct egi_notices_look egi_look_at_notices(bool may_serve, int64_t now)
 {
 	struct egi_notices *last = TAILQ_LAST(&egi_pages.list, egi_pages_list), *page = NULL;
+	struct egi_notices_look look = {false, false};
 
-	*ret_active = *ret_waiting = false;
 	for (int looks = 0, i = 0; page != last && looks < LOOKS_MAX && i < GLIMPSES_MAX; i++) {
 		struct eg_group_state *old;
 		uint64_t given;
@@ -210,14 +210,15 @@ void egi_look_at_notices(bool may_serve, int64_t now, bool *ret_active, bool *re
 		given = egi_load_relaxed_u64(&page->given);
 		active = given != page->given_seen;
 		looks += egi_load_relaxed_u64(&page->taken) != 0;
-		old = page_find_old(page, ret_waiting);
+		old = page_find_old(page, &look.waiting);
 		/* A thread that goes on making groups is not stuck: it will come to its other groups as well. */
 		if (old && (may_serve || !active))
 			group_adopt(old, now);
-		*ret_active = *ret_active || active;
+		look.active = look.active || active;
 		page->given_seen = given;
 		egi_notices_rotate(page);
 	}
+	return look;
 }
 
 static bool page_is_waiting(struct egi_notices *page)

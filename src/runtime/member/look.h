@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_LOOK_H
-#define EGI_LOOK_H
+#ifndef EGI_MEMBER_LOOK_H
+#define EGI_MEMBER_LOOK_H
 
 /*
  * How the crew sees groups: by the board and by the notices. Everything is under the crew's lock, but for what a thread does
@@ -22,12 +22,16 @@ struct eg_group_state *egi_look_take_stuck(void);
  */
 struct eg_group_state *egi_look_at_board(bool spare_cpu, bool may_serve, int64_t now);
 
+struct egi_notices_look {
+	bool active;  /* notices were given since the look before */
+	bool waiting; /* tasks wait in what is shown */
+};
+
 /*
  * The sentinel's look at the notices: posts what has been waiting since the look before, if a thread may serve it or the
- * thread that shows it seems to be stuck. `*ret_active`: notices were given since then. `*ret_waiting`: tasks wait in what
- * is shown.
+ * thread that shows it seems to be stuck.
  */
-void egi_look_at_notices(bool may_serve, int64_t now, bool *ret_active, bool *ret_waiting);
+struct egi_notices_look egi_look_at_notices(bool may_serve, int64_t now);
 
 /* Whether tasks wait in what is shown and not posted. The lock is given up meanwhile; one thread at a time (egi_pages). */
 bool egi_look_is_any_waiting(void);

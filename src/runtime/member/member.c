@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a member of the crew: it serves a group, watches, or sleeps, until it has been idle for long.
+ * One loop: a member looks for a group that may have a thread, and serves it; or is the sentinel, if there is something to
+ * watch and nobody does; or sleeps, until it is called, and ends when nobody has called for long.
+ *
+ *            +---------- serves <-----------+
+ *            |                              | a group is stuck, or a CPU is idle
+ *            v      nothing to serve        |
+ *   comes, looks -----------------> sentinel: sleeps a tick, looks
+ *            ^                              |
+ *            |                              v nothing has been asked for a while
+ *            +----- is called ------- sleeps, may end
+ *
+ * From the word that somebody watches (egi_crew_watching) submitters take it that a notice is enough. So a sentinel that
+ * leaves hands over: to a member on its way, or to one that it brings; and the last one takes the word back and looks once
+ * more before it sleeps (README.md).
  */
 #include "runtime/member/member.h"
 
@@ -17,7 +30,8 @@
 #include "runtime/member/look.h"
 #include "runtime/queue/segments.h"
 
-#define IDLE_MAX (5 * EGI_SECOND) /* how long an idle thread stays */
+/* How long an idle thread stays: so long that starting it again, at some 50 us, is nothing. */
+#define IDLE_MAX (5 * EGI_SECOND)
 
 /* Under lock, which is given up meanwhile: sleeps, and returns false at the deadline if nobody called. */
 static bool member_sleep(struct egi_member *member, int64_t deadline)
@@ -86,7 +100,7 @@ static void member_hand_over(struct egi_member *member)
 	while (!may_unwatch()) {
 		int64_t now = eg_clock_now_ns();
 
-		egi_watch.last_post = now;
+		egi_watch.last_request = now;
 		if (egi_roster.coming > 0 || egi_watch_bring())
 			return;
 		egi_watch_end();
@@ -140,8 +154,9 @@ static bool may_stop_watching(void)
 /* Under lock, given up meanwhile. Returns a group to serve, or NULL when the round brought none. */
 static struct eg_group_state *member_watch(struct egi_member *member)
 {
+	struct egi_notices_look notices;
 	struct eg_group_state *group;
-	bool called, active, waiting;
+	bool called;
 	int64_t now;
 
 	egi_thread_be_punctual();
@@ -154,16 +169,16 @@ static struct eg_group_state *member_watch(struct egi_member *member)
 	if (egi_watch.stopping)
 		return NULL;
 	now = eg_clock_now_ns();
-	egi_look_at_notices(egi_watch_may_serve(), now, &active, &waiting);
-	egi_store_relaxed_u32(&egi_watch.has_work, waiting || egi_board.posted > 0);
-	if (active || waiting)
-		egi_watch.last_post = now;
-	egi_growth_look(egi_watch.cpus, now);
+	notices = egi_look_at_notices(egi_watch_may_serve(), now);
+	egi_store_relaxed_u32(&egi_watch.has_work, notices.waiting || egi_board.posted > 0);
+	if (notices.active || notices.waiting)
+		egi_watch.last_request = now;
+	egi_growth_look(now);
 	group = egi_look_at_board(egi_growth_has_spare_cpu(), egi_watch_may_serve(), now);
 	if (!group && egi_growth_is_due(now) && may_stop_watching())
 		group = egi_look_take_stuck();
 	/* Everything moves: look less often. Something new: look soon. */
-	if (group || called || (egi_board.posted == 0 && !waiting))
+	if (group || called || (egi_board.posted == 0 && !notices.waiting))
 		egi_watch.tick = EGI_TICK_MIN;
 	else if (egi_watch.tick < EGI_TICK_MAX)
 		egi_watch.tick *= 2;
@@ -186,7 +201,7 @@ static bool member_rest(struct egi_member *member)
 	bool called;
 
 	if (!egi_watch.stopping && !may_unwatch()) {
-		egi_watch.last_post = eg_clock_now_ns();
+		egi_watch.last_request = eg_clock_now_ns();
 		return true;
 	}
 	if (!egi_watch.stopping && egi_board.posted > 0 && !egi_watch.sentinel)
@@ -214,7 +229,6 @@ enum member_deed { MEMBER_CAME, MEMBER_WORKED, MEMBER_LOOKED_IN };
 static struct eg_group_state *member_find(enum member_deed before)
 {
 	struct eg_group_state *group = NULL;
-	bool active, waiting;
 
 	if (egi_watch.stopping)
 		return NULL;
@@ -225,7 +239,7 @@ static struct eg_group_state *member_find(enum member_deed before)
 	if (!group && before == MEMBER_WORKED) {
 		int64_t now = eg_clock_now_ns();
 
-		egi_look_at_notices(true, now, &active, &waiting);
+		(void)egi_look_at_notices(true, now);
 		group = egi_look_take(true);
 		if (!group)
 			egi_watch_nudge(now);
