@@ -70,7 +70,8 @@ EG_PUBLIC void eg_error_unref(eg_error *error);
  *            given, or why the context of a skipped task's group ended
  *   joined   a panic or fault that a deferred call of the same task added later, or NULL. An error that was
  *            passed on (eg_fail_with) has those of both tasks
- *   signal   the number of the signal that a recovered fault was, such as SIGSEGV; 0 for other errors
+ *   signal   the number of the signal that a recovered fault was, such as SIGSEGV, or that arrived, of a code
+ *            EG_ESIGNAL(signal); 0 for other errors
  *
  * Ownership: strings and errors are borrowed, and live as long as the error. Threads: any.
  */

@@ -83,19 +83,19 @@ EG_PUBLIC int eg_undefer(void (*fn)(void *arg), void *arg);
  * task or out of order, or that is open when its task returns, is misuse: one line on standard error, and
  * abort. Blocking: eg_scope_end for what the calls do.
  */
-struct eg_scope {
+typedef struct eg_scope {
 	struct eg_scope *eg_outer;
 	void *eg_task;
 	size_t eg_mark;
 	uint64_t eg_reserved[3];
-};
+} eg_scope;
 
-EG_PUBLIC void eg_scope_begin(struct eg_scope *scope);
-EG_PUBLIC void eg_scope_end(struct eg_scope *scope);
+EG_PUBLIC void eg_scope_begin(eg_scope *scope);
+EG_PUBLIC void eg_scope_end(eg_scope *scope);
 
 #if defined(__GNUC__)
-#define EG_SCOPE(name)                                                   \
-	struct eg_scope name __attribute__((__cleanup__(eg_scope_end))); \
+#define EG_SCOPE(name)                                            \
+	eg_scope name __attribute__((__cleanup__(eg_scope_end))); \
 	eg_scope_begin(&(name))
 #endif
 

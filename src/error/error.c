@@ -335,8 +335,18 @@ const struct eg_site *eg_error_site(const eg_error *error)
 	return error && !error_is_bare(error) ? error->origin.site : NULL;
 }
 
+static bool is_signal_code(int code)
+{
+	return code <= EG_ESIGNAL(1) && code >= EG_ESIGNAL(64);
+}
+
+/* A signal that arrived is said by the code, which errors without memory have, too. */
 int eg_error_signal(const eg_error *error)
 {
+	int code = eg_error_code(error);
+
+	if (is_signal_code(code))
+		return EG_ESIGNAL(0) - code;
 	return error && !error_is_bare(error) ? error->signal : 0;
 }
 
@@ -367,7 +377,7 @@ const char *eg_strerror(int code)
 	case EG_EFORKED:
 		return "the group is the parent process's";
 	default:
-		if (code <= EG_ESIGNAL(1) && code >= EG_ESIGNAL(64))
+		if (is_signal_code(code))
 			return "signal arrived";
 		if (code < 0 && code > -4096)
 			text = strerrordesc_np(-code);

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-static void on_cancel(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *callback)
+static void on_end(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *callback)
 {
 	if (eg_ctx_on_end(ctx, fn, arg, callback))
 		abort();
@@ -26,10 +26,10 @@ static void a_function_is_called_once_by_the_cancellation(void **state)
 	atomic_int calls = 0;
 
 	(void)state;
-	on_cancel(root, count, &calls, &callbacks[0]);
-	on_cancel(child, count, &calls, &callbacks[1]);
-	on_cancel(child, count, &calls, &callbacks[2]);
-	on_cancel(other, count, &calls, &callbacks[3]);
+	on_end(root, count, &calls, &callbacks[0]);
+	on_end(child, count, &calls, &callbacks[1]);
+	on_end(child, count, &calls, &callbacks[2]);
+	on_end(other, count, &calls, &callbacks[3]);
 	assert_int_equal(eg_ctx_cancel(child, NULL), 0);
 	assert_int_equal(atomic_load(&calls), 2);
 	assert_int_equal(eg_ctx_cancel(root, NULL), 0);
@@ -53,11 +53,11 @@ static void on_a_context_that_is_over_it_is_called_at_once(void **state)
 
 	(void)state;
 	eg_ctx_cancel(ctx, NULL);
-	on_cancel(ctx, count, &calls, &callback);
+	on_end(ctx, count, &calls, &callback);
 	assert_int_equal(atomic_load(&calls), 1);
 	assert_int_equal(eg_ctx_off_end(&callback), -EALREADY);
 	assert_int_equal(eg_ctx_with_timeout(NULL, 0, &late), 0);
-	on_cancel(late, count, &calls, &callback);
+	on_end(late, count, &calls, &callback);
 	assert_int_equal(atomic_load(&calls), 2);
 	eg_ctx_unref(late);
 	eg_ctx_unref(ctx);
@@ -71,7 +71,7 @@ static void one_that_was_unregistered_is_not_called(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		on_cancel(ctx, count, &calls, &callbacks[i]);
+		on_end(ctx, count, &calls, &callbacks[i]);
 	assert_int_equal(eg_ctx_off_end(&callbacks[1]), 0);
 	assert_int_equal(eg_ctx_off_end(&callbacks[1]), 0);
 	memset(&callbacks[1], 0xff, sizeof(callbacks[1]));
@@ -138,7 +138,7 @@ static void a_function_may_unregister_and_free_itself(void **state)
 	for (int i = 0; i < 10; i++) {
 		struct self *self = self_make(ctx, &calls);
 
-		on_cancel(ctx, unregister_and_free, self, &self->callback);
+		on_end(ctx, unregister_and_free, self, &self->callback);
 	}
 	eg_ctx_cancel(ctx, NULL);
 	assert_int_equal(atomic_load(&calls), 10);
@@ -157,7 +157,7 @@ static void move_on(void *arg)
 	struct moving *moving = arg;
 
 	CHECK(eg_ctx_off_end(&moving->callback) == -EALREADY);
-	on_cancel(moving->next, count, &moving->calls, &moving->callback);
+	on_end(moving->next, count, &moving->calls, &moving->callback);
 }
 
 static void a_function_may_register_anew_in_the_same_room(void **state)
@@ -167,7 +167,7 @@ static void a_function_may_register_anew_in_the_same_room(void **state)
 		eg_ctx *first = ctx_under(NULL);
 		struct moving moving = {.next = ctx_under(NULL)};
 
-		on_cancel(first, move_on, &moving, &moving.callback);
+		on_end(first, move_on, &moving, &moving.callback);
 		eg_ctx_cancel(first, NULL);
 		assert_int_equal(atomic_load(&moving.calls), 0);
 		if (cancels)
@@ -198,7 +198,7 @@ static void a_function_may_cancel_its_own_context(void **state)
 	struct self *self = self_make(ctx, &calls);
 
 	(void)state;
-	on_cancel(ctx, cancel_again, self, &self->callback);
+	on_end(ctx, cancel_again, self, &self->callback);
 	eg_ctx_cancel(ctx, NULL);
 	assert_int_equal(atomic_load(&calls), 1);
 	free(self);
@@ -223,8 +223,8 @@ static void a_function_may_drop_the_last_reference(void **state)
 		eg_ctx *root = ctx_under(NULL), *ctx = ctx_under(root);
 		struct self *first = self_make(ctx, &calls), *second = self_make(ctx, &calls);
 
-		on_cancel(ctx, drop_reference, first, &first->callback);
-		on_cancel(ctx, unregister_and_free, second, &second->callback);
+		on_end(ctx, drop_reference, first, &first->callback);
+		on_end(ctx, unregister_and_free, second, &second->callback);
 		if (i % 2) {
 			eg_ctx_cancel(root, NULL);
 			eg_ctx_unref(root);
@@ -247,7 +247,7 @@ static void a_callback_keeps_its_context_alive(void **state)
 	size_t before;
 
 	(void)state;
-	on_cancel(ctx, count, &calls, &callback);
+	on_end(ctx, count, &calls, &callback);
 	eg_ctx_unref(ctx);
 	eg_ctx_cancel(root, NULL);
 	assert_int_equal(atomic_load(&calls), 1);
@@ -257,7 +257,7 @@ static void a_callback_keeps_its_context_alive(void **state)
 	before = heap_in_use();
 	for (int i = 0; i < 1000; i++) {
 		ctx = ctx_under(NULL);
-		on_cancel(ctx, count, &calls, &unused);
+		on_end(ctx, count, &calls, &unused);
 		eg_ctx_unref(ctx);
 		assert_int_equal(eg_ctx_off_end(&unused), 0);
 	}
@@ -287,8 +287,8 @@ static void a_function_may_unregister_another(void **state)
 	(void)state;
 	pairs[0] = pairs[1] = (struct pair){.ctx = ctx_under(NULL), .calls = &calls};
 	/* Whichever is called first takes the other out. */
-	on_cancel(pairs[0].ctx, unregister_other, &pairs[0], &pairs[1].others);
-	on_cancel(pairs[0].ctx, unregister_other, &pairs[1], &pairs[0].others);
+	on_end(pairs[0].ctx, unregister_other, &pairs[0], &pairs[1].others);
+	on_end(pairs[0].ctx, unregister_other, &pairs[1], &pairs[0].others);
 	eg_ctx_cancel(pairs[0].ctx, NULL);
 	assert_int_equal(atomic_load(&calls), 1);
 	assert_int_equal(pairs[0].removed + pairs[1].removed, 1);
@@ -300,7 +300,7 @@ static void register_another(void *arg)
 {
 	struct pair *pair = arg;
 
-	on_cancel(pair->ctx, count, pair->calls, &pair->others);
+	on_end(pair->ctx, count, pair->calls, &pair->others);
 	CHECK(atomic_load(pair->calls) == 1);
 }
 
@@ -310,7 +310,7 @@ static void one_registered_by_another_is_called_at_once(void **state)
 	struct pair pair = {.ctx = ctx_under(NULL), .calls = &calls};
 
 	(void)state;
-	on_cancel(pair.ctx, register_another, &pair, &pair.mine);
+	on_end(pair.ctx, register_another, &pair, &pair.mine);
 	eg_ctx_cancel(pair.ctx, NULL);
 	assert_int_equal(atomic_load(&calls), 1);
 	eg_ctx_unref(pair.ctx);
@@ -363,7 +363,7 @@ static void unregistering_waits_for_a_function_that_another_thread_is_calling(vo
 	pthread_t canceller, unregisterer;
 
 	(void)state;
-	on_cancel(slow.ctx, slow_call, &slow, &slow.callback);
+	on_end(slow.ctx, slow_call, &slow, &slow.callback);
 	assert_int_equal(pthread_create(&canceller, NULL, slow_cancel, &slow), 0);
 	tally_await(&slow.hold.started, 1);
 	assert_int_equal(pthread_create(&unregisterer, NULL, slow_unregister, &slow), 0);
@@ -397,7 +397,7 @@ static void *race_main(void *arg)
 	tally_meet(&race->start, 3);
 	for (int i = 0; i < 8; i++) {
 		atomic_init(&mine[i].calls, 0);
-		on_cancel(race->ctx, count, &mine[i].calls, &mine[i].callback);
+		on_end(race->ctx, count, &mine[i].calls, &mine[i].callback);
 	}
 	for (int i = 0; i < 8; i++) {
 		bool in_time = eg_ctx_off_end(&mine[i].callback) == 0;
@@ -452,7 +452,7 @@ static int task_wait_for_queue(eg_ctx *ctx, void *arg)
 	struct queue *queue = arg;
 	eg_ctx_callback callback;
 
-	on_cancel(ctx, queue_wake, queue, &callback);
+	on_end(ctx, queue_wake, queue, &callback);
 	pthread_mutex_lock(&queue->lock);
 	atomic_store(&queue->thread, thread_id());
 	while (!eg_ctx_err(ctx))
@@ -510,7 +510,7 @@ static void a_deadline_calls_on_a_thread_without_the_programs_signals(void **sta
 
 		masked = (struct masked){TALLY_INIT, pthread_self(), false};
 		assert_int_equal(eg_ctx_with_timeout(NULL, 1000000, &ctx), 0);
-		on_cancel(ctx, note_mask, &masked, &callback);
+		on_end(ctx, note_mask, &masked, &callback);
 		tally_await(&masked.called, 1);
 		assert_int_equal(eg_ctx_off_end(&callback), -EALREADY);
 		eg_ctx_unref(ctx);
@@ -533,7 +533,7 @@ static void a_hundred_thousand_functions_are_called(void **state)
 	for (long i = 0; i < many; i++) {
 		eg_ctx *below = ctx_under(i % 3 ? root : at);
 
-		on_cancel(below, count, &calls, &callbacks[i]);
+		on_end(below, count, &calls, &callbacks[i]);
 		eg_ctx_unref(at);
 		at = below;
 	}
@@ -557,7 +557,7 @@ static int task_cancel_with_panic(eg_ctx *ctx, void *arg)
 	eg_ctx_callback callback;
 
 	(void)arg;
-	on_cancel(ctx, panic_in_call, NULL, &callback);
+	on_end(ctx, panic_in_call, NULL, &callback);
 	eg_ctx_cancel(ctx, NULL);
 	return 0;
 }
@@ -611,7 +611,7 @@ static int task_cancel_while_forbidden(eg_ctx *ctx, void *arg)
 	eg_ctx_callback callback;
 
 	eg_panic_forbid();
-	on_cancel(ctx, *fn, NULL, &callback);
+	on_end(ctx, *fn, NULL, &callback);
 	eg_ctx_cancel(ctx, NULL);
 	eg_panic_allow();
 	return 0;
@@ -668,7 +668,7 @@ static int task_cancel_with_group(eg_ctx *ctx, void *arg)
 {
 	eg_ctx_callback callback;
 
-	on_cancel(ctx, run_group, arg, &callback);
+	on_end(ctx, run_group, arg, &callback);
 	eg_ctx_cancel(ctx, NULL);
 	eg_panic("after it");
 }

@@ -71,6 +71,7 @@ static void in_child_first(void *arg)
 		EXPECT(eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) == 0);
 		EXPECT(eg_ctx_err(ctx) == -ECANCELED);
 		EXPECT(eg_error_code(eg_ctx_cause(ctx)) == EG_ESIGNAL(ends[i]));
+		EXPECT(eg_error_signal(eg_ctx_cause(ctx)) == ends[i]);
 		EXPECT(!strcmp(eg_error_message(eg_ctx_cause(ctx)), i ? "signal SIGTERM" : "signal SIGINT"));
 		EXPECT(eg_ctx_wait_until(below, EG_CTX_NO_DEADLINE) == 0);
 		EXPECT(eg_ctx_cause(below) == eg_ctx_cause(ctx));

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <limits.h>
+#include <signal.h>
 
 enum {
 	TEXT_MAX = 65536 /* the cap on an error's text */
@@ -109,6 +110,30 @@ static void every_code_has_words(void **state)
 	assert_string_equal(eg_strerror(-100000), "unknown code");
 	assert_string_equal(eg_strerror(INT_MIN), "unknown code");
 	assert_string_equal(eg_strerror(INT_MAX), "unknown code");
+}
+
+static void the_signal_of_an_error_is_that_of_its_code(void **state)
+{
+	static const int others[] = {EG_ESIGNAL(0), EG_ESIGNAL(65), EG_EFAULTED, EG_EPANIC,
+				     -EINTR,        SIGTERM,        INT_MIN};
+
+	(void)state;
+	assert_int_equal(eg_error_signal(NULL), 0);
+	for (int signal = 1; signal <= 64; signal++) {
+		eg_error *cause = eg_error_create(EG_ESIGNAL(signal), "signal %d", signal);
+		eg_error *outer = eg_error_create_from(cause, -EIO, "not written");
+
+		assert_int_equal(eg_error_signal(cause), signal);
+		assert_int_equal(eg_error_signal(outer), 0);
+		eg_error_unref(outer);
+		eg_error_unref(cause);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		eg_error *error = eg_error_create(others[i], "something else");
+
+		assert_int_equal(eg_error_signal(error), 0);
+		eg_error_unref(error);
+	}
 }
 
 /*
@@ -377,6 +402,7 @@ static void print_reports_a_stream_that_fails(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    TEST(the_signal_of_an_error_is_that_of_its_code),
 	    TEST(null_is_no_error),
 	    TEST(a_created_error_has_code_message_and_cause),
 	    TEST(an_error_never_reports_success),

@@ -78,8 +78,8 @@ static const struct {
 	int (*panic_set_hook)(eg_panic_hook_fn *, void *);
 	int (*defer)(void (*)(void *), void *);
 	int (*undefer)(void (*)(void *), void *);
-	void (*scope_begin)(struct eg_scope *);
-	void (*scope_end)(struct eg_scope *);
+	void (*scope_begin)(eg_scope *);
+	void (*scope_end)(eg_scope *);
 	void (*panic_forbid)(void);
 	void (*panic_allow)(void);
 } api = {
@@ -163,7 +163,7 @@ static void structures_have_the_size_that_programs_were_built_with(void **state)
 	(void)state;
 	assert_int_equal(sizeof(eg_group), 32);
 	assert_int_equal(sizeof(eg_ctx_callback), 96);
-	assert_int_equal(sizeof(struct eg_scope), 48);
+	assert_int_equal(sizeof(eg_scope), 48);
 	assert_int_equal(sizeof(struct eg_site), 24);
 	/* These begin with their size and may grow, at the end. */
 	assert_true(sizeof(struct eg_group_options) >= 32);
@@ -296,7 +296,7 @@ static void do_nothing_hook(eg_error *error, void *arg)
 
 static int task_give_up(eg_ctx *ctx, void *arg)
 {
-	struct eg_scope scope;
+	eg_scope scope;
 
 	(void)ctx;
 	api.panic_forbid();

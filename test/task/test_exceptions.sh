@@ -95,7 +95,7 @@ int task_panics_and_defers(eg_ctx *, void *)
 
 int task_has_a_scope(eg_ctx *, void *)
 {
-	struct eg_scope scope;
+	eg_scope scope;
 
 	if (!is_here())
 		return -EAGAIN;

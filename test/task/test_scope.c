@@ -239,7 +239,7 @@ static void scopes_of_nested_groups_are_apart(void **state)
  */
 static int task_exit_in_scope(eg_ctx *ctx, void *arg)
 {
-	struct eg_scope scope;
+	eg_scope scope;
 
 	(void)ctx;
 	(void)arg;
@@ -269,7 +269,7 @@ static void a_thread_that_ends_in_a_scope_loses_its_calls_only(void **state)
  * Misuse, in child processes. The tasks run on the waiting thread, so that the children start none.
  */
 
-static struct eg_scope misused[2];
+static eg_scope misused[2];
 
 static int task_return_in_scope(eg_ctx *ctx, void *arg)
 {

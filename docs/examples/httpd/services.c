@@ -63,13 +63,11 @@ static int watch_shutdown_task(eg_ctx *ctx, void *arg)
 static int watch_signals_task(eg_ctx *ctx, void *arg)
 {
 	struct run *run = arg;
-	eg_error *cause;
 
 	eg_ctx_sleep_until(run->signals, EG_CTX_NO_DEADLINE);
 	if (eg_ctx_err(ctx) != 0)
 		return 0;
-	cause = eg_ctx_cause(run->signals);
-	return eg_fail(eg_error_code(cause), "%s", eg_error_message(cause));
+	return eg_fail_with(eg_error_ref(eg_ctx_cause(run->signals)));
 }
 
 int services_run(const struct services *services, struct services_end *ret_end)

@@ -25,8 +25,7 @@ int interrupt_derive(eg_ctx *parent, eg_ctx **ret_ctx)
 
 int interrupt_signal(const eg_ctx *ctx)
 {
-	eg_error *cause = eg_ctx_cause(ctx);
-	int signal = cause != NULL ? EG_ESIGNAL(0) - eg_error_code(cause) : 0;
+	int signal = eg_error_signal(eg_ctx_cause(ctx));
 
 	return signal == SIGINT || signal == SIGTERM ? signal : 0;
 }
