@@ -199,6 +199,17 @@ for document in $documents "$pages"/*.scd; do
 done | sort -u >"$work/why"
 silent "no document speaks of a file that is not there"
 
+# In pictures files are named without src/, src/runtime/ and their ends.
+{
+    awk '/^```/ { inside = !inside; next } inside' docs/design.md | grep -oE '[a-z]+(/[a-z_]+)+' | sort -u >"$work/named"
+    [ -s "$work/named" ] || echo 'no picture found'
+    while read -r name; do
+        ls src/"$name".[ch] src/runtime/"$name".[ch] >"$work/found" 2>/dev/null || :
+        [ -s "$work/found" ] || echo "no $name"
+    done <"$work/named"
+} >"$work/why"
+silent "the pictures of docs/design.md name files that are there"
+
 # By the first column of the two tables.
 listed() {
     sed -n "/^| folder of .$1/,/^\$/s/^| \(\`[^|]*\`\) |.*/\1/p" docs/contributing.md | grep -o '`[a-z/]*/`' | tr -d '`' | sort

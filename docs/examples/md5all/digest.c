@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Digests of files. A station is what one running file needs, a digest state and a read buffer; a file takes
- * an idle one or makes one, and puts it back.
+ * Digests of files: opened, read block by block into the station's buffer, and closed.
  */
 
 #include "digest.h"
@@ -15,12 +14,6 @@
 
 #define DIGEST_BUFFER_SIZE (128 * 1024)
 
-struct digest_station {
-	struct digest_station *next;
-	EVP_MD_CTX *state;
-	unsigned char buffer[DIGEST_BUFFER_SIZE];
-};
-
 int digest_init(struct digest *digest, const char *algorithm)
 {
 	EVP_MD *found = EVP_MD_fetch(NULL, algorithm, NULL);
@@ -32,57 +25,27 @@ int digest_init(struct digest *digest, const char *algorithm)
 		return -EINVAL;
 	}
 	*digest = (struct digest){.algorithm = found, .length = EVP_MD_get_size(found)};
-	pthread_mutex_init(&digest->lock, NULL);
 	return 0;
-}
-
-static void station_destroy(struct digest_station *station)
-{
-	EVP_MD_CTX_free(station->state);
-	free(station);
 }
 
 void digest_finish(struct digest *digest)
 {
-	while (digest->idle != NULL) {
-		struct digest_station *station = digest->idle;
-
-		digest->idle = station->next;
-		station_destroy(station);
-	}
 	EVP_MD_free(digest->algorithm);
-	pthread_mutex_destroy(&digest->lock);
 }
 
-static struct digest_station *station_take(struct digest *digest)
+void digest_station_finish(struct digest_station *station)
 {
-	struct digest_station *station;
-
-	pthread_mutex_lock(&digest->lock);
-	station = digest->idle;
-	if (station != NULL)
-		digest->idle = station->next;
-	pthread_mutex_unlock(&digest->lock);
-	if (station != NULL)
-		return station;
-
-	station = malloc(sizeof(*station));
-	if (station == NULL)
-		return NULL;
-	station->state = EVP_MD_CTX_new();
-	if (station->state == NULL) {
-		free(station);
-		return NULL;
-	}
-	return station;
+	EVP_MD_CTX_free(station->state);
+	free(station->buffer);
 }
 
-static void station_give(struct digest *digest, struct digest_station *station)
+static int station_prepare(struct digest_station *station)
 {
-	pthread_mutex_lock(&digest->lock);
-	station->next = digest->idle;
-	digest->idle = station;
-	pthread_mutex_unlock(&digest->lock);
+	if (station->state == NULL)
+		station->state = EVP_MD_CTX_new();
+	if (station->buffer == NULL)
+		station->buffer = malloc(DIGEST_BUFFER_SIZE);
+	return station->state != NULL && station->buffer != NULL ? 0 : -ENOMEM;
 }
 
 /*
@@ -98,7 +61,7 @@ static int station_run(struct digest_station *station, struct digest *digest, in
 
 		if (eg_ctx_err(watch) != 0)
 			return DIGEST_STOPPED;
-		got = read(fd, station->buffer, sizeof(station->buffer));
+		got = read(fd, station->buffer, DIGEST_BUFFER_SIZE);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -114,10 +77,9 @@ static int station_run(struct digest_station *station, struct digest *digest, in
 	return 0;
 }
 
-int digest_file(struct digest *digest, const char *path, bool follow, const eg_ctx *watch,
-		unsigned char *ret_value)
+int digest_file(struct digest *digest, struct digest_station *station, const char *path, bool follow,
+		const eg_ctx *watch, unsigned char *ret_value)
 {
-	struct digest_station *station;
 	struct stat status;
 	int result;
 	int fd;
@@ -129,13 +91,9 @@ int digest_file(struct digest *digest, const char *path, bool follow, const eg_c
 		return fd;
 	if (status.st_size > DIGEST_BUFFER_SIZE)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	station = station_take(digest);
-	if (station == NULL) {
-		close(fd);
-		return -ENOMEM;
-	}
-	result = station_run(station, digest, fd, watch, ret_value);
-	station_give(digest, station);
+	result = station_prepare(station);
+	if (result == 0)
+		result = station_run(station, digest, fd, watch, ret_value);
 	close(fd);
 	return result;
 }

@@ -5,11 +5,10 @@
 /*
  * Digests of files through OpenSSL's EVP interface.
  *
- * A file is streamed through a buffer of fixed size. Digest states and buffers are kept for the next file, so
- * there are never more of them than files being read at once. Threads: any, once initialised.
+ * A file is streamed through a buffer of fixed size. A station is what that takes, a digest state and a buffer. It is used by one
+ * thread at a time, for any number of files. Threads: any, once initialised, each with a station.
  */
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,8 +23,11 @@ struct digest {
 	EVP_MD *algorithm;
 	int length;                  /* bytes in a digest */
 	_Atomic uint64_t bytes_read; /* of all files so far, for the progress bar */
-	pthread_mutex_t lock;        /* protects idle */
-	struct digest_station *idle;
+};
+
+struct digest_station {
+	EVP_MD_CTX *state; /* NULL until the first file */
+	unsigned char *buffer;
 };
 
 /*
@@ -42,7 +44,9 @@ void digest_finish(struct digest *digest);
  *
  * Returns 0 with EVP_MAX_MD_SIZE bytes at most; DIGEST_STOPPED; or -errno or FILE_NOT_REGULAR (../shared/file.h).
  */
-int digest_file(struct digest *digest, const char *path, bool follow, const eg_ctx *watch,
-		unsigned char *ret_value);
+int digest_file(struct digest *digest, struct digest_station *station, const char *path, bool follow,
+		const eg_ctx *watch, unsigned char *ret_value);
+
+void digest_station_finish(struct digest_station *station);
 
 #endif

@@ -30,6 +30,8 @@
  * is derived from it, and cancelled by the first error as well, unless --halt never asked for a group that
  * cancels nothing. The group skips tasks not yet started once its context is cancelled; a file being read
  * looks at the group's context for --halt now and at `stop` otherwise.
+ *
+ * What digesting a file takes, a state of OpenSSL's and a buffer, each slot of the group has once.
  */
 
 #include <errno.h>
@@ -70,6 +72,8 @@ struct job {
 	eg_group group;
 	eg_ctx *stop;
 	struct digest digest;
+	struct digest_station *stations; /* one for each slot */
+	int slots;
 	struct output output;
 
 	struct walk walk; /* the walk task's, and there is one at a time */
@@ -141,7 +145,8 @@ static int file_task(eg_ctx *ctx, void *arg)
 	int read_error;
 	int put_error;
 
-	read_error = digest_file(&job->digest, file->path, file->is_operand, watch, value);
+	read_error = digest_file(&job->digest, &job->stations[eg_task_slot()], file->path, file->is_operand,
+				 watch, value);
 	put_error = output_put(&job->output, file->index, read_error == 0 ? value : NULL, job->digest.length,
 			       file->path, &retired);
 	if (read_error < 0) {
@@ -246,13 +251,16 @@ static int job_init(struct job *job, const struct options *options, eg_ctx *stop
 		return error;
 	walk_init(&job->walk, options->operands, options->keep_order);
 
+	group_options.limit = options->jobs > 0 ? options->jobs : EG_LIMIT_CPUS;
 	group_options.flags = EG_GROUP_SKIP_UNSTARTED;
 	if (options->halt == HALT_NEVER)
 		group_options.flags |= EG_GROUP_NO_CANCEL;
 	error = eg_group_init(&job->group, stop, &group_options);
 	if (error != 0)
 		return error;
-	return eg_group_set_limit(&job->group, options->jobs > 0 ? options->jobs : EG_LIMIT_CPUS);
+	job->slots = eg_group_slots(&job->group);
+	job->stations = calloc((size_t)job->slots, sizeof(*job->stations));
+	return job->stations != NULL ? 0 : -ENOMEM;
 }
 
 /*
@@ -337,6 +345,9 @@ int main(int argc, char **argv)
 	eg_group_destroy(&job.group);
 	eg_ctx_unref(stop);
 	walk_finish(&job.walk);
+	for (int i = 0; i < job.slots; i++)
+		digest_station_finish(&job.stations[i]);
+	free(job.stations);
 	digest_finish(&job.digest);
 	pthread_mutex_destroy(&job.lock);
 	return status;
