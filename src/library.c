@@ -22,6 +22,7 @@
 #include "runtime/member/look.h"
 #include "runtime/member/member.h"
 #include "runtime/queue/segments.h"
+#include "task/hook.h"
 #include "task/recovery.h"
 #include "trace/names.h"
 #include "trace/symbolize.h"
@@ -62,12 +63,14 @@ static void fork_prepares(void)
 	egi_site_lock();
 	egi_frames_lock();
 	egi_pool_lock();
+	egi_hook_lock();
 	egi_leave_lock();
 }
 
 static void fork_unlocks(void)
 {
 	egi_leave_unlock();
+	egi_hook_unlock();
 	egi_pool_unlock();
 	egi_frames_unlock();
 	egi_site_unlock();

@@ -60,11 +60,11 @@ EG_PUBLIC void eg_panic_allow(void);
  *      itself, or faults, that joins the task's error, and it is not told of it, nor of panics in groups that
  *      it makes
  *
- * Threads: any. Ordering: what was written before is visible to the hook. A panic that happens meanwhile may
- * still call the hook before. Return: 0; -ENOMEM with the hook as it was.
+ * Threads: any; the hook itself may set another. Ordering: what was written before is visible to the hook. A
+ * panic that happens meanwhile may still call the hook before.
  */
 typedef void eg_panic_hook_fn(eg_error *error, void *arg);
-EG_PUBLIC int eg_panic_set_hook(eg_panic_hook_fn *fn, void *arg);
+EG_PUBLIC void eg_panic_set_hook(eg_panic_hook_fn *fn, void *arg);
 
 EG_END_DECLS
 

@@ -313,8 +313,8 @@ int main(int argc, char **argv)
 		return run_value();
 	if (name == "stream")
 		return run_stream();
-	if (name == "hook" && eg_panic_set_hook(hook_throws, nullptr) != 0)
-		return BROKEN;
+	if (name == "hook")
+		eg_panic_set_hook(hook_throws, nullptr);
 	for (const scenario &scenario : scenarios)
 		if (name == scenario.name)
 			return run_task(scenario.task, how != "worker", how == "copy");

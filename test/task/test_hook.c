@@ -58,9 +58,9 @@ static void the_hook_gets_the_complete_error_before_any_deferred_call(void **sta
 
 	(void)state;
 	atomic_store(&cleaned, 0);
-	assert_int_equal(eg_panic_set_hook(hook_note, &given), 0);
+	eg_panic_set_hook(hook_note, &given);
 	assert_int_equal(run_one(&group, task_panic, CODE(7)), EG_EPANIC);
-	assert_int_equal(eg_panic_set_hook(NULL, NULL), 0);
+	eg_panic_set_hook(NULL, NULL);
 	assert_ptr_equal(given, eg_group_error(&group));
 	assert_int_equal(cleaned_when_told, 0);
 	assert_int_equal(atomic_load(&cleaned), 2);
@@ -94,7 +94,7 @@ static void a_panic_in_the_hook_joins_and_is_not_told(void **state)
 	(void)state;
 	atomic_store(&told, 0);
 	atomic_store(&cleaned, 0);
-	assert_int_equal(eg_panic_set_hook(hook_panic, (void *)(uintptr_t) "of all"), 0);
+	eg_panic_set_hook(hook_panic, (void *)(uintptr_t) "of all");
 	for (int i = 1; i <= 3; i++) {
 		assert_int_equal(run_one(&group, task_panic, CODE(7)), EG_EPANIC);
 		error = eg_group_error(&group);
@@ -105,7 +105,7 @@ static void a_panic_in_the_hook_joins_and_is_not_told(void **state)
 		assert_int_equal(atomic_load(&cleaned), i);
 		eg_group_destroy(&group);
 	}
-	assert_int_equal(eg_panic_set_hook(NULL, NULL), 0);
+	eg_panic_set_hook(NULL, NULL);
 }
 
 /* Whether the tasks run on the hook's own thread or on others is in the group's flags. */
@@ -143,12 +143,12 @@ static void panics_in_groups_of_the_hook_are_not_told(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		atomic_store(&told, 0);
-		assert_int_equal(eg_panic_set_hook(hook_run_group, &flags[i % 2]), 0);
+		eg_panic_set_hook(hook_run_group, &flags[i % 2]);
 		assert_int_equal(run_one(&group, task_panic, CODE(7)), EG_EPANIC);
 		assert_int_equal(atomic_load(&told), 1);
 		eg_group_destroy(&group);
 	}
-	assert_int_equal(eg_panic_set_hook(NULL, NULL), 0);
+	eg_panic_set_hook(NULL, NULL);
 }
 
 static void hook_count(eg_error *error, void *arg)
@@ -184,8 +184,8 @@ static void *change_hooks(void *arg)
 {
 	(void)arg;
 	while (atomic_load(&changing)) {
-		CHECK(eg_panic_set_hook(hook_count_first, &counts[0]) == 0);
-		CHECK(eg_panic_set_hook(hook_count_second, &counts[1]) == 0);
+		eg_panic_set_hook(hook_count_first, &counts[0]);
+		eg_panic_set_hook(hook_count_second, &counts[1]);
 		sched_yield();
 	}
 	return NULL;
@@ -199,7 +199,7 @@ static void the_hook_may_change_while_tasks_panic(void **state)
 	pthread_t thread;
 
 	(void)state;
-	assert_int_equal(eg_panic_set_hook(hook_count_first, &counts[0]), 0);
+	eg_panic_set_hook(hook_count_first, &counts[0]);
 	atomic_store(&changing, true);
 	assert_int_equal(pthread_create(&thread, NULL, change_hooks, NULL), 0);
 	for (long i = 0; i < count; i++)
@@ -207,10 +207,91 @@ static void the_hook_may_change_while_tasks_panic(void **state)
 	assert_int_equal(eg_group_wait(&group), EG_EPANIC);
 	atomic_store(&changing, false);
 	pthread_join(thread, NULL);
-	assert_int_equal(eg_panic_set_hook(NULL, NULL), 0);
+	eg_panic_set_hook(NULL, NULL);
 	assert_int_equal(atomic_load(&counts[0]) + atomic_load(&counts[1]), count);
 	eg_group_destroy(&group);
 	assert_true(heap_in_use() < heap + (8 << 20));
+}
+
+static void hooks_that_were_set_before_take_no_memory(void **state)
+{
+	static char arguments[20000];
+	size_t heap;
+
+	(void)state;
+	eg_panic_set_hook(hook_count, &counts[0]);
+	heap = heap_in_use();
+	for (size_t i = 0; i < sizeof(arguments); i++)
+		eg_panic_set_hook(hook_count, &arguments[i]);
+	eg_panic_set_hook(NULL, NULL);
+	assert_true(heap_in_use() < heap + sizeof(arguments));
+}
+
+static void hook_set_next(eg_error *error, void *arg)
+{
+	(void)error;
+	atomic_fetch_add(&told, 1);
+	eg_panic_set_hook(hook_count, arg);
+}
+
+static void a_hook_may_set_another(void **state)
+{
+	eg_group group;
+
+	(void)state;
+	atomic_store(&told, 0);
+	atomic_store(&counts[0], 0);
+	eg_panic_set_hook(hook_set_next, &counts[0]);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(run_one(&group, task_panic_only, CODE(1)), EG_EPANIC);
+		eg_group_destroy(&group);
+	}
+	eg_panic_set_hook(NULL, NULL);
+	assert_int_equal(atomic_load(&told), 1);
+	assert_int_equal(atomic_load(&counts[0]), 2);
+}
+
+/* A process is forked while another thread sets hooks, which it does all the time and with nothing else of the library. */
+static void *set_hooks(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&changing)) {
+		for (int i = 0; i < 100; i++)
+			eg_panic_set_hook(hook_count_first, &counts[0]);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void child_is_told(void *arg)
+{
+	eg_group group;
+
+	atomic_store(&counts[1], 0);
+	eg_panic_set_hook(hook_count_second, &counts[1]);
+	EXPECT(run_one(&group, task_panic_only, arg) == EG_EPANIC);
+	EXPECT(atomic_load(&counts[1]) == 1);
+	eg_group_destroy(&group);
+}
+
+static void a_child_can_set_the_hook_that_its_parent_was_setting(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	if (!child_may_start_threads() || !child_of_busy_may_allocate())
+		skip();
+	atomic_store(&changing, true);
+	assert_int_equal(pthread_create(&thread, NULL, set_hooks, NULL), 0);
+	for (long i = 0; goes_on(i, 200); i++) {
+		struct child child;
+
+		child_run(child_is_told, CODE(1), &child);
+		assert_true(child_exited(&child, 0));
+	}
+	atomic_store(&changing, false);
+	pthread_join(thread, NULL);
+	eg_panic_set_hook(NULL, NULL);
 }
 
 /*
@@ -230,7 +311,8 @@ static void abort_with_hook(void *arg)
 
 	(void)arg;
 	options.flags = EG_GROUP_ABORT_ON_PANIC;
-	if (eg_panic_set_hook(hook_write, NULL) || eg_group_init(&group, NULL, &options))
+	eg_panic_set_hook(hook_write, NULL);
+	if (eg_group_init(&group, NULL, &options))
 		_Exit(3);
 	eg_group_go(&group, task_panic, CODE(7));
 	if (eg_group_wait(&group))
@@ -348,6 +430,9 @@ int main(void)
 	    TEST(a_panic_in_the_hook_joins_and_is_not_told),
 	    TEST(panics_in_groups_of_the_hook_are_not_told),
 	    TEST(the_hook_may_change_while_tasks_panic),
+	    TEST(hooks_that_were_set_before_take_no_memory),
+	    TEST(a_hook_may_set_another),
+	    TEST(a_child_can_set_the_hook_that_its_parent_was_setting),
 	    TEST(the_hook_is_told_before_an_abort),
 	    TEST(long_messages_are_cut),
 	    TEST(a_panic_without_a_message_says_so),
