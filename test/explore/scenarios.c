@@ -159,6 +159,8 @@ const struct explore_scenario explore_scenarios[] = {
 	     2, 3),
     SCENARIO(owner_against_cancel, "a small group's owner, and a cancellation", 2, false, 2, 3),
     SCENARIO(owner_against_limit, "a small group's owner, and a change of the limit", 2, false, 2, 3),
+    SCENARIO(share_against_limit, "a small group's owner that changes the limit, and another thread that comes", 2, false,
+	     2, 3),
     SCENARIO(group_within_group, "a task that waits for a group of its own", 2, false, 1, 2),
     SCENARIO(end_idle_against_leaving, "an end of all threads, and a worker that leaves a group that is gone",
 	     2, false, 2, 3),

@@ -60,6 +60,7 @@ void small_groups_against_sentinel(void);
 void small_group_left_to_sentinel(void);
 void owner_against_waiter(void);
 void state_used_again(void);
+void share_against_limit(void);
 void notice_hidden_by_two(void);
 void owner_against_submitter(void);
 void owner_against_newcomer(void);

@@ -180,7 +180,7 @@ static void *look_at_state(void *arg)
 	 * As the crew does when it has been shown a group; whether the group is still there it finds out
 	 * itself.
 	 */
-	(void)egi_state_try_share(state);
+	(void)egi_gate_try_share(&state->gate);
 	return NULL;
 }
 
@@ -196,13 +196,13 @@ void state_used_again(void)
 	group_open(2, 0, EG_GROUP_NO_CANCEL);
 	state = group.eg_state;
 	crew = thread_start(look_at_state, NULL);
-	explore_advance(crew, &state->contested);
+	explore_advance(crew, &state->gate.contested);
 	eg_group_destroy(&group);
 	group_open(2, 0, EG_GROUP_NO_CANCEL);
 	EXPLORE_REQUIRE(group.eg_state == state);
 	submit_range(0, 2);
 	other = thread_start(wait_too, NULL);
-	explore_advance(other, &state->gate);
+	explore_advance(other, &state->gate.word);
 	explore_begin();
 	wait_for_all();
 	thread_join(other);
@@ -239,5 +239,27 @@ void notice_hidden_by_two(void)
 	EXPLORE_REQUIRE(page->shown[next_state->request.shown_at] == &next_state->request);
 	EXPLORE_REQUIRE(!egi_request_is_shown(&state->request));
 	eg_group_destroy(&next);
+	eg_group_destroy(&group);
+}
+
+static void *share_state(void *arg)
+{
+	(void)arg;
+	egi_gate_share(&state->gate);
+	return NULL;
+}
+
+/* Somebody comes to a small group while its owner changes the limit, and the owner waits for that thread and does nothing else. */
+void share_against_limit(void)
+{
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	explore_begin();
+	other = thread_start(share_state, NULL);
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 1) == 0);
+	thread_join(other);
+	explore_end();
 	eg_group_destroy(&group);
 }

@@ -19,7 +19,7 @@ void egi_serve(struct eg_group_state *state)
 			break;
 		}
 		if (end == EGI_WORKER_DRY)
-			egi_state_leave_place(state);
-	} while (egi_state_has_left_over(state) && egi_state_take_place(state));
+			egi_gate_leave_place(&state->gate);
+	} while (egi_state_has_left_over(state) && egi_gate_take_place(&state->gate));
 	egi_state_notify_if_done(state);
 }

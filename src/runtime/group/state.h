@@ -20,21 +20,6 @@
  *   D = 1, equal to S            the other task is still to run
  *
  * No counter is shared by the threads that raise them.
- *
- * A group starts biased towards the thread that makes it, its owner: as long as no other thread uses it, the owner
- * submits, waits and destroys without a locked instruction or a fence. It works on what others might look at in
- * sections, between egi_bias_begin and egi_bias_end; whoever else comes first says so in `contested`, and has the group
- * shared once the owner is out of its section. That is once and for all: a group is never biased again.
- *
- *   owner                                 other thread
- *   busy = 1                              contested = this life
- *   light fence [B1]                      heavy fence [B2]
- *   looks at contested                    waits until busy is 0
- *   takes tasks with plain stores         makes the gate a shared one; takes tasks with locked instructions
- *   busy = 0
- *
- * At least one of them sees the other. A group that has one submitter and is finished before the crew comes to it
- * therefore costs no more than its tasks.
  */
 
 #include <errgroup/group.h>
@@ -85,11 +70,10 @@ struct egi_slots {
 #define EGI_ATTENTION_LOOK 4u   /* always, with EG_GROUP_SKIP_UNSTARTED: the context is to be asked */
 
 struct eg_group_state {
+	struct egi_gate gate;
+
 	/* set at creation, or rarely */
-	EGI_ALIGNED uint64_t
-	    owner;            /* the thread that made it, which has the first queue; or EGI_OWNER_NONE */
-	uint64_t life;        /* no other state ever has the same, nor this one in another life */
-	uint64_t used_before; /* tasks submitted to the first queue in other lives */
+	EGI_ALIGNED uint64_t used_before; /* tasks submitted to the first queue in other lives */
 	uint32_t fork_count;
 	unsigned flags;
 	bool is_hooks;   /* the hook of panics made it, or a task of one that it made */
@@ -104,11 +88,6 @@ struct eg_group_state {
 	uint32_t over;      /* a wait has ended the group's context */
 	uint32_t closed;    /* being destroyed */
 	uint32_t slots_max; /* the highest limit since there were tasks: their slots are below it */
-
-	/* changes when threads come and go */
-	EGI_ALIGNED uint64_t gate;
-	uint64_t contested; /* the life in which another thread wants the group to be shared */
-	uint32_t busy;      /* the owner's: it is inside a section */
 
 	/* changes when threads sleep */
 	EGI_ALIGNED struct egi_event finished; /* everything done, or a waiter should look again */
@@ -136,8 +115,6 @@ struct eg_group_state {
 #define EGI_QUEUES_MAX 64
 #endif
 
-#define EGI_OWNER_NONE UINT64_MAX
-
 /*
  * Makes a state with one owner. NULL without memory. A thread keeps a few states of groups that it destroyed, and makes new
  * groups of them.
@@ -156,12 +133,6 @@ void egi_state_exit_thread(void);
 /* The calling thread's queue, made if needed. NULL without memory. */
 struct egi_queue *egi_state_queue(struct eg_group_state *state);
 
-/* Whether the caller is the thread that made the group, which has the first queue. */
-static inline bool egi_state_is_owner(const struct eg_group_state *state)
-{
-	return egi_load_relaxed_u64(&state->owner) == egi_thread_self.id;
-}
-
 /*
  * The calling thread's queue if it is known and nothing about the group needs a closer look: it is this process's,
  * is not being destroyed, has no backlog bound, and no other thread uses the queue. NULL otherwise.
@@ -170,44 +141,10 @@ static inline struct egi_queue *egi_state_queue_fast(struct eg_group_state *stat
 {
 	const struct egi_thread *self = &egi_thread_self;
 
-	if (EGI_LIKELY(egi_state_is_owner(state)))
+	if (EGI_LIKELY(egi_gate_is_owner(&state->gate)))
 		return &state->first_queue;
-	return egi_load_relaxed_u64(&state->life) == self->queue_life ? self->queue : NULL;
+	return egi_load_relaxed_u64(&state->gate.life) == self->queue_life ? self->queue : NULL;
 }
-
-/*
- * Bias, the owner only: enters a section. False if the group is shared, or about to be; the owner is then to call
- * egi_state_share. Sections are short, and call nothing that waits for another thread.
- */
-static inline bool egi_bias_begin(struct eg_group_state *state)
-{
-	egi_store_relaxed_u32(&state->busy, 1);
-	egi_fence_light(); /* [B1] busy before the look for others; pairs with [B2] */
-	/* [B5] acquire: the look before what is done in the section; pairs with [B6]. */
-	if (EGI_LIKELY(egi_load_acquire_u64(&state->contested) != state->life &&
-		       (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0))
-		return true;
-	egi_store_release_u32(&state->busy, 0); /* [B3] release: earlier sections; pairs with [B4] */
-	return false;
-}
-
-static inline void egi_bias_end(struct eg_group_state *state)
-{
-	/* [B3] release: what was done before others may come in; pairs with [B4]. */
-	egi_store_release_u32(&state->busy, 0);
-}
-
-/* Whether the caller is the owner of a group that may still be biased. */
-static inline bool egi_bias_is_mine(const struct eg_group_state *state)
-{
-	return egi_state_is_owner(state) && (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0;
-}
-
-/* Ends the bias: on return all threads may use the gate and the slots. Not inside a section. */
-void egi_state_share(struct eg_group_state *state);
-
-/* The same for a thread that may come late: false if the owner is inside a section. */
-bool egi_state_try_share(struct eg_group_state *state);
 
 /* Tasks submitted and not done; exact when nothing changes, and never too low for the caller's own view. */
 uint64_t egi_state_unfinished(struct eg_group_state *state);
@@ -221,22 +158,10 @@ bool egi_state_has_been_used(const struct eg_group_state *state);
 /* Whether a task waits that a newcomer could take, in a queue or in a claim. */
 bool egi_state_has_tasks(struct eg_group_state *state);
 
-/* Gate: becomes a holder, and takes a place if there is one and it is wanted. */
-void egi_state_hold(struct eg_group_state *state, bool wants_place, bool *ret_placed);
-
-/* Gate: a holder takes a place. */
-bool egi_state_take_place(struct eg_group_state *state);
-
-/*
- * Gate: a holder gives up its place. Returns whether a submitter may have relied on it: the group was quiet because
- * it was full, and is no longer. The caller must then look again, with egi_state_has_left_over.
- */
-bool egi_state_leave_place(struct eg_group_state *state);
-
 /* Whether a task waits that a submitter may have left to a thread that has just left its place. */
 bool egi_state_has_left_over(struct eg_group_state *state);
 
-/* Gate: ceases to be a holder. Nothing of the state may be touched afterwards. */
+/* Ceases to be a holder. Nothing of the state may be touched afterwards. */
 void egi_state_release(struct eg_group_state *state);
 
 /* Tells the crew of tasks just put into a queue, in the lightest way that will do. */

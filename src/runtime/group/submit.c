@@ -55,7 +55,7 @@ bool egi_submit_known(struct eg_group_state *state, struct egi_task task)
 
 static bool has_room(struct eg_group_state *state, enum egi_submit_mode mode)
 {
-	uint64_t limit = egi_gate_limit(egi_load_relaxed_u64(&state->gate));
+	uint64_t limit = egi_gate_limit(&state->gate);
 
 	if (mode == EGI_SUBMIT_TRY || state->backlog < 0)
 		return limit == EGI_GATE_MAX || egi_state_unfinished(state) < limit;
@@ -96,7 +96,7 @@ static int try_submit(struct eg_group_state *state, struct egi_task task, enum e
 /* Whether tasks wait that no other thread is ever going to start. */
 static bool must_help(struct eg_group_state *state)
 {
-	return egi_crew_is_missing() && egi_gate_has_room(egi_load_relaxed_u64(&state->gate)) &&
+	return egi_crew_is_missing() && egi_gate_has_room(&state->gate) &&
 	       egi_state_has_tasks(state);
 }
 

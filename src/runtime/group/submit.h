@@ -32,7 +32,7 @@ static inline void egi_submit_tell(struct eg_group_state *state, const struct eg
 {
 	/* [N1], [G1] light: see egi_state_tell. */
 	egi_fence_light();
-	if (!egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate)))
+	if (!egi_gate_is_quiet(&state->gate))
 		egi_state_tell(state, queue);
 }
 

@@ -40,7 +40,7 @@ static bool watch_until_done(struct eg_group_state *state)
 static void await_thread(struct eg_group_state *state)
 {
 	if (egi_hire_shortage_now() != EGI_SHORTAGE_NONE &&
-	    egi_gate_has_room(egi_load_relaxed_u64(&state->gate)) && egi_state_unfinished(state) > 1)
+	    egi_gate_has_room(&state->gate) && egi_state_unfinished(state) > 1)
 		egi_crew_await_thread();
 }
 
@@ -62,7 +62,7 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 			end = egi_worker_run(state);
 			if (end == EGI_WORKER_FORKED)
 				return EG_EFORKED;
-			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) &&
+			if (end == EGI_WORKER_DRY && egi_gate_leave_place(&state->gate) &&
 			    egi_state_has_left_over(state))
 				egi_state_call(state, false);
 			egi_state_notify_if_done(state);
@@ -71,7 +71,7 @@ static int state_wait(struct eg_group_state *state, bool placed, bool helps, int
 			return 0;
 		egi_event_prepare(&state->finished, &key);
 		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
-			 egi_state_take_place(state);
+			 egi_gate_take_place(&state->gate);
 		if (!placed && egi_state_unfinished(state) != 0) {
 			int64_t until_ns = egi_crew_sleeps(deadline_ns);
 
@@ -186,7 +186,7 @@ static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *re
 	switch (end) {
 	case EGI_WORKER_DONE:
 		round_end_alone(state, wants_error, ret_round);
-		egi_bias_end(state);
+		egi_gate_end_alone(&state->gate);
 		*ret_err = 0;
 		return true;
 	case EGI_WORKER_INSIDE:
@@ -215,8 +215,8 @@ int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int 
 	if (!holds) {
 		if (egi_recovery_is_inside(state))
 			return EG_EINSIDE;
-		egi_state_share(state);
-		egi_state_hold(state, helps, &placed);
+		egi_gate_share(&state->gate);
+		placed = egi_gate_enter(&state->gate, helps);
 	}
 	err = state_wait(state, placed, helps, deadline_ns);
 	if (err == EG_EFORKED)

@@ -151,31 +151,13 @@ static bool worker_skips(struct egi_worker *worker)
 /* Whether more are running than the limit allows, as somebody has asked the workers to see to. */
 static bool worker_is_one_too_many(struct eg_group_state *state)
 {
-	uint64_t gate = egi_load_relaxed_u64(&state->gate);
-
-	if (egi_gate_running(gate) > egi_gate_limit(gate))
+	if (egi_gate_is_crowded(&state->gate))
 		return true;
 	egi_state_ask(state, 0, EGI_ATTENTION_SHRINK);
-	/* [W6] acquire: after the swap of [W5]. The limit may have been lowered again in between. */
-	gate = egi_load_acquire_u64(&state->gate);
-	if (egi_gate_running(gate) > egi_gate_limit(gate))
+	/* Behind the swap [W5]. The limit may have been lowered again in between. */
+	if (egi_gate_is_crowded(&state->gate))
 		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
 	return false;
-}
-
-/*
- * Gives up the caller's place if it is still one too many. It has given up its slot before, so that there are never more
- * slots in use than places, and every slot is below the limit.
- */
-static bool place_yield(struct eg_group_state *state)
-{
-	uint64_t gate = egi_load_relaxed_u64(&state->gate);
-
-	do {
-		if (egi_gate_running(gate) <= egi_gate_limit(gate))
-			return false;
-	} while (!egi_cas_u64(&state->gate, &gate, gate - EGI_GATE_RUNNING_ONE)); /* [J8] pairs with [J6] */
-	return true;
 }
 
 static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker)
@@ -257,7 +239,7 @@ static EGI_LIVE_CALLER void worker_exited(struct egi_recovery *recovery)
 
 	if (worker_is_forked(worker))
 		return;
-	egi_state_share(state);
+	egi_gate_share(&state->gate);
 	worker->biased = false;
 	egi_recovery_enter(recovery, __builtin_frame_address(0));
 	EGI_RECOVERY_CALL_HERE(recovery);
@@ -268,7 +250,7 @@ static EGI_LIVE_CALLER void worker_exited(struct egi_recovery *recovery)
 	egi_recovery_leave(recovery);
 	worker_count(worker, state, 1);
 	worker_retire(worker);
-	egi_state_leave_place(state);
+	egi_gate_leave_place(&state->gate);
 	if (egi_state_has_left_over(state))
 		egi_state_call(state, false);
 	egi_state_notify_if_done(state);
@@ -303,14 +285,14 @@ enum egi_worker_end egi_worker_run(struct eg_group_state *state)
 		struct egi_worker *worker = egi_slots_take(state);
 
 		if (!worker) {
-			egi_state_leave_place(state);
+			egi_gate_leave_place(&state->gate);
 			return EGI_WORKER_NO_SLOT;
 		}
 		end = worker_run(worker, false);
 		if (end == EGI_WORKER_FORKED)
 			return end;
 		worker_retire(worker);
-	} while (end == EGI_WORKER_YIELDED && !place_yield(state));
+	} while (end == EGI_WORKER_YIELDED && !egi_gate_yield_place(&state->gate));
 	return end;
 }
 
@@ -320,33 +302,35 @@ enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
 	enum egi_worker_end end;
 	bool found;
 
-	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
+	if (!egi_gate_is_mine(&state->gate) || !egi_gate_begin_alone(&state->gate))
 		return EGI_WORKER_SHARED;
-	if (state->slots.taken != 0) {
-		egi_bias_end(state);
+	if (state->gate.engaged) {
+		egi_gate_end_alone(&state->gate);
 		return EGI_WORKER_INSIDE;
 	}
 	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
 	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
-	egi_store_relaxed_u64(&state->slots.taken, found);
 	if (!found)
 		return EGI_WORKER_DONE;
-	egi_bias_end(state);
+	egi_store_relaxed_u64(&state->slots.taken, 1);
+	state->gate.engaged = true;
+	egi_gate_end_alone(&state->gate);
 	end = worker_run(worker, true);
 	if (end == EGI_WORKER_FORKED)
 		return end;
 	/* The slot is given up last: the worker may be another thread's from then on. */
 	if (end == EGI_WORKER_DONE) {
-		if (egi_bias_begin(state)) {
+		if (egi_gate_begin_alone(&state->gate)) {
 			egi_claim_leave_alone(&worker->claim);
 			egi_store_relaxed_u64(&state->slots.taken, 0);
+			state->gate.engaged = false;
 			return EGI_WORKER_DONE;
 		}
-		egi_state_share(state);
+		egi_gate_share(&state->gate);
 		end = EGI_WORKER_DRY;
 	}
 	worker_retire(worker);
-	if (end == EGI_WORKER_YIELDED && !place_yield(state))
+	if (end == EGI_WORKER_YIELDED && !egi_gate_yield_place(&state->gate))
 		return EGI_WORKER_DRY;
 	return end;
 }
@@ -356,13 +340,13 @@ void egi_worker_help(struct eg_group_state *state)
 	enum egi_worker_end end;
 	bool placed;
 
-	egi_state_share(state);
-	egi_state_hold(state, true, &placed);
+	egi_gate_share(&state->gate);
+	placed = egi_gate_enter(&state->gate, true);
 	if (placed) {
 		end = egi_worker_run(state);
 		if (end == EGI_WORKER_FORKED)
 			return;
-		if (end == EGI_WORKER_DRY && egi_state_leave_place(state) && egi_state_has_left_over(state))
+		if (end == EGI_WORKER_DRY && egi_gate_leave_place(&state->gate) && egi_state_has_left_over(state))
 			egi_state_call(state, false);
 		egi_state_notify_if_done(state);
 	}

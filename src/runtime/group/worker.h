@@ -25,7 +25,7 @@ enum egi_worker_end egi_worker_run(struct eg_group_state *state);
  * Runs tasks of a group that may be biased towards the calling thread. When somebody else comes meanwhile, the caller
  * goes on as a worker with a place, and a holder, of the group that is shared now.
  *
- * On EGI_WORKER_DONE the caller is in a section, and is to leave it by egi_bias_end: nothing else keeps the state from
+ * On EGI_WORKER_DONE the caller is in a section, and is to leave it by egi_gate_end_alone: nothing else keeps the state from
  * then on, since another thread that has waited may destroy the group.
  */
 enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state);
