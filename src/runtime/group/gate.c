@@ -14,17 +14,14 @@
 /* How many lives a thread takes at once, so that threads which make groups all the time hardly meet at the counter. */
 #define LIVES_AT_ONCE 65536
 
-/* A number that no other group has had, in this process. */
-static uint64_t new_life(void)
+EGI_COLD uint64_t egi_gate_take_lives(void)
 {
 	static uint64_t last;
 	struct egi_thread *self = &egi_thread_self;
 
-	if (EGI_UNLIKELY(self->life_next == self->life_end)) {
-		/* [J9] nothing is ordered: numbers that nobody else has. */
-		self->life_next = egi_add_u64(&last, LIVES_AT_ONCE) + 1;
-		self->life_end = self->life_next + LIVES_AT_ONCE;
-	}
+	/* [J9] nothing is ordered: numbers that nobody else has. */
+	self->life_next = egi_add_u64(&last, LIVES_AT_ONCE) + 1;
+	self->life_end = self->life_next + LIVES_AT_ONCE;
 	return self->life_next++;
 }
 
@@ -35,28 +32,11 @@ void egi_gate_init(struct egi_gate *gate)
 	gate->busy = 0;
 }
 
-void egi_gate_begin_life(struct egi_gate *gate)
-{
-	/* [J3] release: the end of the life before; pairs with [J4]. */
-	egi_store_release_u64(&gate->life, new_life());
-}
-
-void egi_gate_open(struct egi_gate *gate, uint64_t limit, bool biased)
-{
-	uint64_t word = limit * EGI_GATE_LIMIT_ONE;
-
-	gate->engaged = false;
-	gate->owner = biased ? egi_thread_self.id : EGI_OWNER_NONE;
-	/* [J1] release: what a group begins with before its word; pairs with [J2]. */
-	egi_store_release_u64(&gate->word,
-			      biased ? word | EGI_GATE_BIASED | (gate->life & EGI_GATE_LIFE) : word);
-}
-
 void egi_gate_disown(struct egi_gate *gate)
 {
 	/* [W1] release, both: no thread finds its queue without coming by `closed`; pairs with [W2]. */
 	egi_store_release_u64(&gate->owner, EGI_OWNER_NONE);
-	egi_store_release_u64(&gate->life, new_life()); /* [W1] */
+	egi_store_release_u64(&gate->life, egi_gate_new_life()); /* [W1] */
 }
 
 bool egi_gate_kill(struct egi_gate *gate)

@@ -171,8 +171,33 @@ static inline uint64_t egi_gate_limit_of(int limit)
 /* Once, when the memory is new. */
 void egi_gate_init(struct egi_gate *gate);
 
-void egi_gate_begin_life(struct egi_gate *gate);
-void egi_gate_open(struct egi_gate *gate, uint64_t limit, bool biased);
+/* A number that no other group has had, in this process; when the thread has none left, that of some more. */
+uint64_t egi_gate_take_lives(void);
+
+static inline uint64_t egi_gate_new_life(void)
+{
+	struct egi_thread *self = &egi_thread_self;
+
+	return EGI_LIKELY(self->life_next != self->life_end) ? self->life_next++ : egi_gate_take_lives();
+}
+
+static inline void egi_gate_begin_life(struct egi_gate *gate)
+{
+	/* [J3] release: the end of the life before; pairs with [J4]. */
+	egi_store_release_u64(&gate->life, egi_gate_new_life());
+}
+
+static inline void egi_gate_open(struct egi_gate *gate, uint64_t limit, bool biased)
+{
+	uint64_t word = limit * EGI_GATE_LIMIT_ONE;
+
+	gate->engaged = false;
+	gate->owner = biased ? egi_thread_self.id : EGI_OWNER_NONE;
+	if (biased)
+		word |= EGI_GATE_BIASED | (gate->life & EGI_GATE_LIFE);
+	/* [J1] release: what a group begins with before its word; pairs with [J2]. */
+	egi_store_release_u64(&gate->word, word);
+}
 
 /* Nobody is the owner, and no thread finds its queue by the life, any more. */
 void egi_gate_disown(struct egi_gate *gate);

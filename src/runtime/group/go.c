@@ -65,7 +65,7 @@ static EGI_NOINLINE int go_tell(eg_group *group)
 {
 	struct eg_group_state *state = egi_group_state(group);
 
-	egi_submit_tell(state, &state->first_queue);
+	egi_state_tell(state, &state->first_queue);
 	return 0;
 }
 

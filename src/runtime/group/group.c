@@ -24,7 +24,9 @@
 
 #include "fault/mode.h"
 #include "os/clock.h"
+#include "runtime/group/count.h"
 #include "runtime/group/limit.h"
+#include "runtime/group/submit.h"
 #include "runtime/group/wait.h"
 
 #define KNOWN_FLAGS \
@@ -137,6 +139,8 @@ static void state_drop_ctx(struct eg_group_state *state)
 
 static void state_drop_parent(struct eg_group_state *state)
 {
+	if (!state->parent)
+		return;
 	eg_ctx_unref(state->parent);
 	state->parent = NULL;
 }

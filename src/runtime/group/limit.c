@@ -17,6 +17,8 @@
 #include <errno.h>
 
 #include "os/cpus.h"
+#include "runtime/group/call.h"
+#include "runtime/group/count.h"
 #include "runtime/group/group.h"
 
 int egi_limit_find(int limit, int *ret_limit)
@@ -56,31 +58,32 @@ static bool limit_change(struct eg_group_state *state, uint64_t limit)
 	return makes_room;
 }
 
-int eg_group_set_limit(eg_group *group, int limit)
+static int state_set_limit(struct eg_group_state *state, uint64_t limit)
 {
-	struct eg_group_state *state;
-	uint64_t places;
-	int err = egi_limit_find(limit, &limit);
-
-	if (!err)
-		err = egi_group_open(group, &state);
-	if (err)
-		return err;
 	/* [W2] acquire: pairs with [W1]. */
 	if (egi_load_acquire_u32(&state->closed))
 		return -ECANCELED;
-	places = egi_gate_limit_of(limit);
-	if (limit_change_alone(state, places))
+	if (limit_change_alone(state, limit))
 		return 0;
 	egi_gate_share(&state->gate);
 	/* A submitter may have found the group full just before. */
-	if (limit_change(state, places) && egi_state_has_left_over(state))
+	if (limit_change(state, limit) && egi_state_has_left_over(state))
 		egi_state_call(state, false);
 	if (egi_gate_is_crowded(&state->gate))
 		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
 	/* [E2] full, by the swap: the limit before the look at sleepers. */
 	egi_event_notify(&state->room);
 	return 0;
+}
+
+int eg_group_set_limit(eg_group *group, int limit)
+{
+	struct eg_group_state *state;
+	int err = egi_limit_find(limit, &limit);
+
+	if (!err)
+		err = egi_group_open(group, &state);
+	return err ? err : state_set_limit(state, egi_gate_limit_of(limit));
 }
 
 int eg_group_slots(const eg_group *group)

@@ -3,6 +3,8 @@
 
 #include "os/clock.h"
 #include "os/pause.h"
+#include "runtime/group/call.h"
+#include "runtime/group/count.h"
 
 /* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
 #define CLAIM_SHORT (8 * EGI_MICROSECOND)

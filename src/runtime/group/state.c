@@ -19,12 +19,12 @@ static struct eg_group_state *state_alloc(void)
 	egi_gate_init(&state->gate);
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
+	egi_failures_init(&state->failures);
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
 	state->request = (struct egi_request){.waiters = &state->finished, .submitters = &state->room};
-	egi_slots_init(&state->slots, 0);
-	egi_slots_add_first(state);
+	egi_slots_init(&state->slots, &state->first_worker, state);
 	egi_queue_init(&state->first_queue, 0);
 	state->queues = &state->first_queue;
 	state->queues_count = 1;
@@ -70,8 +70,8 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->owns_ctx = false;
 	state->attention = (options->flags & EG_GROUP_SKIP_UNSTARTED) != 0 ? EGI_ATTENTION_LOOK : 0;
 	state->halted = state->over = state->closed = 0;
-	egi_failures_init(&state->failures, options->collect);
-	egi_overflow_allow(&state->first_queue.overflow, 0);
+	egi_failures_keep(&state->failures, options->collect);
+	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
 	state->first_queue.index_base = state->used_before = egi_queue_submitted(&state->first_queue);
 	state->slots_max = (uint32_t)limit;
 	/* Where room is asked for under a lock there is nothing to be gained by a bias. */
@@ -82,10 +82,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 
 void egi_state_reset(struct eg_group_state *state)
 {
-	unsigned collect = state->failures.kept_max;
-
-	egi_failures_finish(&state->failures);
-	egi_failures_init(&state->failures, collect);
+	egi_failures_forget(&state->failures);
 	/* [W9] release: nothing hangs from it; a new round is known by its tasks and its context. */
 	egi_store_release_u32(&state->halted, 0);
 	egi_store_release_u32(&state->over, 0); /* [W9], the same */
@@ -108,7 +105,8 @@ static void state_free(struct eg_group_state *state)
 			free(queue);
 		queue = next;
 	}
-	egi_slots_finish(state);
+	egi_slots_finish(&state->slots);
+	egi_failures_finish(&state->failures);
 	egi_mutex_finish(&state->lock);
 	egi_mutex_finish(&state->submission);
 	egi_mutex_finish(&state->sharing);
@@ -124,7 +122,7 @@ static void state_retire(struct eg_group_state *state)
 	struct egi_thread *self = &egi_thread_self;
 
 	egi_annotate_acquire(state);
-	egi_failures_finish(&state->failures);
+	egi_failures_forget(&state->failures);
 	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request));
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
@@ -203,71 +201,6 @@ struct egi_queue *egi_state_queue(struct eg_group_state *state)
 	return queue;
 }
 
-uint64_t egi_state_unfinished(struct eg_group_state *state)
-{
-	struct egi_slots_walk walk = {&state->slots, 0};
-	struct egi_worker *worker;
-	uint64_t done = 0, submitted = 0;
-
-	/* Every D before any S: [D1] pairs with [D2] in worker.c and with the counts in egi_queue_put. */
-	while ((worker = egi_slots_next(&walk)) != NULL)
-		done += egi_load_acquire_u64(&worker->done); /* [D1] acquire: pairs with [D2] */
-	/* [J5] acquire: pairs with [Q2]. */
-	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		submitted += egi_queue_submitted(queue);
-	return submitted - done;
-}
-
-uint64_t egi_state_pending(struct eg_group_state *state)
-{
-	uint64_t pending = 0;
-
-	/* [J5] acquire: pairs with [Q2]. */
-	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		pending += egi_queue_pending(queue);
-	return pending;
-}
-
-bool egi_state_has_been_used(const struct eg_group_state *state)
-{
-	/* [J5] acquire: pairs with [Q2]. */
-	const struct egi_queue *newest = egi_load_acquire_ptr(&state->queues);
-
-	return newest != &state->first_queue ||
-	       egi_queue_submitted(&state->first_queue) != state->used_before;
-}
-
-static bool queues_have_tasks(struct eg_group_state *state)
-{
-	/* [J5] acquire: pairs with [Q2]. */
-	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		if (egi_queue_has_tasks(queue))
-			return true;
-	return false;
-}
-
-bool egi_state_has_tasks(struct eg_group_state *state)
-{
-	struct egi_slots_walk walk = {&state->slots, 0};
-	struct egi_worker *worker;
-
-	if (queues_have_tasks(state))
-		return true;
-	while ((worker = egi_slots_next(&walk)) != NULL)
-		if (egi_claim_has_tasks(&worker->claim))
-			return true;
-	return false;
-}
-
-bool egi_state_has_left_over(struct eg_group_state *state)
-{
-	/* What is seen without the fence need not be looked for with it. */
-	if (egi_state_has_tasks(state))
-		return true;
-	egi_fence_heavy(); /* [G2] the gate before the look for tasks; pairs with [G1] */
-	return egi_state_has_tasks(state);
-}
-
 void egi_state_release(struct eg_group_state *state)
 {
 	egi_annotate_release(state);
@@ -308,55 +241,6 @@ void egi_state_abandon(struct eg_group_state *state)
 		state_retire(state);
 }
 
-void egi_state_tell(struct eg_group_state *state, const struct egi_queue *queue)
-{
-	if (queue == &state->first_queue && egi_gate_is_owner(&state->gate)) {
-		bool shown = egi_request_is_shown(&state->request) || egi_notices_show(&state->request);
-
-		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
-		egi_fence_light();
-		if (shown && egi_crew_is_watching())
-			return;
-	}
-	/*
-	 * [G1] The task before the look at the gate; pairs with [G2]. Without it the task is left lying:
-	 *
-	 *     submitter                             last worker
-	 *                                           finds no task
-	 *     puts the task (still in its buffer)
-	 *     the gate is quiet: it will be seen
-	 *                                           leaves; the gate is no longer quiet
-	 *                                           looks again: sees no task
-	 */
-	egi_fence_light();
-	if (EGI_UNLIKELY(!egi_gate_is_quiet(&state->gate)))
-		egi_state_call(state, false);
-}
-
-void egi_state_hide(struct eg_group_state *state)
-{
-	if (!egi_gate_is_owner(&state->gate))
-		return;
-	egi_notices_hide(&state->request);
-	/* The next submission has to show the group again, and so to come by egi_queue_put. */
-	egi_overflow_allow(&state->first_queue.overflow, 0);
-}
-
-void egi_state_hide_alone(struct eg_group_state *state)
-{
-	if (!egi_request_is_shown(&state->request))
-		return;
-	egi_notices_hide_alone(&state->request);
-	egi_overflow_allow(&state->first_queue.overflow, 0);
-}
-
-void egi_state_call(struct eg_group_state *state, bool urgent)
-{
-	egi_gate_share(&state->gate);
-	if (egi_gate_post(&state->gate, urgent))
-		egi_crew_call(&state->request, urgent);
-}
-
 void egi_state_close(struct eg_group_state *state)
 {
 	egi_mutex_lock(&state->lock);
@@ -365,13 +249,6 @@ void egi_state_close(struct eg_group_state *state)
 	egi_gate_disown(&state->gate);
 	egi_mutex_unlock(&state->lock);
 	egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
-}
-
-void egi_state_notify_if_done(struct eg_group_state *state)
-{
-	/* [E2] full, before this load, by the gate change; pairs with [E1]. */
-	if (egi_load_acquire_u32(&state->finished.sleepers) != 0 && egi_state_unfinished(state) == 0)
-		egi_event_notify(&state->finished);
 }
 
 void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)

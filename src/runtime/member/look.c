@@ -10,6 +10,7 @@
 #include "os/verify.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/watch.h"
+#include "runtime/group/count.h"
 
 #define LOOKS_MAX \
 	16 /* requests that the sentinel looks at in one round, and pages of notices that are not empty */
