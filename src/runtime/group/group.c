@@ -4,8 +4,8 @@
  *
  *   go.c        submission, the fast path; submit.c: what asks or waits for room, and telling the crew
  *   wait.c      waiting, and what is left to do when everything is done
- *   limit.c     how many may run
- *   visit.c     a thread comes to run tasks, and leaves: crew (serve.c), waiter or submitter
+ *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
+ *   visit.c     a thread comes to run tasks, and leaves: crew, waiter or submitter
  *   worker.c    the loop that runs tasks; schedule.c: which
  *   state.c     all that a group is: gate.c (who is there), slots.c, count.c (when everything is done)
  *   runtime/crew/     the process's threads, and how groups ask for them
@@ -25,25 +25,14 @@
 #include "fault/mode.h"
 #include "os/clock.h"
 #include "runtime/group/count.h"
-#include "runtime/group/limit.h"
+#include "runtime/group/options.h"
 #include "runtime/group/submit.h"
 #include "runtime/group/wait.h"
-
-#define KNOWN_FLAGS \
-	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
-
-/* What the options of the first version end with. Programs built with its headers have no more. */
-#define OPTIONS_SIZE_FIRST (offsetof(struct eg_group_options, reserved) + sizeof(unsigned))
-
-/* No version will have more; a larger size is a mistake, and is not read. */
-#define OPTIONS_SIZE_MAX 4096
-
-static const struct eg_group_options default_options = EG_GROUP_OPTIONS_INIT;
 
 /* Makes the state of an all-zero group on its first use. */
 int egi_group_make(eg_group *group, struct eg_group_state **ret_state)
 {
-	struct eg_group_state *state = egi_state_create(&default_options);
+	struct eg_group_state *state = egi_state_create(&egi_options_default);
 
 	if (!state)
 		return -ENOMEM;
@@ -53,48 +42,6 @@ int egi_group_make(eg_group *group, struct eg_group_state **ret_state)
 		return egi_group_find(group, ret_state);
 	}
 	*ret_state = state;
-	return 0;
-}
-
-static bool is_zero(const unsigned char *bytes, size_t size)
-{
-	while (size > 0)
-		if (bytes[--size] != 0)
-			return false;
-	return true;
-}
-
-/* Options may come from a newer header: fields unknown here are refused unless they say "default". */
-static int check_options(const struct eg_group_options *options)
-{
-	const unsigned char *bytes = (const unsigned char *)options;
-
-	if (options->size < OPTIONS_SIZE_FIRST || options->size > OPTIONS_SIZE_MAX)
-		return -EINVAL;
-	if (options->size > sizeof(*options) &&
-	    !is_zero(bytes + sizeof(*options), options->size - sizeof(*options)))
-		return -EINVAL;
-	return 0;
-}
-
-/* Takes over options, those of an older header too. Return: 0 or -EINVAL, with nothing taken over. */
-static int take_options(const struct eg_group_options *options, struct eg_group_options *ret_options)
-{
-	struct eg_group_options taken = default_options;
-	int err = check_options(options);
-
-	if (err)
-		return err;
-	memcpy(&taken, options, options->size < sizeof(taken) ? options->size : sizeof(taken));
-	if (taken.limit != 0) {
-		err = egi_limit_find(taken.limit, &taken.limit);
-		if (err)
-			return err;
-	}
-	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
-	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0)
-		return -EINVAL;
-	*ret_options = taken;
 	return 0;
 }
 
@@ -147,7 +94,7 @@ static void state_drop_parent(struct eg_group_state *state)
 
 int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options)
 {
-	struct eg_group_options chosen = default_options;
+	struct eg_group_options chosen = egi_options_default;
 	struct eg_group_state *state;
 	eg_ctx *ctx;
 	int err;
@@ -155,7 +102,7 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 	if (!group)
 		return -EINVAL;
 	if (options) {
-		err = take_options(options, &chosen);
+		err = egi_options_take(options, &chosen);
 		if (!err)
 			err = egi_fault_prepare(chosen.fault);
 		if (err)

@@ -11,23 +11,10 @@
  *                                   slots_max is 8; the limit is 8
  *   slots_max = 2, no task yet
  */
-#include "runtime/group/limit.h"
-
-#include <errgroup/group.h>
-#include <errno.h>
-
-#include "os/cpus.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
 #include "runtime/group/group.h"
-
-int egi_limit_find(int limit, int *ret_limit)
-{
-	if (limit < 1 && limit != EG_LIMIT_NONE && limit != EG_LIMIT_CPUS)
-		return -EINVAL;
-	*ret_limit = limit == EG_LIMIT_CPUS ? egi_cpus_count() : limit;
-	return 0;
-}
+#include "runtime/group/options.h"
 
 /* By the thread towards which the group is biased, in a section: nobody else has ever seen it. False if others come. */
 static bool limit_change_alone(struct eg_group_state *state, uint64_t limit)
@@ -79,7 +66,7 @@ static int state_set_limit(struct eg_group_state *state, uint64_t limit)
 int eg_group_set_limit(eg_group *group, int limit)
 {
 	struct eg_group_state *state;
-	int err = egi_limit_find(limit, &limit);
+	int err = egi_options_limit(limit, &limit);
 
 	if (!err)
 		err = egi_group_open(group, &state);

@@ -43,6 +43,12 @@ bool egi_visit_run(struct egi_ticket *ticket);
 /* Gives back what is on the ticket. Nothing of the state may be touched afterwards. */
 void egi_visit_leave(struct egi_ticket *ticket);
 
+/*
+ * The whole of it but for leaving, for a thread of the crew: a request was taken down for it, by egi_gate_answer, with which
+ * it has come inside and has a place. It is still inside afterwards, unless this is a forked child.
+ */
+void egi_visit_serve(struct eg_group_state *state);
+
 /* The whole of it, for a thread that is not inside: a submitter that would wait for room which no other thread can make. */
 void egi_visit_help(struct eg_group_state *state);
 
