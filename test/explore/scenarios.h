@@ -61,6 +61,8 @@ void small_group_left_to_sentinel(void);
 void owner_against_waiter(void);
 void state_used_again(void);
 void share_against_limit(void);
+void slot_refused(void);
+void two_limits(void);
 void notice_hidden_by_two(void);
 void owner_against_submitter(void);
 void owner_against_newcomer(void);

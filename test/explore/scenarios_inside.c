@@ -263,3 +263,48 @@ void share_against_limit(void)
 	explore_end();
 	eg_group_destroy(&group);
 }
+
+static void body_awaits(struct job *job)
+{
+	explore_await(&job->other->flag);
+}
+
+/*
+ * A thread of the crew comes, and there is no memory for its slot just then. Nobody else sees to the task for which it came:
+ * the group's other worker waits for that task.
+ */
+void slot_refused(void)
+{
+	group_open_elsewhere(2, 0, EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL);
+	jobs[0].body = body_awaits;
+	jobs[0].other = &jobs[1];
+	jobs[1].body = body_raises;
+	explore_refuse_memory(sizeof(struct egi_worker));
+	submit_range(0, 2);
+	explore_begin();
+	wait_and_destroy();
+}
+
+static void *raise_limit(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 3) == 0);
+	return NULL;
+}
+
+/* Two threads set the limit: whichever is last, no slot lies beyond what the group says. */
+void two_limits(void)
+{
+	pthread_t other;
+
+	group_open(3, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	egi_gate_share(&state->gate);
+	explore_begin();
+	other = thread_start(raise_limit, NULL);
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 2) == 0);
+	thread_join(other);
+	explore_end();
+	EXPLORE_REQUIRE((uint64_t)eg_group_slots(&group) >= egi_gate_limit(&state->gate));
+	eg_group_destroy(&group);
+}

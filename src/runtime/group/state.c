@@ -255,7 +255,7 @@ void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 {
 	uint32_t attention = egi_load_relaxed_u32(&state->attention);
 
-	/* [W5] full: what it is about before the word; taken back, the word before the look [W6]. */
+	/* [W5] full: what it is about before the word; taken back, the word before the look. */
 	while (!egi_cas_u32(&state->attention, &attention, (attention & ~clear) | set))
 		;
 }
