@@ -6,22 +6,34 @@
 #include "os/annotate.h"
 #include "os/atomic.h"
 
-void egi_failures_init(struct egi_failures *failures, unsigned collect)
+void egi_failures_init(struct egi_failures *failures)
 {
 	egi_mutex_init(&failures->lock);
 	failures->first = NULL;
 	failures->kept = NULL;
 	failures->total = 0;
 	failures->kept_count = failures->kept_room = 0;
-	failures->kept_max = collect ? collect : 1;
+	failures->kept_max = 1;
 }
 
-void egi_failures_finish(struct egi_failures *failures)
+void egi_failures_forget(struct egi_failures *failures)
 {
+	/* What is only counted comes after the first, which is kept. */
+	if (!failures->first)
+		return;
 	eg_error_unref(failures->first);
 	for (size_t i = 1; i < failures->kept_count; i++)
 		eg_error_unref(failures->kept[i]);
 	free(failures->kept);
+	failures->first = NULL;
+	failures->kept = NULL;
+	failures->total = 0;
+	failures->kept_count = failures->kept_room = 0;
+}
+
+void egi_failures_finish(struct egi_failures *failures)
+{
+	egi_failures_forget(failures);
 	egi_mutex_finish(&failures->lock);
 }
 

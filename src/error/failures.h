@@ -19,8 +19,17 @@ struct egi_failures {
 	unsigned kept_max;
 };
 
-void egi_failures_init(struct egi_failures *failures, unsigned collect);
+void egi_failures_init(struct egi_failures *failures);
 void egi_failures_finish(struct egi_failures *failures);
+
+/* Forgets what there is, while nobody else uses it. */
+void egi_failures_forget(struct egi_failures *failures);
+
+/* There is nothing: how many errors to keep from now on. */
+static inline void egi_failures_keep(struct egi_failures *failures, unsigned collect)
+{
+	failures->kept_max = collect ? collect : 1;
+}
 
 /*
  * Records an error, which it takes over. True if it is the first. Without memory to keep one that is not the

@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct explore_scenario {
@@ -26,7 +27,7 @@ struct explore_scenario {
 	int cpus; /* that the library believes in */
 	bool
 	    timers; /* sleeps may end by their deadline at any moment, not only when nothing else can go on */
-	bool refuses; /* membarrier(2) is refused from explore_begin on */
+	bool refuses;   /* membarrier(2) is refused from explore_begin on */
 	unsigned quick; /* the delay bound of a quick test, and of a full one */
 	unsigned full;
 	unsigned random; /* random schedules of a full test, in thousands */
@@ -70,6 +71,9 @@ void explore_raise(bool *flag);
 
 /* Time passes: what a task would take. */
 void explore_pass_time(int64_t ns);
+
+/* The next block of that size is not to be had. */
+void explore_refuse_memory(size_t size);
 
 /* Gives an address a name in traces. */
 void explore_name(const void *at, const char *name);

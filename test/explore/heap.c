@@ -23,6 +23,7 @@ static struct heap {
 	/* The block last found to be good, for the next look. */
 	uintptr_t good;
 	size_t good_size;
+	size_t refused; /* the next block of that size is not to be had */
 } heap KEPT;
 
 static void *pages(size_t size)
@@ -43,6 +44,7 @@ void heap_clear(void)
 	heap.used = 0;
 	heap.blocks_count = 0;
 	heap.good_size = 0;
+	heap.refused = 0;
 }
 
 /* A grain at least lies between two blocks. */
@@ -51,6 +53,10 @@ void *heap_take(size_t size, size_t align, const void *caller)
 	struct heap_block *block;
 	size_t at = heap.used + GRAIN;
 
+	if (size == heap.refused) {
+		heap.refused = 0;
+		return NULL;
+	}
 	if (align < GRAIN)
 		align = GRAIN;
 	at = (at + align - 1) & ~(align - 1);
@@ -63,6 +69,11 @@ void *heap_take(size_t size, size_t align, const void *caller)
 		heap.block_of[grain] = (uint16_t)heap.blocks_count;
 	TRACE(OP_ALLOC, block->at, 0, size, caller);
 	return block->at;
+}
+
+void explore_refuse_memory(size_t size)
+{
+	heap.refused = size;
 }
 
 bool heap_owns(const void *at)

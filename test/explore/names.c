@@ -43,17 +43,17 @@ static const struct field worker_fields[] = {
 };
 
 static const struct field state_fields[] = {
-    FIELD(struct eg_group_state, owner),
-    FIELD(struct eg_group_state, life),
-    FIELD(struct eg_group_state, contested),
-    FIELD(struct eg_group_state, busy),
+    FIELD(struct eg_group_state, gate.owner),
+    FIELD(struct eg_group_state, gate.life),
+    FIELD(struct eg_group_state, gate.contested),
+    FIELD(struct eg_group_state, gate.busy),
     FIELD(struct eg_group_state, request),
     FIELD(struct eg_group_state, request.shown_on),
     FIELD(struct eg_group_state, attention),
     FIELD(struct eg_group_state, halted),
     FIELD(struct eg_group_state, over),
     FIELD(struct eg_group_state, closed),
-    FIELD(struct eg_group_state, gate),
+    FIELD(struct eg_group_state, gate.word),
     FIELD(struct eg_group_state, finished.sequence),
     FIELD(struct eg_group_state, finished.sleepers),
     FIELD(struct eg_group_state, room.sequence),

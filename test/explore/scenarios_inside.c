@@ -180,7 +180,7 @@ static void *look_at_state(void *arg)
 	 * As the crew does when it has been shown a group; whether the group is still there it finds out
 	 * itself.
 	 */
-	(void)egi_state_try_share(state);
+	(void)egi_gate_try_share(&state->gate);
 	return NULL;
 }
 
@@ -196,13 +196,13 @@ void state_used_again(void)
 	group_open(2, 0, EG_GROUP_NO_CANCEL);
 	state = group.eg_state;
 	crew = thread_start(look_at_state, NULL);
-	explore_advance(crew, &state->contested);
+	explore_advance(crew, &state->gate.contested);
 	eg_group_destroy(&group);
 	group_open(2, 0, EG_GROUP_NO_CANCEL);
 	EXPLORE_REQUIRE(group.eg_state == state);
 	submit_range(0, 2);
 	other = thread_start(wait_too, NULL);
-	explore_advance(other, &state->gate);
+	explore_advance(other, &state->gate.word);
 	explore_begin();
 	wait_for_all();
 	thread_join(other);
@@ -239,5 +239,72 @@ void notice_hidden_by_two(void)
 	EXPLORE_REQUIRE(page->shown[next_state->request.shown_at] == &next_state->request);
 	EXPLORE_REQUIRE(!egi_request_is_shown(&state->request));
 	eg_group_destroy(&next);
+	eg_group_destroy(&group);
+}
+
+static void *share_state(void *arg)
+{
+	(void)arg;
+	egi_gate_share(&state->gate);
+	return NULL;
+}
+
+/* Somebody comes to a small group while its owner changes the limit, and the owner waits for that thread and does nothing else. */
+void share_against_limit(void)
+{
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	explore_begin();
+	other = thread_start(share_state, NULL);
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 1) == 0);
+	thread_join(other);
+	explore_end();
+	eg_group_destroy(&group);
+}
+
+static void body_awaits(struct job *job)
+{
+	explore_await(&job->other->flag);
+}
+
+/*
+ * A thread of the crew comes, and there is no memory for its slot just then. Nobody else sees to the task for which it came:
+ * the group's other worker waits for that task.
+ */
+void slot_refused(void)
+{
+	group_open_elsewhere(2, 0, EG_GROUP_NO_HELP | EG_GROUP_NO_CANCEL);
+	jobs[0].body = body_awaits;
+	jobs[0].other = &jobs[1];
+	jobs[1].body = body_raises;
+	explore_refuse_memory(sizeof(struct egi_worker));
+	submit_range(0, 2);
+	explore_begin();
+	wait_and_destroy();
+}
+
+static void *raise_limit(void *arg)
+{
+	(void)arg;
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 3) == 0);
+	return NULL;
+}
+
+/* Two threads set the limit: whichever is last, no slot lies beyond what the group says. */
+void two_limits(void)
+{
+	pthread_t other;
+
+	group_open(3, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	egi_gate_share(&state->gate);
+	explore_begin();
+	other = thread_start(raise_limit, NULL);
+	EXPLORE_REQUIRE(eg_group_set_limit(&group, 2) == 0);
+	thread_join(other);
+	explore_end();
+	EXPLORE_REQUIRE((uint64_t)eg_group_slots(&group) >= egi_gate_limit(&state->gate));
 	eg_group_destroy(&group);
 }

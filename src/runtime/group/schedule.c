@@ -3,6 +3,8 @@
 
 #include "os/clock.h"
 #include "os/pause.h"
+#include "runtime/group/call.h"
+#include "runtime/group/count.h"
 
 /* A claim grows while it takes less than the first, shrinks when it takes more than the second. */
 #define CLAIM_SHORT (8 * EGI_MICROSECOND)
@@ -30,7 +32,7 @@ static uint64_t worker_appetite(const struct egi_worker *worker, const struct eg
 		return CHUNK_SKIPPED;
 	if (worker->chunk == 1 || state->backlog != 0)
 		return 1;
-	share = egi_queue_pending(queue) / egi_gate_running(egi_load_relaxed_u64(&state->gate));
+	share = egi_queue_pending(queue) / egi_word_running(egi_gate_look(&state->gate));
 	if (share == 0)
 		share = 1;
 	return share < worker->chunk ? share : worker->chunk;
@@ -168,11 +170,10 @@ static bool worker_sees_more(struct egi_worker *worker)
 static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 {
 	struct eg_group_state *state = worker->state;
-	uint64_t gate = egi_load_relaxed_u64(&state->gate);
 	int64_t end = now + LINGER;
 
-	if (worker->chunk < CHUNK_OF_TINY || egi_gate_holders(gate) > egi_gate_running(gate) ||
-	    egi_thread_self.queue_life == egi_load_relaxed_u64(&state->life) || !egi_crew_has_cpus() ||
+	if (worker->chunk < CHUNK_OF_TINY || egi_gate_has_waiters(&state->gate) ||
+	    egi_thread_self.queue_life == egi_load_relaxed_u64(&state->gate.life) || !egi_crew_has_cpus() ||
 	    egi_state_pending(state) >= HANDFUL)
 		return now;
 	while (now < end) {
@@ -195,13 +196,13 @@ bool egi_find_more_biased(struct egi_worker *worker)
 
 	if (!egi_queue_has_tasks(&state->first_queue))
 		return false;
-	if (EGI_UNLIKELY(!egi_bias_begin(state))) {
-		egi_state_share(state);
+	if (EGI_UNLIKELY(!egi_gate_begin_alone(&state->gate))) {
+		egi_gate_share(&state->gate);
 		worker->biased = false;
 		return false;
 	}
 	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
-	egi_bias_end(state);
+	egi_gate_end_alone(&state->gate);
 	return found;
 }
 
@@ -210,7 +211,7 @@ static EGI_COLD void worker_await_thread(struct egi_worker *worker, int64_t now)
 {
 	if (egi_hire_shortage_now() == EGI_SHORTAGE_LONG && !egi_hire_is_due(now))
 		return;
-	if (egi_gate_has_room(egi_load_relaxed_u64(&worker->state->gate)) && worker_sees_more(worker))
+	if (egi_gate_has_room(&worker->state->gate) && worker_sees_more(worker))
 		egi_crew_await_thread();
 }
 
@@ -219,8 +220,7 @@ bool egi_find_more(struct egi_worker *worker)
 {
 	struct eg_group_state *state = worker->state;
 	int64_t now = eg_clock_now_ns();
-	uint64_t gate;
-	bool limited;
+	bool urgent;
 
 	worker_learn(worker, now);
 	now = worker_linger(worker, now);
@@ -235,11 +235,9 @@ bool egi_find_more(struct egi_worker *worker)
 		egi_event_notify(&state->room);
 	}
 	egi_fence_light(); /* [G1] the claim before the look at the gate; pairs with [G2] */
-	gate = egi_load_relaxed_u64(&state->gate);
-	limited = egi_gate_limit(gate) != EGI_GATE_MAX;
-	if (egi_gate_has_room(gate) && (!egi_gate_is_quiet(gate) || (limited && worker->tasks_are_long)) &&
-	    worker_sees_more(worker))
-		egi_state_call(state, limited && worker->tasks_are_long);
+	urgent = worker->tasks_are_long && egi_gate_limit(&state->gate) != EGI_GATE_MAX;
+	if (egi_gate_may_post(&state->gate, urgent) && worker_sees_more(worker))
+		egi_state_call(state, urgent);
 	if (EGI_UNLIKELY(egi_hire_shortage_now() != EGI_SHORTAGE_NONE))
 		worker_await_thread(worker, now);
 	return true;

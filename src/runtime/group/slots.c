@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The slots of a group: the lowest free number is taken first. A slot is taken after a place and given back before it, so
- * that a task's slot is below the limit, or the highest limit that the group has had.
+ * A slot is a bit in its block, and so is taken and returned by one swap. Blocks and workers are made when a slot is first
+ * taken that needs them, and linked so that those who walk them all see each whole: a worker before its pointer, that before
+ * the number of workers made.
  */
-#include <stdlib.h>
+#include "runtime/group/slots.h"
 
-#include "runtime/group/state.h"
+#include <stdlib.h>
 
 static void worker_init(struct egi_worker *worker, struct eg_group_state *state, unsigned slot)
 {
@@ -21,39 +22,47 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 	worker->suspect = slot + 1;
 }
 
-void egi_slots_init(struct egi_slots *slots, unsigned first)
+static void block_init(struct egi_slots *block, unsigned first)
 {
-	slots->taken = 0;
-	slots->next = NULL;
-	slots->made = 0;
-	slots->first = first;
+	block->taken = 0;
+	block->next = NULL;
+	block->made = 0;
+	block->first = first;
 	for (size_t i = 0; i < EGI_SLOTS_PER_BLOCK; i++)
-		slots->workers[i] = NULL;
+		block->workers[i] = NULL;
 }
 
-void egi_slots_add_first(struct eg_group_state *state)
+void egi_slots_init(struct egi_slots *slots, struct egi_worker *first, struct eg_group_state *state)
 {
-	worker_init(&state->first_worker, state, 0);
-	state->slots.workers[0] = &state->first_worker;
-	state->slots.made = 1;
+	block_init(slots, 0);
+	worker_init(first, state, 0);
+	slots->workers[0] = first;
+	slots->made = 1;
 }
 
-void egi_slots_finish(struct eg_group_state *state)
+static void block_finish(struct egi_slots *block)
 {
-	struct egi_slots *block = &state->slots;
+	for (size_t i = 0; i < block->made; i++) {
+		struct egi_worker *worker = block->workers[i];
 
+		if (!worker)
+			continue;
+		egi_claim_finish(&worker->claim);
+		if (worker->slot != 0)
+			free(worker);
+	}
+}
+
+void egi_slots_finish(struct egi_slots *slots)
+{
+	struct egi_slots *block = slots->next;
+
+	block_finish(slots);
 	while (block) {
 		struct egi_slots *next = block->next;
 
-		for (size_t i = 0; i < block->made; i++) {
-			if (!block->workers[i])
-				continue;
-			egi_claim_finish(&block->workers[i]->claim);
-			if (block->workers[i] != &state->first_worker)
-				free(block->workers[i]);
-		}
-		if (block != &state->slots)
-			free(block);
+		block_finish(block);
+		free(block);
 		block = next;
 	}
 }
@@ -93,34 +102,32 @@ static void block_add(struct egi_slots *block, unsigned index, struct egi_worker
 		;
 }
 
-static struct egi_slots *block_next(struct eg_group_state *state, struct egi_slots *block)
+/* The block after this one, made if needed. NULL without memory. */
+static struct egi_slots *block_next(struct egi_slots *block)
 {
 	struct egi_slots *next = egi_load_acquire_ptr(&block->next); /* [T6] acquire: pairs with [T5] */
 
 	if (next)
 		return next;
-	egi_mutex_lock(&state->lock);
-	next = block->next;
-	if (!next) {
-		next = aligned_alloc(EGI_CACHE_PAIR, sizeof(*next));
-		if (next) {
-			egi_slots_init(next, block->first + EGI_SLOTS_PER_BLOCK);
-			/* [T5] release: the block before its link; pairs with [T6]. */
-			egi_store_release_ptr(&block->next, next);
-		}
-	}
-	egi_mutex_unlock(&state->lock);
-	return next;
+	next = aligned_alloc(EGI_CACHE_PAIR, sizeof(*next));
+	if (!next)
+		return NULL;
+	block_init(next, block->first + EGI_SLOTS_PER_BLOCK);
+	/* [T5] full: the block before its link; pairs with [T6]. Another thread may have been faster. */
+	if (egi_cas_ptr(&block->next, NULL, next))
+		return next;
+	free(next);
+	return egi_load_acquire_ptr(&block->next); /* [T6] */
 }
 
-struct egi_worker *egi_slots_take(struct eg_group_state *state)
+struct egi_worker *egi_slots_take(struct egi_slots *slots, struct eg_group_state *state)
 {
-	struct egi_slots *block = &state->slots;
+	struct egi_slots *block = slots;
 	struct egi_worker *worker;
 	unsigned index;
 
 	while (!block_take(block, &index)) {
-		block = block_next(state, block);
+		block = block_next(block);
 		if (!block)
 			return NULL;
 	}
@@ -138,9 +145,9 @@ struct egi_worker *egi_slots_take(struct eg_group_state *state)
 	return worker;
 }
 
-void egi_slots_return(struct egi_worker *worker)
+void egi_slots_return(struct egi_slots *slots, const struct egi_worker *worker)
 {
-	struct egi_slots *block = &worker->state->slots;
+	struct egi_slots *block = slots;
 
 	while (worker->slot - block->first >= EGI_SLOTS_PER_BLOCK)
 		block = egi_load_acquire_ptr(&block->next); /* [T6] acquire: pairs with [T5] */

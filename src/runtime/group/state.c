@@ -6,22 +6,8 @@
 #include "os/annotate.h"
 #include "os/verify.h"
 
-#define LIVES_AT_ONCE 65536
 #define KEPT_MAX 1024  /* the most states kept by a thread: groups within groups, or batches of them; 5 MiB */
 #define KEPT_WORKERS 4 /* the most workers of a state that is kept */
-
-/* A number that no other group has had, in this process. */
-static uint64_t new_life(struct egi_thread *self)
-{
-	static uint64_t last;
-
-	if (self->life_next == self->life_end) {
-		/* [J9] nothing is ordered: numbers that nobody else has. */
-		self->life_next = egi_add_u64(&last, LIVES_AT_ONCE) + 1;
-		self->life_end = self->life_next + LIVES_AT_ONCE;
-	}
-	return self->life_next++;
-}
 
 /* What stays as it is from one group to the next. */
 static struct eg_group_state *state_alloc(void)
@@ -30,17 +16,15 @@ static struct eg_group_state *state_alloc(void)
 
 	if (!state)
 		return NULL;
-	state->gate = EGI_GATE_DEAD;
-	state->contested = 0;
-	state->busy = 0;
+	egi_gate_init(&state->gate);
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
+	egi_failures_init(&state->failures);
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
 	state->request = (struct egi_request){.waiters = &state->finished, .submitters = &state->room};
-	egi_slots_init(&state->slots, 0);
-	egi_slots_add_first(state);
+	egi_slots_init(&state->slots, &state->first_worker, state);
 	egi_queue_init(&state->first_queue, 0);
 	state->queues = &state->first_queue;
 	state->queues_count = 1;
@@ -72,13 +56,11 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 {
 	struct egi_thread *self = &egi_thread_self;
 	struct eg_group_state *state = state_get(self);
-	uint64_t limit = egi_gate_limit_of(options->limit), id = egi_thread_id(), life;
+	uint64_t limit = egi_gate_limit_of(options->limit), id = egi_thread_id();
 
 	if (!state)
 		return NULL;
-	life = new_life(self);
-	/* [J3] release: the end of the life before; pairs with [J4]. */
-	egi_store_release_u64(&state->life, life);
+	egi_gate_begin_life(&state->gate);
 	state->fork_count = egi_thread_fork_count;
 	state->flags = options->flags;
 	state->is_hooks = egi_recovery_is_hooks();
@@ -88,29 +70,19 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->owns_ctx = false;
 	state->attention = (options->flags & EG_GROUP_SKIP_UNSTARTED) != 0 ? EGI_ATTENTION_LOOK : 0;
 	state->halted = state->over = state->closed = 0;
-	egi_failures_init(&state->failures, options->collect);
-	egi_overflow_allow(&state->first_queue.overflow, 0);
+	egi_failures_keep(&state->failures, options->collect);
+	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
 	state->first_queue.index_base = state->used_before = egi_queue_submitted(&state->first_queue);
 	state->slots_max = (uint32_t)limit;
-	if (options->backlog == 0) {
-		state->owner = state->first_queue.owner = id;
-		/* [J1] release: all of the above before the gate; pairs with [J2]. */
-		egi_store_release_u64(&state->gate, egi_gate_biased(limit, life));
-	} else {
-		/* Room is asked for under a lock, so there is nothing to be gained. */
-		state->owner = EGI_OWNER_NONE;
-		state->first_queue.owner = 0;
-		egi_store_release_u64(&state->gate, limit * EGI_GATE_LIMIT_ONE); /* [J1], the same */
-	}
+	/* Where room is asked for under a lock there is nothing to be gained by a bias. */
+	state->first_queue.owner = options->backlog == 0 ? id : 0;
+	egi_gate_open(&state->gate, limit, options->backlog == 0);
 	return state;
 }
 
 void egi_state_reset(struct eg_group_state *state)
 {
-	unsigned collect = state->failures.kept_max;
-
-	egi_failures_finish(&state->failures);
-	egi_failures_init(&state->failures, collect);
+	egi_failures_forget(&state->failures);
 	/* [W9] release: nothing hangs from it; a new round is known by its tasks and its context. */
 	egi_store_release_u32(&state->halted, 0);
 	egi_store_release_u32(&state->over, 0); /* [W9], the same */
@@ -133,7 +105,8 @@ static void state_free(struct eg_group_state *state)
 			free(queue);
 		queue = next;
 	}
-	egi_slots_finish(state);
+	egi_slots_finish(&state->slots);
+	egi_failures_finish(&state->failures);
 	egi_mutex_finish(&state->lock);
 	egi_mutex_finish(&state->submission);
 	egi_mutex_finish(&state->sharing);
@@ -141,22 +114,22 @@ static void state_free(struct eg_group_state *state)
 }
 
 /*
- * The group is gone, and with it everybody who was inside: `gate` is what it was just before. The calling thread keeps
- * the state for its next group if it is an ordinary one.
+ * The group is gone, and with it everybody who was inside. The calling thread keeps the state for its next group if it is an
+ * ordinary one.
  */
-static void state_retire(struct eg_group_state *state, uint64_t gate)
+static void state_retire(struct eg_group_state *state)
 {
 	struct egi_thread *self = &egi_thread_self;
 
 	egi_annotate_acquire(state);
-	egi_failures_finish(&state->failures);
+	egi_failures_forget(&state->failures);
 	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request));
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
 		state_free(state);
 		return;
 	}
-	if ((gate & EGI_GATE_POSTED) != 0)
+	if (egi_gate_is_posted(&state->gate))
 		egi_crew_forget(&state->request);
 	state->next_kept = self->kept;
 	self->kept = state;
@@ -222,231 +195,67 @@ struct egi_queue *egi_state_queue(struct eg_group_state *state)
 	queue = queue_find(state, thread);
 	if (queue && queue->owner == thread && state->backlog == 0 && state->closed == 0) {
 		self->queue = queue;
-		self->queue_life = state->life;
+		self->queue_life = state->gate.life;
 	}
 	egi_mutex_unlock(&state->lock);
 	return queue;
 }
 
-uint64_t egi_state_unfinished(struct eg_group_state *state)
-{
-	struct egi_slots_walk walk = {&state->slots, 0};
-	struct egi_worker *worker;
-	uint64_t done = 0, submitted = 0;
-
-	/* Every D before any S: [D1] pairs with [D2] in worker.c and with the counts in egi_queue_put. */
-	while ((worker = egi_slots_next(&walk)) != NULL)
-		done += egi_load_acquire_u64(&worker->done); /* [D1] acquire: pairs with [D2] */
-	/* [J5] acquire: pairs with [Q2]. */
-	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		submitted += egi_queue_submitted(queue);
-	return submitted - done;
-}
-
-uint64_t egi_state_pending(struct eg_group_state *state)
-{
-	uint64_t pending = 0;
-
-	/* [J5] acquire: pairs with [Q2]. */
-	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		pending += egi_queue_pending(queue);
-	return pending;
-}
-
-bool egi_state_has_been_used(const struct eg_group_state *state)
-{
-	/* [J5] acquire: pairs with [Q2]. */
-	const struct egi_queue *newest = egi_load_acquire_ptr(&state->queues);
-
-	return newest != &state->first_queue ||
-	       egi_queue_submitted(&state->first_queue) != state->used_before;
-}
-
-static bool queues_have_tasks(struct eg_group_state *state)
-{
-	/* [J5] acquire: pairs with [Q2]. */
-	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
-		if (egi_queue_has_tasks(queue))
-			return true;
-	return false;
-}
-
-bool egi_state_has_tasks(struct eg_group_state *state)
-{
-	struct egi_slots_walk walk = {&state->slots, 0};
-	struct egi_worker *worker;
-
-	if (queues_have_tasks(state))
-		return true;
-	while ((worker = egi_slots_next(&walk)) != NULL)
-		if (egi_claim_has_tasks(&worker->claim))
-			return true;
-	return false;
-}
-
-void egi_state_hold(struct eg_group_state *state, bool wants_place, bool *ret_placed)
-{
-	uint64_t gate = egi_load_relaxed_u64(&state->gate), next;
-
-	do {
-		EGI_VERIFY(egi_gate_holders(gate) < EGI_GATE_MAX,
-			   "more than a million threads wait for one group");
-		*ret_placed = wants_place && egi_gate_has_room(gate);
-		next = gate + EGI_GATE_HOLDERS_ONE + (*ret_placed ? EGI_GATE_RUNNING_ONE : 0);
-	} while (!egi_cas_u64(&state->gate, &gate, next)); /* [J6] full: pairs with [J1], [B8], [J8] */
-}
-
-bool egi_state_take_place(struct eg_group_state *state)
-{
-	uint64_t gate = egi_load_relaxed_u64(&state->gate);
-
-	do {
-		if (!egi_gate_has_room(gate))
-			return false;
-	} while (!egi_cas_u64(&state->gate, &gate, gate + EGI_GATE_RUNNING_ONE)); /* [J6] pairs with [J8] */
-	return true;
-}
-
-bool egi_state_leave_place(struct eg_group_state *state)
-{
-	/*
-	 * [G2] full, and where that matters followed by the heavy fence of egi_state_has_left_over; pairs
-	 * with [G1].
-	 * [J8] full: the slot given back before the place; pairs with [J6].
-	 */
-	uint64_t before = egi_add_u64(&state->gate, ~EGI_GATE_RUNNING_ONE + 1);
-
-	return egi_gate_is_quiet(before) && !egi_gate_is_quiet(before - EGI_GATE_RUNNING_ONE);
-}
-
-bool egi_state_has_left_over(struct eg_group_state *state)
-{
-	/* What is seen without the fence need not be looked for with it. */
-	if (egi_state_has_tasks(state))
-		return true;
-	egi_fence_heavy(); /* [G2] the gate before the look for tasks; pairs with [G1] */
-	return egi_state_has_tasks(state);
-}
-
 void egi_state_release(struct eg_group_state *state)
 {
-	uint64_t before;
-
 	egi_annotate_release(state);
-	/* [J7] full: all that was done inside before the hold is given back; pairs with itself. */
-	before = egi_add_u64(&state->gate, ~EGI_GATE_HOLDERS_ONE + 1);
-	if ((before & EGI_GATE_DEAD) != 0 && egi_gate_holders(before) == 1)
-		state_retire(state, before);
+	if (egi_gate_leave(&state->gate))
+		state_retire(state);
 }
 
 bool egi_state_end_alone(struct eg_group_state *state)
 {
+	struct egi_gate *gate = &state->gate;
 	bool ends;
 
-	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
+	if (!egi_gate_is_mine(gate) || !egi_gate_begin_alone(gate))
 		return false;
-	ends = state->slots.taken == 0 && !egi_queue_has_tasks(&state->first_queue);
+	ends = !gate->engaged && !egi_queue_has_tasks(&state->first_queue);
 	if (ends)
-		egi_store_relaxed_u64(&state->gate, EGI_GATE_DEAD);
-	egi_bias_end(state);
+		egi_gate_kill_alone(gate);
+	egi_gate_end_alone(gate);
 	return ends;
 }
 
 void egi_state_discard(struct eg_group_state *state)
 {
 	egi_notices_hide_alone(&state->request);
-	state_retire(state, 0);
+	state_retire(state);
 }
 
 void egi_state_abandon(struct eg_group_state *state)
 {
-	uint64_t before;
-
 	if (egi_state_end_alone(state)) {
 		egi_state_discard(state);
 		return;
 	}
-	egi_state_share(state);
+	egi_gate_share(&state->gate);
 	egi_notices_take_away(&state->request);
 	egi_annotate_release(state);
-	/* [J7] full: what its owner has done before the group is dead; pairs with itself. */
-	before = egi_add_u64(&state->gate, EGI_GATE_DEAD);
-	if (egi_gate_holders(before) == 0)
-		state_retire(state, before);
-}
-
-void egi_state_tell(struct eg_group_state *state, const struct egi_queue *queue)
-{
-	if (queue == &state->first_queue && egi_state_is_owner(state)) {
-		bool shown = egi_request_is_shown(&state->request) || egi_notices_show(&state->request);
-
-		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
-		egi_fence_light();
-		if (shown && egi_crew_is_watching())
-			return;
-	}
-	/*
-	 * [G1] The task before the look at the gate; pairs with [G2]. Without it the task is left lying:
-	 *
-	 *     submitter                             last worker
-	 *                                           finds no task
-	 *     puts the task (still in its buffer)
-	 *     the gate is quiet: it will be seen
-	 *                                           leaves; the gate is no longer quiet
-	 *                                           looks again: sees no task
-	 */
-	egi_fence_light();
-	if (EGI_UNLIKELY(!egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate))))
-		egi_state_call(state, false);
-}
-
-void egi_state_hide(struct eg_group_state *state)
-{
-	if (!egi_state_is_owner(state))
-		return;
-	egi_notices_hide(&state->request);
-	/* The next submission has to show the group again, and so to come by egi_queue_put. */
-	egi_overflow_allow(&state->first_queue.overflow, 0);
-}
-
-void egi_state_hide_alone(struct eg_group_state *state)
-{
-	if (!egi_request_is_shown(&state->request))
-		return;
-	egi_notices_hide_alone(&state->request);
-	egi_overflow_allow(&state->first_queue.overflow, 0);
-}
-
-void egi_state_call(struct eg_group_state *state, bool urgent)
-{
-	egi_state_share(state);
-	if (egi_gate_post(&state->gate, urgent))
-		egi_crew_call(&state->request, urgent);
+	if (egi_gate_kill(&state->gate))
+		state_retire(state);
 }
 
 void egi_state_close(struct eg_group_state *state)
 {
 	egi_mutex_lock(&state->lock);
-	/* [W1] release, all three: no thread finds its queue without coming by `closed`; pairs with [W2]. */
+	/* [W1] release: before nobody finds a queue of his own; pairs with [W2]. */
 	egi_store_release_u32(&state->closed, 1);
-	egi_store_release_u64(&state->owner, EGI_OWNER_NONE);            /* [W1] */
-	egi_store_release_u64(&state->life, new_life(&egi_thread_self)); /* [W1] */
+	egi_gate_disown(&state->gate);
 	egi_mutex_unlock(&state->lock);
 	egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
-}
-
-void egi_state_notify_if_done(struct eg_group_state *state)
-{
-	/* [E2] full, before this load, by the gate change; pairs with [E1]. */
-	if (egi_load_acquire_u32(&state->finished.sleepers) != 0 && egi_state_unfinished(state) == 0)
-		egi_event_notify(&state->finished);
 }
 
 void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 {
 	uint32_t attention = egi_load_relaxed_u32(&state->attention);
 
-	/* [W5] full: what it is about before the word; taken back, the word before the look [W6]. */
+	/* [W5] full: what it is about before the word; taken back, the word before the look. */
 	while (!egi_cas_u32(&state->attention, &attention, (attention & ~clear) | set))
 		;
 }

@@ -4,37 +4,6 @@
 
 /*
  * A group's state: the queues of its submitters, the slots of its workers, and who is inside.
- *
- *   submitted   counted per queue, by its submitter        S
- *   done        counted per slot, by its worker            D
- *
- * All tasks are done when the sums are equal, read in the right order: every D first, then every S. Both only
- * rise, S before a task can be taken and D after the task and whatever it submitted were counted; so at the
- * moment between the two readings D was at least the sum read for it and S at most the sum read for it, and if
- * these are equal nothing was unfinished then. Read the other way round it goes wrong:
- *
- *   reader                       worker
- *   S = 1
- *                                the task submits another: S = 2
- *                                it ends: D = 1
- *   D = 1, equal to S            the other task is still to run
- *
- * No counter is shared by the threads that raise them.
- *
- * A group starts biased towards the thread that makes it, its owner: as long as no other thread uses it, the owner
- * submits, waits and destroys without a locked instruction or a fence. It works on what others might look at in
- * sections, between egi_bias_begin and egi_bias_end; whoever else comes first says so in `contested`, and has the group
- * shared once the owner is out of its section. That is once and for all: a group is never biased again.
- *
- *   owner                                 other thread
- *   busy = 1                              contested = this life
- *   light fence [B1]                      heavy fence [B2]
- *   looks at contested                    waits until busy is 0
- *   takes tasks with plain stores         makes the gate a shared one; takes tasks with locked instructions
- *   busy = 0
- *
- * At least one of them sees the other. A group that has one submitter and is finished before the crew comes to it
- * therefore costs no more than its tasks.
  */
 
 #include <errgroup/group.h>
@@ -44,87 +13,59 @@
 #include "os/event.h"
 #include "runtime/crew/crew.h"
 #include "runtime/group/gate.h"
-#include "runtime/queue/claim.h"
-#include "task/recovery.h"
-
-struct egi_worker {
-	struct egi_claim claim;
-
-	/* the worker's, per task; `done` is read by whoever asks if all is done */
-	EGI_ALIGNED uint64_t done;
-	struct eg_group_state *state;
-	unsigned slot;
-
-	/* the worker's, per claim */
-	uint64_t chunk;   /* how many tasks to claim at once */
-	uint64_t claimed; /* how many it last claimed, and when */
-	int64_t claimed_ns;
-	bool tasks_are_long;
-	bool biased;              /* it is the owner's, and has its place by the bias */
-	struct egi_queue *cursor; /* the queue to look at next */
-	unsigned suspect;         /* the slot whose claim to check next for being late */
-	struct egi_recovery recovery;
-};
-
-#ifndef EGI_SLOTS_PER_BLOCK
-#define EGI_SLOTS_PER_BLOCK 64
-#endif
-
-/* Slots, 64 to a block; a worker, once made, stays until the group is freed. */
-struct egi_slots {
-	EGI_ALIGNED uint64_t taken; /* a bit for each slot in use */
-	struct egi_worker *workers[EGI_SLOTS_PER_BLOCK];
-	struct egi_slots *next;
-	uint32_t made;  /* workers[] is NULL from here on, and may be before */
-	unsigned first; /* number of the first slot */
-};
+#include "runtime/group/slots.h"
 
 /* What `attention` asks of every worker before its next task. */
 #define EGI_ATTENTION_SKIP 1u   /* tasks not started are to be skipped */
 #define EGI_ATTENTION_SHRINK 2u /* more are running than the limit allows */
 #define EGI_ATTENTION_LOOK 4u   /* always, with EG_GROUP_SKIP_UNSTARTED: the context is to be asked */
 
+/*
+ * Who may touch what:
+ *
+ *   I   set when a group begins, by its maker; not changed while others may see it
+ *   S   the owner of a biased group in a section; once the group is shared, threads inside or by the program's own order
+ *   L   under `lock`
+ *   A   by atomic accesses, with the labels that stand beside them
+ *   C   under the crew's lock
+ */
 struct eg_group_state {
-	/* set at creation, or rarely */
-	EGI_ALIGNED uint64_t
-	    owner;            /* the thread that made it, which has the first queue; or EGI_OWNER_NONE */
-	uint64_t life;        /* no other state ever has the same, nor this one in another life */
-	uint64_t used_before; /* tasks submitted to the first queue in other lives */
-	uint32_t fork_count;
+	struct egi_gate gate; /* as it says itself */
+
+	/* I; read for every task */
+	EGI_ALIGNED uint32_t fork_count;
 	unsigned flags;
-	bool is_hooks;   /* the hook of panics made it, or a task of one that it made */
 	unsigned faults; /* of enum eg_fault_mode; 0: as the process */
 	int backlog;
-	eg_ctx *ctx;    /* what tasks get; waiters that hold the state read it under lock */
-	eg_ctx *parent; /* what a new one is derived from */
-	bool owns_ctx;  /* it is derived, and cancelled by the group */
-	struct egi_ctx_watch watch;
-	uint32_t attention; /* read before every task */
-	uint32_t halted;    /* cancelled, other than by a wait's end */
-	uint32_t over;      /* a wait has ended the group's context */
-	uint32_t closed;    /* being destroyed */
-	uint32_t slots_max; /* the highest limit since there were tasks: their slots are below it */
+	bool owns_ctx;        /* the context is derived, and cancelled by the group */
+	bool is_hooks;        /* the hook of panics made it, or a task of one that it made */
+	eg_ctx *parent;       /* what a new context is derived from */
+	uint64_t used_before; /* tasks submitted to the first queue in other lives */
 
-	/* changes when threads come and go */
-	EGI_ALIGNED uint64_t gate;
-	uint64_t contested; /* the life in which another thread wants the group to be shared */
-	uint32_t busy;      /* the owner's: it is inside a section */
+	/* changes when a round ends, or something happens to all tasks */
+	eg_ctx *ctx;                /* S, and L when it goes: what tasks get */
+	struct egi_ctx_watch watch; /* the context's lock */
+	uint32_t attention;         /* A [W5]: read before every task */
+	uint32_t halted;            /* A [W3]: cancelled, other than by a wait's end */
+	uint32_t over;              /* A [W7]: a wait has ended the group's context */
+	uint32_t closed;            /* A [W1]: being destroyed */
+	uint32_t slots_max;         /* S, L; read at any time: see limit.c */
 
-	/* changes when threads sleep */
+	/* A [E1]: changes when threads sleep */
 	EGI_ALIGNED struct egi_event finished; /* everything done, or a waiter should look again */
 	struct egi_event room;                 /* a bounded group may have room for a submitter */
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;
-	struct egi_mutex lock;       /* adding queues and slots */
+	struct egi_mutex lock;       /* adding queues, setting the limit, letting the context go */
 	struct egi_mutex submission; /* asking for room and submitting */
 	struct egi_mutex sharing;    /* putting into the shared queue; taken last */
 	struct egi_queue
-	    *queues; /* newest first; a prefix is never changed, so it is walked without the lock */
-	unsigned queues_count;
-	struct egi_queue *shared; /* for submitters beyond EGI_QUEUES_MAX */
-	struct egi_request request;
-	struct eg_group_state *next_kept; /* while it is no group's */
+	    *queues; /* L; A [Q2]: newest first, a prefix never changes, so it is walked without the lock */
+	unsigned queues_count;            /* L */
+	struct egi_queue *shared;         /* L: for submitters beyond EGI_QUEUES_MAX */
+	struct egi_request request;       /* C, and what the owner shows: as it says itself */
+	struct eg_group_state *next_kept; /* the thread that keeps it, while it is no group's */
 
 	struct egi_slots slots;
 	struct egi_worker first_worker;
@@ -135,8 +76,6 @@ struct eg_group_state {
 #ifndef EGI_QUEUES_MAX
 #define EGI_QUEUES_MAX 64
 #endif
-
-#define EGI_OWNER_NONE UINT64_MAX
 
 /*
  * Makes a state with one owner. NULL without memory. A thread keeps a few states of groups that it destroyed, and makes new
@@ -156,12 +95,6 @@ void egi_state_exit_thread(void);
 /* The calling thread's queue, made if needed. NULL without memory. */
 struct egi_queue *egi_state_queue(struct eg_group_state *state);
 
-/* Whether the caller is the thread that made the group, which has the first queue. */
-static inline bool egi_state_is_owner(const struct eg_group_state *state)
-{
-	return egi_load_relaxed_u64(&state->owner) == egi_thread_self.id;
-}
-
 /*
  * The calling thread's queue if it is known and nothing about the group needs a closer look: it is this process's,
  * is not being destroyed, has no backlog bound, and no other thread uses the queue. NULL otherwise.
@@ -170,77 +103,13 @@ static inline struct egi_queue *egi_state_queue_fast(struct eg_group_state *stat
 {
 	const struct egi_thread *self = &egi_thread_self;
 
-	if (EGI_LIKELY(egi_state_is_owner(state)))
+	if (EGI_LIKELY(egi_gate_is_owner(&state->gate)))
 		return &state->first_queue;
-	return egi_load_relaxed_u64(&state->life) == self->queue_life ? self->queue : NULL;
+	return egi_load_relaxed_u64(&state->gate.life) == self->queue_life ? self->queue : NULL;
 }
 
-/*
- * Bias, the owner only: enters a section. False if the group is shared, or about to be; the owner is then to call
- * egi_state_share. Sections are short, and call nothing that waits for another thread.
- */
-static inline bool egi_bias_begin(struct eg_group_state *state)
-{
-	egi_store_relaxed_u32(&state->busy, 1);
-	egi_fence_light(); /* [B1] busy before the look for others; pairs with [B2] */
-	/* [B5] acquire: the look before what is done in the section; pairs with [B6]. */
-	if (EGI_LIKELY(egi_load_acquire_u64(&state->contested) != state->life &&
-		       (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0))
-		return true;
-	egi_store_release_u32(&state->busy, 0); /* [B3] release: earlier sections; pairs with [B4] */
-	return false;
-}
-
-static inline void egi_bias_end(struct eg_group_state *state)
-{
-	/* [B3] release: what was done before others may come in; pairs with [B4]. */
-	egi_store_release_u32(&state->busy, 0);
-}
-
-/* Whether the caller is the owner of a group that may still be biased. */
-static inline bool egi_bias_is_mine(const struct eg_group_state *state)
-{
-	return egi_state_is_owner(state) && (egi_load_relaxed_u64(&state->gate) & EGI_GATE_BIASED) != 0;
-}
-
-/* Ends the bias: on return all threads may use the gate and the slots. Not inside a section. */
-void egi_state_share(struct eg_group_state *state);
-
-/* The same for a thread that may come late: false if the owner is inside a section. */
-bool egi_state_try_share(struct eg_group_state *state);
-
-/* Tasks submitted and not done; exact when nothing changes, and never too low for the caller's own view. */
-uint64_t egi_state_unfinished(struct eg_group_state *state);
-
-/* Tasks submitted that no worker has claimed. */
-uint64_t egi_state_pending(struct eg_group_state *state);
-
-/* Whether any task has ever been submitted to this group, reset or not. */
-bool egi_state_has_been_used(const struct eg_group_state *state);
-
-/* Whether a task waits that a newcomer could take, in a queue or in a claim. */
-bool egi_state_has_tasks(struct eg_group_state *state);
-
-/* Gate: becomes a holder, and takes a place if there is one and it is wanted. */
-void egi_state_hold(struct eg_group_state *state, bool wants_place, bool *ret_placed);
-
-/* Gate: a holder takes a place. */
-bool egi_state_take_place(struct eg_group_state *state);
-
-/*
- * Gate: a holder gives up its place. Returns whether a submitter may have relied on it: the group was quiet because
- * it was full, and is no longer. The caller must then look again, with egi_state_has_left_over.
- */
-bool egi_state_leave_place(struct eg_group_state *state);
-
-/* Whether a task waits that a submitter may have left to a thread that has just left its place. */
-bool egi_state_has_left_over(struct eg_group_state *state);
-
-/* Gate: ceases to be a holder. Nothing of the state may be touched afterwards. */
+/* Ceases to be a holder. Nothing of the state may be touched afterwards. */
 void egi_state_release(struct eg_group_state *state);
-
-/* Tells the crew of tasks just put into a queue, in the lightest way that will do. */
-void egi_state_tell(struct eg_group_state *state, const struct egi_queue *queue);
 
 /*
  * Ends a group that is the caller's alone and in which nothing is unfinished. True: nobody else is or comes inside, and
@@ -254,39 +123,10 @@ void egi_state_discard(struct eg_group_state *state);
 /* The group is being destroyed: nothing is accepted any more, and what has not started is skipped. */
 void egi_state_close(struct eg_group_state *state);
 
-/*
- * Everything is done: nothing is to be seen by the crew. The owner hides its group, others do nothing. A holder, or, for
- * `_alone`, in a section.
- */
-void egi_state_hide(struct eg_group_state *state);
-void egi_state_hide_alone(struct eg_group_state *state);
-
-/* Asks the crew for a thread if the group is not quiet. `urgent`: even if it is posted or the CPUs are busy. */
-void egi_state_call(struct eg_group_state *state, bool urgent);
-
-/* Wakes waiters if everything is done. Call after a gate change that followed the worker's last count. */
-void egi_state_notify_if_done(struct eg_group_state *state);
-
 /* Stops the group: what was cancelled, and with EG_GROUP_SKIP_UNSTARTED what has not started is skipped. */
 void egi_state_halt(struct eg_group_state *state);
 
 /* Sets or clears bits of `attention`. */
 void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear);
-
-void egi_slots_init(struct egi_slots *slots, unsigned first);
-void egi_slots_add_first(struct eg_group_state *state);
-void egi_slots_finish(struct eg_group_state *state);
-
-/* A free slot's worker for the calling thread, which has a place. NULL without memory. */
-struct egi_worker *egi_slots_take(struct eg_group_state *state);
-void egi_slots_return(struct egi_worker *worker);
-
-/* Walks the workers ever made. A walk starts as {&state->slots, 0}. */
-struct egi_slots_walk {
-	const struct egi_slots *block;
-	unsigned index;
-};
-
-struct egi_worker *egi_slots_next(struct egi_slots_walk *walk);
 
 #endif

@@ -2,7 +2,9 @@
 #include "runtime/group/submit.h"
 
 #include "os/clock.h"
-#include "runtime/group/worker.h"
+#include "runtime/group/call.h"
+#include "runtime/group/count.h"
+#include "runtime/group/visit.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
 static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *queue, struct egi_task task)
@@ -13,16 +15,6 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 	err = egi_queue_put(queue, task);
 	egi_mutex_unlock(&state->sharing);
 	return err;
-}
-
-/* After the queue has been asked how to go on: tells the crew of the task, and has the fast path come back here. */
-static void tell_of(struct eg_group_state *state, struct egi_queue *queue)
-{
-	if (queue != &state->first_queue || !egi_request_is_shown(&state->request) || !egi_crew_is_watching())
-		egi_submit_tell(state, queue);
-	/* The fast path does not ask whether the group is shown. */
-	if (queue == &state->first_queue && !egi_request_is_shown(&state->request))
-		egi_overflow_allow(&queue->overflow, 0);
 }
 
 int egi_submit_put(struct eg_group_state *state, struct egi_task task)
@@ -39,7 +31,7 @@ int egi_submit_put(struct eg_group_state *state, struct egi_task task)
 	else
 		err = egi_queue_put(queue, task);
 	if (EGI_LIKELY(err == 0))
-		tell_of(state, queue);
+		egi_state_tell(state, queue);
 	return err;
 }
 
@@ -49,13 +41,13 @@ bool egi_submit_known(struct eg_group_state *state, struct egi_task task)
 
 	if (!queue || (!egi_queue_spill(queue, task) && egi_queue_put(queue, task) != 0))
 		return false;
-	tell_of(state, queue);
+	egi_state_tell(state, queue);
 	return true;
 }
 
 static bool has_room(struct eg_group_state *state, enum egi_submit_mode mode)
 {
-	uint64_t limit = egi_gate_limit(egi_load_relaxed_u64(&state->gate));
+	uint64_t limit = egi_gate_limit(&state->gate);
 
 	if (mode == EGI_SUBMIT_TRY || state->backlog < 0)
 		return limit == EGI_GATE_MAX || egi_state_unfinished(state) < limit;
@@ -96,8 +88,7 @@ static int try_submit(struct eg_group_state *state, struct egi_task task, enum e
 /* Whether tasks wait that no other thread is ever going to start. */
 static bool must_help(struct eg_group_state *state)
 {
-	return egi_crew_is_missing() && egi_gate_has_room(egi_load_relaxed_u64(&state->gate)) &&
-	       egi_state_has_tasks(state);
+	return egi_crew_is_missing() && egi_gate_has_room(&state->gate) && egi_state_has_tasks(state);
 }
 
 /* False when the time has come until which to wait. */
@@ -129,7 +120,7 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 			return -ECANCELED;
 		egi_event_prepare(&state->room, &key);
 		if (must_help(state))
-			egi_worker_help(state);
+			egi_visit_help(state);
 		else if (!has_room(state, mode) && !is_over(state))
 			in_time = sleep_for_room(state, key);
 		egi_event_finish(&state->room);

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "runtime/group/state.h"
+#include "runtime/group/call.h"
 #include "task/copy.h"
 
 enum egi_submit_mode {
@@ -26,15 +26,6 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 
 /* Puts a task into the calling thread's queue and sees to it that somebody comes for it. */
 int egi_submit_put(struct eg_group_state *state, struct egi_task task);
-
-/* Sees to it that somebody comes for a task that was just put. */
-static inline void egi_submit_tell(struct eg_group_state *state, const struct egi_queue *queue)
-{
-	/* [N1], [G1] light: see egi_state_tell. */
-	egi_fence_light();
-	if (!egi_gate_is_quiet(egi_load_relaxed_u64(&state->gate)))
-		egi_state_tell(state, queue);
-}
 
 /*
  * Submission that need not wait or refuse: true when the task was accepted. False, with nothing done, if there is

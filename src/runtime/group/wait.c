@@ -2,8 +2,8 @@
 /*
  * A wait: the caller runs tasks while there are some and it may, and sleeps otherwise, until everything is done.
  *
- * The thread that made a group has it to itself at first, and waits in sections of its bias (state.h); then it is one of
- * several, each of which is a holder of the state until it has seen that everything is done.
+ * A waiter is a visitor (visit.h): the thread that made the group alone at first, any other inside. When everything is done
+ * it still has to end the round, while its ticket keeps the state.
  */
 #include "runtime/group/wait.h"
 
@@ -11,7 +11,9 @@
 
 #include "os/annotate.h"
 #include "os/clock.h"
-#include "runtime/group/worker.h"
+#include "runtime/group/call.h"
+#include "runtime/group/count.h"
+#include "runtime/group/visit.h"
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
 #define WATCH_BEFORE_SLEEP (10 * EGI_MICROSECOND)
@@ -39,40 +41,34 @@ static bool watch_until_done(struct eg_group_state *state)
  */
 static void await_thread(struct eg_group_state *state)
 {
-	if (egi_hire_shortage_now() != EGI_SHORTAGE_NONE &&
-	    egi_gate_has_room(egi_load_relaxed_u64(&state->gate)) && egi_state_unfinished(state) > 1)
+	if (egi_hire_shortage_now() != EGI_SHORTAGE_NONE && egi_gate_has_room(&state->gate) &&
+	    egi_state_unfinished(state) > 1)
 		egi_crew_await_thread();
 }
 
 /*
- * Waits as a holder until everything is done. `placed` says whether the caller starts with a place; without
- * `helps` it takes one only when no thread can be had. Returns 0, EG_EUNFINISHED or EG_EFORKED; the caller is still a
- * holder, and has no place.
+ * Waits inside until everything is done. Without `helps` the caller takes a place only when no thread can be had. Returns 0,
+ * EG_EUNFINISHED or EG_EFORKED.
  */
-static int state_wait(struct eg_group_state *state, bool placed, bool helps, int64_t deadline_ns)
+static int wait_inside(struct egi_ticket *ticket, bool helps, int64_t deadline_ns)
 {
+	struct eg_group_state *state = ticket->state;
+
 	for (;;) {
 		uint32_t key;
-		bool in_time = true;
+		bool worked = ticket->placed, in_time = true;
 
-		if (placed) {
-			enum egi_worker_end end;
-
+		if (worked) {
 			await_thread(state);
-			end = egi_worker_run(state);
-			if (end == EGI_WORKER_FORKED)
+			if (!egi_visit_run(ticket))
 				return EG_EFORKED;
-			if (end == EGI_WORKER_DRY && egi_state_leave_place(state) &&
-			    egi_state_has_left_over(state))
-				egi_state_call(state, false);
-			egi_state_notify_if_done(state);
 		}
-		if (egi_state_unfinished(state) == 0 || (placed && watch_until_done(state)))
+		if (egi_state_unfinished(state) == 0 || (worked && watch_until_done(state)))
 			return 0;
 		egi_event_prepare(&state->finished, &key);
-		placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
-			 egi_state_take_place(state);
-		if (!placed && egi_state_unfinished(state) != 0) {
+		ticket->placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
+				 egi_gate_take_place(&state->gate);
+		if (!ticket->placed && egi_state_unfinished(state) != 0) {
 			int64_t until_ns = egi_crew_sleeps(deadline_ns);
 
 			in_time = egi_event_wait(&state->finished, key, until_ns) || until_ns < deadline_ns;
@@ -105,8 +101,7 @@ static int result_of(const eg_error *first)
 
 /*
  * What a wait still has to do when everything is done. Another waiter may be faster and destroy the group, so that the
- * state is only looked at while something keeps it: a hold on it, or a section of its owner. What comes afterwards is
- * taken from it before.
+ * state is only looked at while the ticket keeps it. What comes afterwards is taken from it before.
  *
  *   waiter                             waiter that destroys
  *   everything is done                 everything is done
@@ -132,32 +127,23 @@ static eg_ctx *round_ctx(struct eg_group_state *state)
 	return eg_ctx_ref(state->ctx);
 }
 
-static void round_end(struct eg_group_state *state, bool wants_error, struct round *ret_round)
+static void round_end(const struct egi_ticket *ticket, bool wants_error, struct round *ret_round)
 {
+	struct eg_group_state *state = ticket->state;
 	eg_error *first = egi_failures_first(&state->failures);
 
 	egi_annotate_acquire(state);
-	ret_round->code = result_of(first);
+	ret_round->code = EGI_LIKELY(!first) ? 0 : result_of(first);
 	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
 	ret_round->ctx = NULL;
-	egi_state_hide(state);
+	egi_state_hide(state, ticket->alone);
 	if (!state->owns_ctx)
 		return;
-	egi_mutex_lock(&state->lock);
+	if (!ticket->alone)
+		egi_mutex_lock(&state->lock);
 	ret_round->ctx = round_ctx(state);
-	egi_mutex_unlock(&state->lock);
-}
-
-/* The same in a section. */
-static void round_end_alone(struct eg_group_state *state, bool wants_error, struct round *ret_round)
-{
-	eg_error *first = state->failures.first;
-
-	egi_annotate_acquire(state);
-	ret_round->code = result_of(first);
-	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
-	egi_state_hide_alone(state);
-	ret_round->ctx = state->owns_ctx ? round_ctx(state) : NULL;
+	if (!ticket->alone)
+		egi_mutex_unlock(&state->lock);
 }
 
 /* The rest. */
@@ -172,60 +158,34 @@ static void round_finish(const struct round *round, int *ret_code, eg_error **re
 		*ret_error = round->error;
 }
 
-/*
- * Waits on the thread towards which the group is biased. True: the wait is over, with *ret_err its result. False: others
- * have come, and *ret_placed says whether the caller has a place; *ret_holds, whether it is a holder.
- */
-static bool wait_biased(struct eg_group_state *state, bool *ret_placed, bool *ret_holds, bool wants_error,
-			struct round *ret_round, int *ret_err)
+/* Waits until everything is done, by whatever ticket. With any other return than 0 or EG_EUNFINISHED it is empty. */
+static int wait_until_done(struct egi_ticket *ticket, bool helps, int64_t deadline_ns)
 {
-	enum egi_worker_end end = egi_worker_run_biased(state);
+	int err = helps ? egi_visit_alone(ticket) : 0;
 
-	*ret_holds = end == EGI_WORKER_DRY || end == EGI_WORKER_YIELDED;
-	*ret_placed = end == EGI_WORKER_DRY;
-	switch (end) {
-	case EGI_WORKER_DONE:
-		round_end_alone(state, wants_error, ret_round);
-		egi_bias_end(state);
-		*ret_err = 0;
-		return true;
-	case EGI_WORKER_INSIDE:
-		*ret_err = EG_EINSIDE;
-		return true;
-	case EGI_WORKER_FORKED:
-		*ret_err = EG_EFORKED;
-		return true;
-	default:
-		return false;
+	if (err || ticket->alone)
+		return err;
+	if (!ticket->inside) {
+		if (egi_recovery_is_inside(ticket->state))
+			return EG_EINSIDE;
+		egi_visit_enter(ticket, helps);
 	}
+	return wait_inside(ticket, helps, deadline_ns);
 }
 
 int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int *ret_code,
 	     eg_error **ret_error)
 {
-	bool placed = false, holds = false;
+	struct egi_ticket ticket = {.state = state};
 	struct round round;
-	int err;
+	int err = wait_until_done(&ticket, helps, deadline_ns);
 
-	if (helps && wait_biased(state, &placed, &holds, ret_error != NULL, &round, &err)) {
-		if (err == 0)
-			round_finish(&round, ret_code, ret_error);
+	if (err && err != EG_EUNFINISHED)
 		return err;
-	}
-	if (!holds) {
-		if (egi_recovery_is_inside(state))
-			return EG_EINSIDE;
-		egi_state_share(state);
-		egi_state_hold(state, helps, &placed);
-	}
-	err = state_wait(state, placed, helps, deadline_ns);
-	if (err == EG_EFORKED)
-		return err;
-	/* Still a holder: another waiter may have destroyed the group by now. */
-	if (err == 0)
-		round_end(state, ret_error != NULL, &round);
-	egi_state_release(state);
-	if (err == 0)
+	if (!err)
+		round_end(&ticket, ret_error != NULL, &round);
+	egi_visit_leave(&ticket);
+	if (!err)
 		round_finish(&round, ret_code, ret_error);
 	return err;
 }

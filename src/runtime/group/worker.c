@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The loop that runs tasks. What it does for every task is in worker_loop, and no more than that: take the next one from the
+ * claim, look at the word that asks something of all workers, call, count. A panic lands in worker_run_recovered, and the
+ * loop is entered again; whatever else a task may end with is seen by its code, or by what it has left in its recovery.
+ */
 #include "runtime/group/worker.h"
 
 #include <errno.h>
@@ -151,31 +156,13 @@ static bool worker_skips(struct egi_worker *worker)
 /* Whether more are running than the limit allows, as somebody has asked the workers to see to. */
 static bool worker_is_one_too_many(struct eg_group_state *state)
 {
-	uint64_t gate = egi_load_relaxed_u64(&state->gate);
-
-	if (egi_gate_running(gate) > egi_gate_limit(gate))
+	if (egi_gate_is_crowded(&state->gate))
 		return true;
 	egi_state_ask(state, 0, EGI_ATTENTION_SHRINK);
-	/* [W6] acquire: after the swap of [W5]. The limit may have been lowered again in between. */
-	gate = egi_load_acquire_u64(&state->gate);
-	if (egi_gate_running(gate) > egi_gate_limit(gate))
+	/* Behind the swap [W5]. The limit may have been lowered again in between. */
+	if (egi_gate_is_crowded(&state->gate))
 		egi_state_ask(state, EGI_ATTENTION_SHRINK, 0);
 	return false;
-}
-
-/*
- * Gives up the caller's place if it is still one too many. It has given up its slot before, so that there are never more
- * slots in use than places, and every slot is below the limit.
- */
-static bool place_yield(struct eg_group_state *state)
-{
-	uint64_t gate = egi_load_relaxed_u64(&state->gate);
-
-	do {
-		if (egi_gate_running(gate) <= egi_gate_limit(gate))
-			return false;
-	} while (!egi_cas_u64(&state->gate, &gate, gate - EGI_GATE_RUNNING_ONE)); /* [J8] pairs with [J6] */
-	return true;
 }
 
 static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker)
@@ -189,13 +176,9 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 		int code;
 
 		if (EGI_UNLIKELY(!egi_claim_next(&worker->claim, &task))) {
-			if (worker->biased && egi_find_more_biased(worker))
+			if (EGI_LIKELY(worker->biased) ? egi_find_more_biased(worker) : egi_find_more(worker))
 				continue;
-			if (worker->biased)
-				return EGI_WORKER_DONE;
-			if (!egi_find_more(worker))
-				return EGI_WORKER_DRY;
-			continue;
+			return EGI_WORKER_DRY;
 		}
 		/*
 		 * Looked at after the claim, like the context below: a wait may have ended and a reset begun a new
@@ -239,25 +222,15 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_run_recovered(struct egi_worke
 	return end;
 }
 
-/* Leaves the slot. What is still claimed, after a task ended its thread, say, is the next owner's, or a thief's. */
-static void worker_retire(struct egi_worker *worker)
-{
-	egi_claim_leave(&worker->claim);
-	egi_slots_return(worker);
-}
-
-/*
- * The thread ended inside a task: by pthread_exit, or cancelled while it helped. Its stack is gone; the task
- * becomes an error, and the worker leaves as if it had found nothing.
- */
-static EGI_LIVE_CALLER void worker_exited(struct egi_recovery *recovery)
+/* The task becomes an error, and the worker is left as if it had found nothing. */
+EGI_LIVE_CALLER struct egi_worker *egi_worker_exit(struct egi_recovery *recovery)
 {
 	struct egi_worker *worker = worker_of(recovery);
 	struct eg_group_state *state = worker->state;
 
 	if (worker_is_forked(worker))
-		return;
-	egi_state_share(state);
+		return NULL;
+	egi_gate_share(&state->gate);
 	worker->biased = false;
 	egi_recovery_enter(recovery, __builtin_frame_address(0));
 	EGI_RECOVERY_CALL_HERE(recovery);
@@ -267,22 +240,18 @@ static EGI_LIVE_CALLER void worker_exited(struct egi_recovery *recovery)
 	worker_end_task(worker, 0);
 	egi_recovery_leave(recovery);
 	worker_count(worker, state, 1);
-	worker_retire(worker);
-	egi_state_leave_place(state);
-	if (egi_state_has_left_over(state))
-		egi_state_call(state, false);
-	egi_state_notify_if_done(state);
-	egi_state_release(state);
+	return worker;
 }
 
-static enum egi_worker_end worker_run(struct egi_worker *worker, bool biased)
+enum egi_worker_end egi_worker_run(struct egi_worker *worker, bool biased,
+				   void (*exited)(struct egi_recovery *recovery))
 {
 	struct eg_group_state *state = worker->state;
 	enum egi_worker_end end;
 
 	worker->recovery.group = state;
 	worker->recovery.origin = worker_origin;
-	worker->recovery.exited = worker_exited;
+	worker->recovery.exited = exited;
 	worker->recovery.abort_on_panic = (state->flags & EG_GROUP_ABORT_ON_PANIC) != 0;
 	worker->recovery.is_hooks = state->is_hooks;
 	worker->chunk = 1;
@@ -293,78 +262,4 @@ static enum egi_worker_end worker_run(struct egi_worker *worker, bool biased)
 	end = worker_run_recovered(worker);
 	egi_fault_leave(&worker->recovery);
 	return end;
-}
-
-enum egi_worker_end egi_worker_run(struct eg_group_state *state)
-{
-	enum egi_worker_end end;
-
-	do {
-		struct egi_worker *worker = egi_slots_take(state);
-
-		if (!worker) {
-			egi_state_leave_place(state);
-			return EGI_WORKER_NO_SLOT;
-		}
-		end = worker_run(worker, false);
-		if (end == EGI_WORKER_FORKED)
-			return end;
-		worker_retire(worker);
-	} while (end == EGI_WORKER_YIELDED && !place_yield(state));
-	return end;
-}
-
-enum egi_worker_end egi_worker_run_biased(struct eg_group_state *state)
-{
-	struct egi_worker *worker = &state->first_worker;
-	enum egi_worker_end end;
-	bool found;
-
-	if (!egi_bias_is_mine(state) || !egi_bias_begin(state))
-		return EGI_WORKER_SHARED;
-	if (state->slots.taken != 0) {
-		egi_bias_end(state);
-		return EGI_WORKER_INSIDE;
-	}
-	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
-	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
-	egi_store_relaxed_u64(&state->slots.taken, found);
-	if (!found)
-		return EGI_WORKER_DONE;
-	egi_bias_end(state);
-	end = worker_run(worker, true);
-	if (end == EGI_WORKER_FORKED)
-		return end;
-	/* The slot is given up last: the worker may be another thread's from then on. */
-	if (end == EGI_WORKER_DONE) {
-		if (egi_bias_begin(state)) {
-			egi_claim_leave_alone(&worker->claim);
-			egi_store_relaxed_u64(&state->slots.taken, 0);
-			return EGI_WORKER_DONE;
-		}
-		egi_state_share(state);
-		end = EGI_WORKER_DRY;
-	}
-	worker_retire(worker);
-	if (end == EGI_WORKER_YIELDED && !place_yield(state))
-		return EGI_WORKER_DRY;
-	return end;
-}
-
-void egi_worker_help(struct eg_group_state *state)
-{
-	enum egi_worker_end end;
-	bool placed;
-
-	egi_state_share(state);
-	egi_state_hold(state, true, &placed);
-	if (placed) {
-		end = egi_worker_run(state);
-		if (end == EGI_WORKER_FORKED)
-			return;
-		if (end == EGI_WORKER_DRY && egi_state_leave_place(state) && egi_state_has_left_over(state))
-			egi_state_call(state, false);
-		egi_state_notify_if_done(state);
-	}
-	egi_state_release(state);
 }

@@ -19,6 +19,7 @@
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"
 #include "runtime/crew/watch.h"
+#include "runtime/group/count.h"
 #include "runtime/member/look.h"
 
 /* How often to look for threads that have found out by themselves. */

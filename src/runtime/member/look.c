@@ -10,6 +10,7 @@
 #include "os/verify.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/watch.h"
+#include "runtime/group/count.h"
 
 /* In one round, under the lock: requests, or pages of notices with something on them; and pages, empty or not. */
 #define LOOKS_MAX 16
@@ -31,16 +32,10 @@ static struct eg_group_state *group_of(struct egi_request *request)
 static bool request_take(struct egi_request *request)
 {
 	struct eg_group_state *state = group_of(request);
-	uint64_t gate = egi_load_relaxed_u64(&state->gate), next;
 	bool placed;
 
 	egi_board_take_down(request);
-	do {
-		placed = egi_gate_has_room(gate);
-		next = gate & ~EGI_GATE_POSTED;
-		if (placed)
-			next += EGI_GATE_RUNNING_ONE + EGI_GATE_HOLDERS_ONE;
-	} while (!egi_cas_u64(&state->gate, &gate, next)); /* [J6] full: pairs with [J1], [B8], [J8] */
+	placed = egi_gate_answer(&state->gate);
 	/* The task that the thread is about to take does not show that the group moves without it. */
 	if (placed)
 		request->seen.moves++;
@@ -150,11 +145,10 @@ enum glance {
 /* May meet a state that is no group's, or another's than was shown: it reads nothing but what is always there. */
 static enum glance group_glance(struct eg_group_state *state)
 {
-	uint64_t life = egi_load_acquire_u64(&state->life); /* [J4] acquire: pairs with [J3] */
-	uint64_t gate = egi_load_acquire_u64(&state->gate); /* [J2] acquire: pairs with [J1], [B8] */
+	uint64_t life;
 
 	/* Nobody may come; a worker that leaves, or whoever raises the limit, sees to the tasks that are left. */
-	if ((gate & EGI_GATE_BIASED) == 0 && egi_gate_is_quiet(gate))
+	if (!egi_gate_glance(&state->gate, &life))
 		return GLANCE_NOTHING;
 	if (!egi_queue_has_tasks(&state->first_queue) && !egi_claim_has_tasks(&state->first_worker.claim))
 		return GLANCE_NOTHING;
@@ -167,7 +161,7 @@ static enum glance group_glance(struct eg_group_state *state)
 /* Posts a group that is shown, if it lives and a thread may come. False if its own thread is in the middle of something. */
 static bool group_adopt(struct eg_group_state *state, int64_t now)
 {
-	if (!egi_state_try_share(state))
+	if (!egi_gate_try_share(&state->gate))
 		return false;
 	if (egi_gate_post(&state->gate, false))
 		egi_board_post(&state->request, false, now);

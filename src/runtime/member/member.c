@@ -26,7 +26,7 @@
 #include "runtime/crew/growth.h"
 #include "runtime/crew/hire.h"
 #include "runtime/crew/watch.h"
-#include "runtime/group/serve.h"
+#include "runtime/group/visit.h"
 #include "runtime/member/look.h"
 #include "runtime/queue/segments.h"
 
@@ -127,7 +127,7 @@ static bool member_serve(struct egi_member *member, struct eg_group_state *group
 	egi_mutex_unlock(&egi_board.lock);
 	egi_thread_be_usual();
 	pthread_cleanup_push(member_is_lost, member);
-	egi_serve(group);
+	egi_visit_serve(group);
 	/* In a forked child only this thread is left, of a crew that is none. */
 	if (member->fork_count != egi_thread_fork_count)
 		pthread_exit(NULL);

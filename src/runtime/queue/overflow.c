@@ -22,7 +22,7 @@
 
 void egi_overflow_init(struct egi_overflow *overflow)
 {
-	overflow->next = overflow->stop = NULL;
+	overflow->next = NULL;
 	overflow->tail = overflow->first = overflow->head = overflow->spare = NULL;
 	overflow->head_used = 0;
 	overflow->published = overflow->taken = 0;
@@ -110,7 +110,7 @@ int egi_overflow_reserve(struct egi_overflow *overflow)
 {
 	struct egi_segment *segment, *left = overflow->tail;
 
-	if (egi_overflow_has_reserve(overflow))
+	if (egi_overflow_room(overflow) > 0)
 		return 0;
 	segment = segment_get(overflow, segment_capacity(egi_overflow_pending(overflow)));
 	if (!segment)
@@ -122,7 +122,7 @@ int egi_overflow_reserve(struct egi_overflow *overflow)
 	else
 		overflow->first = segment;
 	overflow->tail = segment;
-	overflow->next = overflow->stop = segment->slots;
+	overflow->next = segment->slots;
 	egi_annotate_release(segment);
 	/* The consumers may free it from here on. */
 	if (left)

@@ -30,8 +30,6 @@ struct egi_segment {
 struct egi_overflow {
 	/* the producer's */
 	struct egi_task *next; /* where the next task goes */
-	struct egi_task
-	    *stop; /* appends go on up to here, then something is to be looked at: see egi_overflow_allow */
 	uint64_t published;
 	struct egi_segment *tail;
 	struct egi_segment *first; /* where consumers start; set once, before the first publication */
@@ -59,20 +57,13 @@ void egi_overflow_finish(struct egi_overflow *overflow);
 /* Producer only: makes sure that the next append succeeds. Return: 0 or -ENOMEM with nothing changed. */
 int egi_overflow_reserve(struct egi_overflow *overflow);
 
-static inline bool egi_overflow_has_reserve(const struct egi_overflow *overflow)
+/* Producer only: how many appends go without a reserve. */
+static inline ptrdiff_t egi_overflow_room(const struct egi_overflow *overflow)
 {
-	return overflow->tail && overflow->next < overflow->tail->slots + overflow->tail->capacity;
+	return overflow->tail ? overflow->tail->slots + overflow->tail->capacity - overflow->next : 0;
 }
 
-/* Producer only: lets the next `count` appends go without a reserve, or fewer if the segment is nearly full. */
-static inline void egi_overflow_allow(struct egi_overflow *overflow, uint32_t count)
-{
-	struct egi_task *end = overflow->tail ? overflow->tail->slots + overflow->tail->capacity : NULL;
-
-	overflow->stop = end - overflow->next < (ptrdiff_t)count ? end : overflow->next + count;
-}
-
-/* Producer only, when allowed or after a reserve. */
+/* Producer only, when there is room. */
 static inline void egi_overflow_append(struct egi_overflow *overflow, struct egi_task task)
 {
 	*overflow->next++ = task;

@@ -9,6 +9,7 @@ void egi_queue_init(struct egi_queue *queue, uint64_t owner)
 	egi_overflow_init(&queue->overflow);
 	queue->ring_in = 0;
 	queue->spilling = false;
+	queue->stop = NULL;
 	queue->code = UINT64_MAX; /* no task's */
 	queue->owner = owner;
 	queue->index_base = 0;
@@ -40,7 +41,7 @@ int egi_queue_put(struct egi_queue *queue, struct egi_task task)
 
 	if (queue->spilling && egi_overflow_pending(&queue->overflow) == 0) {
 		queue->spilling = false;
-		egi_overflow_allow(&queue->overflow, 0);
+		egi_queue_stop(queue, EGI_STOP_RING);
 	}
 	if (!queue->spilling && put_into_ring(queue, task))
 		return 0;
@@ -49,7 +50,7 @@ int egi_queue_put(struct egi_queue *queue, struct egi_task task)
 		return err;
 	queue->spilling = true;
 	egi_overflow_append(&queue->overflow, task);
-	egi_overflow_allow(&queue->overflow, EGI_QUEUE_RECHECK - 1);
+	egi_queue_stop(queue, EGI_STOP_RECHECK);
 	return 0;
 }
 

@@ -34,6 +34,7 @@ struct egi_queue {
 	/* the submitter's */
 	EGI_ALIGNED uint64_t ring_in; /* tasks ever put into the ring; raised before the task can be taken */
 	bool spilling;
+	struct egi_task *stop; /* the next place in the overflow at which egi_queue_spill does not append */
 	uint64_t code; /* the last task's, so that the next, which mostly has the same, need not be checked */
 
 	/* rarely written */
@@ -62,10 +63,30 @@ void egi_queue_finish(struct egi_queue *queue);
  */
 int egi_queue_put(struct egi_queue *queue, struct egi_task task);
 
-/* The same for a submitter that is spilling and has nothing to look at; false if it is not, or has. */
+/*
+ * Why egi_queue_spill, the fast path of a submission, does not append: there is something to do first, and the submitter has
+ * to come by egi_queue_put. Or the segment ends, whatever was said.
+ */
+enum egi_queue_stop {
+	EGI_STOP_RING,    /* it is not spilling: the task goes into the ring */
+	EGI_STOP_RECHECK, /* it has spilled so many: the overflow may have been taken empty */
+	EGI_STOP_UNSHOWN  /* nobody would see the task: its group has no notice (runtime/group/call.h) */
+};
+
+/* The submitter only: when to stop next, and why. */
+static inline void egi_queue_stop(struct egi_queue *queue, enum egi_queue_stop why)
+{
+	ptrdiff_t count = why == EGI_STOP_RECHECK ? EGI_QUEUE_RECHECK - 1 : 0;
+
+	if (count > 0 && count > egi_overflow_room(&queue->overflow))
+		count = egi_overflow_room(&queue->overflow);
+	queue->stop = queue->overflow.next + count;
+}
+
+/* The same as egi_queue_put, for a submitter that is spilling and has nothing to look at; false if it is not, or has. */
 static inline bool egi_queue_spill(struct egi_queue *queue, struct egi_task task)
 {
-	if (queue->overflow.next == queue->overflow.stop)
+	if (queue->overflow.next == queue->stop)
 		return false;
 	egi_overflow_append(&queue->overflow, task);
 	return true;

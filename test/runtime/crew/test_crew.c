@@ -288,7 +288,7 @@ static void *sharer_main(void *arg)
 
 	counts_yields = true;
 	atomic_store(&sharer->thread, thread_id());
-	egi_state_share(sharer->state);
+	egi_gate_share(&sharer->state->gate);
 	atomic_store(&sharer->returned, true);
 	return NULL;
 }
@@ -303,13 +303,13 @@ static void whoever_waits_for_a_groups_owner_sleeps(void **state)
 	(void)state;
 	eg_group_set_limit(&group, 1);
 	sharer.state = group.eg_state;
-	assert_true(egi_bias_begin(sharer.state));
+	assert_true(egi_gate_begin_alone(&sharer.state->gate));
 	atomic_store(&yields, 0);
 	assert_int_equal(pthread_create(&thread, NULL, sharer_main, &sharer), 0);
 	for (int i = 0; i < 20; i++)
 		assert_true(thread_blocks(&sharer.thread, &sharer.returned));
 	assert_in_range(atomic_load(&yields), 0, 10);
-	egi_bias_end(sharer.state);
+	egi_gate_end_alone(&sharer.state->gate);
 	pthread_join(thread, NULL);
 	assert_true(atomic_load(&sharer.returned));
 	eg_group_destroy(&group);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sums over the queues and the slots of a group, which only grow in number: both are walked without a lock. count.h says in
+ * which order, and why.
+ */
+#include "runtime/group/count.h"
+
+uint64_t egi_state_unfinished(struct eg_group_state *state)
+{
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+	uint64_t done = 0, submitted = 0;
+
+	/* Every D before any S. */
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		done += egi_load_acquire_u64(&worker->done); /* [D1] acquire: pairs with [D2] */
+	/* [J5] acquire: pairs with [Q2]. */
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
+		submitted += egi_queue_submitted(queue);
+	return submitted - done;
+}
+
+uint64_t egi_state_pending(struct eg_group_state *state)
+{
+	uint64_t pending = 0;
+
+	/* [J5] acquire: pairs with [Q2]. */
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
+		pending += egi_queue_pending(queue);
+	return pending;
+}
+
+bool egi_state_has_been_used(const struct eg_group_state *state)
+{
+	/* [J5] acquire: pairs with [Q2]. */
+	const struct egi_queue *newest = egi_load_acquire_ptr(&state->queues);
+
+	return newest != &state->first_queue ||
+	       egi_queue_submitted(&state->first_queue) != state->used_before;
+}
+
+static bool queues_have_tasks(struct eg_group_state *state)
+{
+	/* [J5] acquire: pairs with [Q2]. */
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
+		if (egi_queue_has_tasks(queue))
+			return true;
+	return false;
+}
+
+bool egi_state_has_tasks(struct eg_group_state *state)
+{
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+
+	if (queues_have_tasks(state))
+		return true;
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		if (egi_claim_has_tasks(&worker->claim))
+			return true;
+	return false;
+}
+
+bool egi_state_has_left_over(struct eg_group_state *state)
+{
+	/* What is seen without the fence need not be looked for with it. */
+	if (egi_state_has_tasks(state))
+		return true;
+	egi_fence_heavy(); /* [G2] the gate before the look for tasks; pairs with [G1] */
+	return egi_state_has_tasks(state);
+}
+
+void egi_state_notify_if_done(struct eg_group_state *state)
+{
+	/* [E2] full, before this load, by the gate change; pairs with [E1]. */
+	if (egi_load_acquire_u32(&state->finished.sleepers) != 0 && egi_state_unfinished(state) == 0)
+		egi_event_notify(&state->finished);
+}

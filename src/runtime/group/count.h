@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_GROUP_COUNT_H
+#define EGI_GROUP_COUNT_H
+
+/*
+ * How many tasks a group has, and when everything is done. No counter is shared by the threads that raise them:
+ *
+ *   submitted   counted per queue, by its submitter        S
+ *   done        counted per slot, by its worker            D
+ *
+ * All tasks are done when the sums are equal, read in the right order: every D first, then every S. Both only
+ * rise, S before a task can be taken and D after the task and whatever it submitted were counted; so at the
+ * moment between the two readings D was at least the sum read for it and S at most the sum read for it, and if
+ * these are equal nothing was unfinished then. Read the other way round it goes wrong:
+ *
+ *   reader                       worker
+ *   S = 1
+ *                                the task submits another: S = 2
+ *                                it ends: D = 1
+ *   D = 1, equal to S            the other task is still to run
+ *
+ * What waits is asked of the queues and of the claims; whoever goes away because nothing waits has to look again behind
+ * [G2], since a submitter may just have relied on it.
+ */
+
+#include "runtime/group/state.h"
+
+/* Tasks submitted and not done; exact when nothing changes, and never too low for the caller's own view. */
+uint64_t egi_state_unfinished(struct eg_group_state *state);
+
+/* Tasks submitted that no worker has claimed. */
+uint64_t egi_state_pending(struct eg_group_state *state);
+
+/* Whether any task has ever been submitted to this group, reset or not. */
+bool egi_state_has_been_used(const struct eg_group_state *state);
+
+/* Whether a task waits that a newcomer could take, in a queue or in a claim. */
+bool egi_state_has_tasks(struct eg_group_state *state);
+
+/* Whether a task waits that a submitter may have left to a thread that has just left its place. */
+bool egi_state_has_left_over(struct eg_group_state *state);
+
+/* Wakes waiters if everything is done. Call after a gate change that followed the worker's last count. */
+void egi_state_notify_if_done(struct eg_group_state *state);
+
+#endif

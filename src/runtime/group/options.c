@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options begin with their size and only ever get more fields, and zero is every field's default. So a program that was built
+ * with a newer header is served as long as it does not use what is new. There are no older headers.
+ */
+#include "runtime/group/options.h"
+
+#include <errno.h>
+
+#include "fault/mode.h"
+#include "os/cpus.h"
+
+#define KNOWN_FLAGS \
+	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
+
+/* No version will have more; a larger size is a mistake, and is not read. */
+#define OPTIONS_SIZE_MAX 4096
+
+const struct eg_group_options egi_options_default = EG_GROUP_OPTIONS_INIT;
+
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+	while (size > 0)
+		if (bytes[--size] != 0)
+			return false;
+	return true;
+}
+
+/* What is behind the fields that are known. */
+static bool later_fields_are_zero(const struct eg_group_options *options)
+{
+	return is_zero((const unsigned char *)(options + 1), options->size - sizeof(*options));
+}
+
+int egi_options_limit(int limit, int *ret_limit)
+{
+	if (limit < 1 && limit != EG_LIMIT_NONE && limit != EG_LIMIT_CPUS)
+		return -EINVAL;
+	*ret_limit = limit == EG_LIMIT_CPUS ? egi_cpus_count() : limit;
+	return 0;
+}
+
+int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options)
+{
+	struct eg_group_options taken;
+	int err = 0;
+
+	if (options->size < sizeof(taken) || options->size > OPTIONS_SIZE_MAX ||
+	    !later_fields_are_zero(options))
+		return -EINVAL;
+	taken = *options;
+	if (taken.limit != 0)
+		err = egi_options_limit(taken.limit, &taken.limit);
+	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
+	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0)
+		err = -EINVAL;
+	if (!err)
+		*ret_options = taken;
+	return err;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EGI_GROUP_OPTIONS_H
+#define EGI_GROUP_OPTIONS_H
+
+/*
+ * What a program may ask of a group: its options as they come from the program, checked.
+ */
+
+#include <errgroup/group.h>
+
+#include "os/compiler.h"
+
+extern EGI_HIDDEN const struct eg_group_options egi_options_default;
+
+/*
+ * Takes over options, with the limit as a number or EG_LIMIT_NONE. They may come from a newer header: what is unknown here
+ * is refused unless it says "default". Return: 0 or -EINVAL, with nothing taken over.
+ */
+int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options);
+
+/* What a limit stands for: a number, or EG_LIMIT_NONE. Return: 0 or -EINVAL. */
+int egi_options_limit(int limit, int *ret_limit);
+
+#endif
