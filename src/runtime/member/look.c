@@ -125,7 +125,7 @@ struct eg_group_state *egi_look_at_board(bool spare_cpu, bool may_serve, int64_t
 		}
 		if (look != LOOK_STUCK)
 			request->seen.moved_at = now;
-		if (may_serve || request->place == EGI_REQUEST_URGENT || look == LOOK_SLOW) {
+		if (may_serve || request->urgency == EGI_REQUEST_URGENT || look == LOOK_SLOW) {
 			if (request_take(request))
 				return group_of(request);
 			continue;
