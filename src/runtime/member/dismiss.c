@@ -21,8 +21,9 @@
 #include "runtime/crew/watch.h"
 #include "runtime/member/look.h"
 
-/* How often to look for threads that have found out by themselves. */
-#define LOOK (1 * EGI_MILLISECOND)
+/* How often to look for threads that have found out by themselves: as often as the sentinel does. */
+#define LOOK EGI_TICK_MAX
+/* So many times in a row members may have had others started before they ended. */
 #define ROUNDS_MAX 16
 
 /* Under lock: whether the sentinel is asleep and has something to watch. */
