@@ -14,14 +14,14 @@ void egi_board_post(struct egi_request *request, bool urgent, int64_t now)
 {
 	if (!egi_request_is_posted(request)) {
 		TAILQ_INSERT_TAIL(&egi_board.requests, request, link);
-		request->place = EGI_REQUEST_POSTED;
+		request->urgency = EGI_REQUEST_POSTED;
 		request->seen.moved_at = now;
 		egi_board.posted++;
 	}
-	if (urgent && request->place != EGI_REQUEST_URGENT) {
+	if (urgent && request->urgency != EGI_REQUEST_URGENT) {
 		TAILQ_REMOVE(&egi_board.requests, request, link);
 		TAILQ_INSERT_HEAD(&egi_board.requests, request, link);
-		request->place = EGI_REQUEST_URGENT;
+		request->urgency = EGI_REQUEST_URGENT;
 		egi_board.urgent++;
 	}
 }
@@ -32,8 +32,8 @@ void egi_board_take_down(struct egi_request *request)
 		return;
 	TAILQ_REMOVE(&egi_board.requests, request, link);
 	egi_board.posted--;
-	egi_board.urgent -= request->place == EGI_REQUEST_URGENT;
-	request->place = EGI_REQUEST_OFF_BOARD;
+	egi_board.urgent -= request->urgency == EGI_REQUEST_URGENT;
+	request->urgency = EGI_REQUEST_NOT_POSTED;
 	if (egi_board.stuck == request)
 		egi_board.stuck = NULL;
 }
@@ -42,7 +42,7 @@ struct egi_request *egi_board_first(bool any)
 {
 	struct egi_request *request = TAILQ_FIRST(&egi_board.requests);
 
-	return request && (any || request->place == EGI_REQUEST_URGENT) ? request : NULL;
+	return request && (any || request->urgency == EGI_REQUEST_URGENT) ? request : NULL;
 }
 
 void egi_board_rotate(struct egi_request *request)

@@ -71,11 +71,11 @@ int64_t egi_crew_sleeps(int64_t deadline_ns)
 {
 	int64_t now, again;
 
-	if (EGI_LIKELY(!egi_load_relaxed_u32(&egi_watch.has_work) &&
+	if (EGI_LIKELY(!egi_load_relaxed_u32(&egi_watch.saw_work) &&
 		       egi_hire_shortage_now() == EGI_SHORTAGE_NONE))
 		return deadline_ns;
 	now = eg_clock_now_ns();
-	if (egi_load_relaxed_u32(&egi_watch.has_work)) {
+	if (egi_load_relaxed_u32(&egi_watch.saw_work)) {
 		egi_mutex_lock(&egi_board.lock);
 		egi_watch_nudge(now);
 		egi_mutex_unlock(&egi_board.lock);

@@ -2,15 +2,15 @@
 /*
  * A notice is shown and hidden by plain stores, since the page is its thread's. What others do is rare: the destroyer of a
  * group takes the notice of another thread away, under the crew's lock. Both may come at once, and only one of them may
- * clear the place, because the thread is free to use it again as soon as it has hidden its notice:
+ * clear the spot, because the thread is free to use it again as soon as it has hidden its notice:
  *
  *   thread                              destroyer
- *                                       the notice is at place 0
+ *                                       the notice is at spot 0
  *   hides it
- *   shows its next group at place 0
- *                                       clears place 0
+ *   shows its next group at spot 0
+ *                                       clears spot 0
  *
- * So `shown_on` is swapped for NULL, and whoever has done so clears the place [N8]. One that was taken away by somebody
+ * So `shown_on` is swapped for NULL, and whoever has done so clears the spot [N8]. One that was taken away by somebody
  * else stays taken on the page, until the thread finds the page full and sweeps it.
  */
 #include "runtime/crew/notices.h"
@@ -102,7 +102,7 @@ static EGI_COLD struct egi_notices *page_find(void)
 	return page_is_full(first) ? page_open() : first;
 }
 
-/* Puts a notice on a page that has room. Returns its place. */
+/* Puts a notice on a page that has room. Returns its spot. */
 static int page_put(struct egi_notices *page, struct egi_request *request)
 {
 	uint64_t taken = page->taken;
@@ -141,7 +141,7 @@ static EGI_COLD void page_reopen(struct egi_notices *page)
 	ring_insert(page);
 }
 
-/* The thread clears a place on a page of its own. */
+/* The thread clears a spot on a page of its own. */
 static inline void page_clear(struct egi_notices *page, int at)
 {
 	uint64_t taken = page->taken;
@@ -157,7 +157,7 @@ void egi_notices_hide(struct egi_request *request)
 {
 	struct egi_notices *page = egi_load_relaxed_ptr(&request->shown_on);
 
-	/* [N8] nothing is ordered: who makes it NULL clears the place. */
+	/* [N8] nothing is ordered: who makes it NULL clears the spot. */
 	if (page && egi_cas_ptr(&request->shown_on, page, NULL))
 		page_clear(page, request->shown_at);
 }
@@ -181,7 +181,7 @@ void egi_notices_take_away(struct egi_request *request)
 	/* The thread may be ending, and its pages with it: they go under the lock. */
 	egi_mutex_lock(&egi_board.lock);
 	page = egi_load_relaxed_ptr(&request->shown_on);
-	/* [N8] nothing is ordered: who makes it NULL clears the place. */
+	/* [N8] nothing is ordered: who makes it NULL clears the spot. */
 	if (page && egi_cas_ptr(&request->shown_on, page, NULL))
 		egi_store_release_ptr(&page->shown[request->shown_at], NULL); /* [N5] nothing is ordered. */
 	egi_mutex_unlock(&egi_board.lock);

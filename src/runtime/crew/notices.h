@@ -15,7 +15,7 @@
  * If the thread sees the sentinel watching, the sentinel will see the notice and the task. If not, it calls.
  *
  * A thread has pages of notices, one more whenever it shows more groups than there is room for. Its pages form a ring that
- * begins with those that have room, so a place is found without a search. All threads' pages are in one list, under the
+ * begins with those that have room, so a spot is found without a search. All threads' pages are in one list, under the
  * crew's lock.
  *
  * A thread's notices are its own to write. Others may take one away, or walk them all, under the crew's lock. What a

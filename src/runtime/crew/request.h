@@ -19,7 +19,7 @@
  *   POSTED, URGENT  SHOWN or HIDDEN  the member that comes for it, or finds that nothing is left to do
  *
  * Two words say so, because two kinds of threads write them. The notice is the group's own thread's, which writes it for
- * every small group and so without a lock; the place on the board is under the crew's lock. What is on the board keeps its
+ * every small group and so without a lock; whether it is on the board, under the crew's lock. What is on the board keeps its
  * notice, and whoever walks the notices passes it over.
  *
  * Submitters see neither. They look at the gate (gate.h), whose bit POSTED is set by whoever is about to post the request,
@@ -31,8 +31,8 @@
 
 #include "os/event.h"
 
-enum egi_request_place {
-	EGI_REQUEST_OFF_BOARD, /* hidden or shown */
+enum egi_request_urgency {
+	EGI_REQUEST_NOT_POSTED, /* hidden or shown */
 	EGI_REQUEST_POSTED,
 	EGI_REQUEST_URGENT
 };
@@ -43,7 +43,7 @@ struct egi_request {
 	int shown_at;
 
 	/* under the crew's lock */
-	enum egi_request_place place;
+	enum egi_request_urgency urgency;
 	TAILQ_ENTRY(egi_request) link;
 	struct egi_seen {
 		uint64_t life;             /* of the group: a notice may be of another by now */
@@ -62,7 +62,7 @@ static inline bool egi_request_is_shown(const struct egi_request *request)
 
 static inline bool egi_request_is_posted(const struct egi_request *request)
 {
-	return request->place != EGI_REQUEST_OFF_BOARD;
+	return request->urgency != EGI_REQUEST_NOT_POSTED;
 }
 
 #endif

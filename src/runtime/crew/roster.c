@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A list for each place where a member can be, and how many are on it. Those whose pulse was taken go to the end of their
+ * A list of members for each activity, and how many are on it. Those whose pulse was taken go to the end of their
  * list, so that all get their turn, and are known there by their thread when the lock is taken again.
  */
 #include "runtime/crew/roster.h"
@@ -16,24 +16,24 @@
 #define SAMPLE_BLOCKED 2  /* those are many, and change rarely */
 #define SAMPLE_MAX (SAMPLE_RUNNING + SAMPLE_BLOCKED)
 
-#define EMPTY(place) TAILQ_HEAD_INITIALIZER(egi_roster.members[place])
+#define EMPTY(activity) TAILQ_HEAD_INITIALIZER(egi_roster.members[activity])
 
 struct egi_roster egi_roster = {
     .members = {EMPTY(EGI_MEMBER_AWAKE), EMPTY(EGI_MEMBER_IDLE), EMPTY(EGI_MEMBER_RUNNING),
 		EMPTY(EGI_MEMBER_BLOCKED)},
 };
 
-static void roster_insert(struct egi_member *member, enum egi_member_place place)
+static void roster_insert(struct egi_member *member, enum egi_member_activity activity)
 {
-	member->place = place;
-	TAILQ_INSERT_HEAD(&egi_roster.members[place], member, link);
-	egi_roster.counts[place]++;
+	member->activity = activity;
+	TAILQ_INSERT_HEAD(&egi_roster.members[activity], member, link);
+	egi_roster.counts[activity]++;
 }
 
 static void roster_remove(struct egi_member *member)
 {
-	TAILQ_REMOVE(&egi_roster.members[member->place], member, link);
-	egi_roster.counts[member->place]--;
+	TAILQ_REMOVE(&egi_roster.members[member->activity], member, link);
+	egi_roster.counts[member->activity]--;
 }
 
 struct egi_member *egi_roster_add(void)
@@ -79,17 +79,17 @@ void egi_roster_begin(struct egi_member *member)
 	egi_pulse_init(&member->pulse);
 }
 
-void egi_roster_move(struct egi_member *member, enum egi_member_place place)
+void egi_roster_move(struct egi_member *member, enum egi_member_activity activity)
 {
 	roster_remove(member);
-	roster_insert(member, place);
+	roster_insert(member, activity);
 }
 
 /* Copies the pulses of the first of a list, and has those come last. */
-static int sample_begin(enum egi_member_place place, int max, struct egi_pulse *ret_pulses)
+static int sample_begin(enum egi_member_activity activity, int max, struct egi_pulse *ret_pulses)
 {
-	struct egi_members *members = &egi_roster.members[place];
-	int count = egi_roster.counts[place] < max ? egi_roster.counts[place] : max;
+	struct egi_members *members = &egi_roster.members[activity];
+	int count = egi_roster.counts[activity] < max ? egi_roster.counts[activity] : max;
 
 	for (int i = 0; i < count; i++) {
 		struct egi_member *member = TAILQ_FIRST(members);
@@ -102,9 +102,9 @@ static int sample_begin(enum egi_member_place place, int max, struct egi_pulse *
 }
 
 /* Notes what was found of those that still are where they were; others have gone on meanwhile. */
-static void sample_end(enum egi_member_place place, const struct egi_pulse *pulses, int count)
+static void sample_end(enum egi_member_activity activity, const struct egi_pulse *pulses, int count)
 {
-	struct egi_member *member = TAILQ_LAST(&egi_roster.members[place], egi_members);
+	struct egi_member *member = TAILQ_LAST(&egi_roster.members[activity], egi_members);
 
 	while (member && count > 0) {
 		struct egi_member *before = TAILQ_PREV(member, egi_members, link);
@@ -113,7 +113,7 @@ static void sample_end(enum egi_member_place place, const struct egi_pulse *puls
 		if (member->pulse.tid != pulse->tid)
 			continue;
 		member->pulse = *pulse;
-		if (pulse->is_blocked != (place == EGI_MEMBER_BLOCKED))
+		if (pulse->is_blocked != (activity == EGI_MEMBER_BLOCKED))
 			egi_roster_move(member, pulse->is_blocked ? EGI_MEMBER_BLOCKED : EGI_MEMBER_RUNNING);
 		member = before;
 	}
@@ -143,8 +143,8 @@ void egi_roster_leave(struct egi_member *member)
 
 void egi_roster_start_child(void)
 {
-	for (int place = 0; place < EGI_MEMBER_PLACES; place++) {
-		struct egi_members *members = &egi_roster.members[place];
+	for (int activity = 0; activity < EGI_MEMBER_ACTIVITIES; activity++) {
+		struct egi_members *members = &egi_roster.members[activity];
 		struct egi_member *member;
 
 		while ((member = TAILQ_FIRST(members)) != NULL) {

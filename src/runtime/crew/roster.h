@@ -3,7 +3,7 @@
 #define EGI_CREW_ROSTER_H
 
 /*
- * The roster: the crew's threads, its members, and where each of them is.
+ * The roster: the crew's threads, its members, and what each of them does.
  *
  *   awake      on its way to the board, or looking at it, or watching
  *   idle       asleep until it is called
@@ -18,19 +18,19 @@
 #include "os/atomic.h"
 #include "runtime/crew/pulse.h"
 
-enum egi_member_place {
+enum egi_member_activity {
 	EGI_MEMBER_AWAKE,
 	EGI_MEMBER_IDLE,
 	EGI_MEMBER_RUNNING,
 	EGI_MEMBER_BLOCKED,
-	EGI_MEMBER_PLACES
+	EGI_MEMBER_ACTIVITIES
 };
 
 struct egi_member {
 	uint64_t number; /* that of the one before, plus one */
 	uint32_t fork_count;
 	uint32_t wake; /* raised for a sleeping member; lowered by itself */
-	enum egi_member_place place;
+	enum egi_member_activity activity;
 	struct egi_pulse pulse;
 	struct eg_group_state *group; /* which it serves; NULL as soon as it has left it; without the lock */
 	const void *block;            /* for leak checkers: see egi_roster_begin */
@@ -40,8 +40,8 @@ struct egi_member {
 TAILQ_HEAD(egi_members, egi_member);
 
 struct egi_roster {
-	struct egi_members members[EGI_MEMBER_PLACES]; /* last come, first */
-	int counts[EGI_MEMBER_PLACES];
+	struct egi_members members[EGI_MEMBER_ACTIVITIES]; /* last come, first */
+	int counts[EGI_MEMBER_ACTIVITIES];
 	uint64_t last_number;
 	int coming; /* woken or started, and not yet awake */
 };
@@ -70,7 +70,7 @@ void egi_roster_drop(struct egi_member *member);
 /* What a member's thread notes of itself when it begins. Without the lock. */
 void egi_roster_begin(struct egi_member *member);
 
-void egi_roster_move(struct egi_member *member, enum egi_member_place place);
+void egi_roster_move(struct egi_member *member, enum egi_member_activity activity);
 
 /*
  * Takes the pulse of some of those that serve: those who may be running first. The lock is given up meanwhile. Returns how

@@ -35,7 +35,7 @@ struct egi_watch {
 	bool is_relied_on;
 
 	/* read without the lock, too */
-	uint32_t has_work; /* the sentinel saw tasks waiting when it last looked */
+	uint32_t saw_work; /* the sentinel saw tasks waiting when it last looked */
 	uint32_t cpus;     /* how many the process may use; 0 until a request is posted */
 };
 

@@ -22,8 +22,9 @@
 #include "runtime/group/count.h"
 #include "runtime/member/look.h"
 
-/* How often to look for threads that have found out by themselves. */
-#define LOOK (1 * EGI_MILLISECOND)
+/* How often to look for threads that have found out by themselves: as often as the sentinel does. */
+#define LOOK EGI_TICK_MAX
+/* So many times in a row members may have had others started before they ended. */
 #define ROUNDS_MAX 16
 
 /* Under lock: whether the sentinel is asleep and has something to watch. */
@@ -64,13 +65,13 @@ static bool is_dismissing(uint64_t number)
 {
 	struct egi_member *member;
 
-	for (int place = 0; place < EGI_MEMBER_PLACES; place++) {
-		TAILQ_FOREACH(member, &egi_roster.members[place], link)
+	for (int activity = 0; activity < EGI_MEMBER_ACTIVITIES; activity++) {
+		TAILQ_FOREACH(member, &egi_roster.members[activity], link)
 		{
-			bool ends = place == EGI_MEMBER_AWAKE &&
+			bool ends = activity == EGI_MEMBER_AWAKE &&
 				    !(member == egi_watch.sentinel && sentinel_is_at_work());
 
-			if (place == EGI_MEMBER_RUNNING || place == EGI_MEMBER_BLOCKED)
+			if (activity == EGI_MEMBER_RUNNING || activity == EGI_MEMBER_BLOCKED)
 				ends = has_served(member);
 			if (ends && member->number <= number)
 				return true;

@@ -12,11 +12,14 @@
 #include "runtime/crew/watch.h"
 #include "runtime/group/count.h"
 
-/* In one round, under the lock: requests, or pages of notices with something on them; and pages, empty or not. */
+/*
+ * In one round, under the lock: requests, or pages of notices with something on them; and pages, empty or not. A page of 64
+ * groups takes 2 us, or 5 when it is in no cache (a virtual machine of 2 CPUs): a round takes 80 us at most, mostly under one.
+ */
 #define LOOKS_MAX 16
 #define GLIMPSES_MAX (16 * LOOKS_MAX)
 #ifndef SCAN_AT_ONCE
-#define SCAN_AT_ONCE 64 /* pages, before the lock is given up for a moment */
+#define SCAN_AT_ONCE (4 * LOOKS_MAX) /* pages, before the lock is given up for a moment */
 #endif
 
 static struct eg_group_state *group_of(struct egi_request *request)
@@ -120,7 +123,7 @@ struct eg_group_state *egi_look_at_board(bool spare_cpu, bool may_serve, int64_t
 		}
 		if (look != LOOK_STUCK)
 			request->seen.moved_at = now;
-		if (may_serve || request->place == EGI_REQUEST_URGENT || look == LOOK_SLOW) {
+		if (may_serve || request->urgency == EGI_REQUEST_URGENT || look == LOOK_SLOW) {
 			if (request_take(request))
 				return group_of(request);
 			continue;

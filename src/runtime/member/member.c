@@ -80,7 +80,7 @@ static bool may_unwatch(void)
 	if (!egi_look_is_any_waiting())
 		return true;
 	egi_watch_go_on();
-	egi_store_relaxed_u32(&egi_watch.has_work, 1);
+	egi_store_relaxed_u32(&egi_watch.saw_work, 1);
 	return false;
 }
 
@@ -170,7 +170,7 @@ static struct eg_group_state *member_watch(struct egi_member *member)
 		return NULL;
 	now = eg_clock_now_ns();
 	notices = egi_look_at_notices(egi_watch_may_serve(), now);
-	egi_store_relaxed_u32(&egi_watch.has_work, notices.waiting || egi_board.posted > 0);
+	egi_store_relaxed_u32(&egi_watch.saw_work, notices.waiting || egi_board.posted > 0);
 	if (notices.active || notices.waiting)
 		egi_watch.last_request = now;
 	egi_growth_look(now);
@@ -192,7 +192,7 @@ static bool sentinel_is_wanted(const struct egi_member *member)
 		return false;
 	return egi_board.posted > 0 ||
 	       (egi_watch_is_busy_time() &&
-		(!egi_watch_is_dismissed(member) || egi_load_relaxed_u32(&egi_watch.has_work)));
+		(!egi_watch_is_dismissed(member) || egi_load_relaxed_u32(&egi_watch.saw_work)));
 }
 
 /* Under lock, given up meanwhile. False when the member has been idle for long, or was dismissed, and should go. */
