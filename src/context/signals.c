@@ -1,18 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "context/signals.h"
-
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "context/end.h"
-#include "context/tree.h"
-#include "error/error.h"
-#include "os/mutex.h"
-#include "os/process.h"
-#include "os/verify.h"
-
 /*
  * Contexts that signals cancel.
  *
@@ -27,7 +13,24 @@
  *
  * The action in place is the program's to change at any time. It is looked at in the same call that changes it: what is
  * not ours, nor what the kernel left after ours was called, is somebody else's, and is put back.
+ *
+ * Who listens, for which signals, and what their actions were is under a lock that is taken before any other of the
+ * contexts' (tree.h): the keeper ends a context that listens without a reference, and the last reference takes the lock, too,
+ * before the context is gone. The handler takes no lock; what it writes is one word.
  */
+#include "context/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "context/end.h"
+#include "context/tree.h"
+#include "error/error.h"
+#include "os/mutex.h"
+#include "os/process.h"
+#include "os/verify.h"
 
 #define SIGNALS_MAX 64 /* as many as a word has bits; Linux has so many */
 

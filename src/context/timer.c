@@ -1,4 +1,22 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The keeper goes around: it sees to a kick, fires timers that are due, lets its owner look when that is due, and when
+ * there is none of these sleeps until there may be, or goes when it was needed by nobody for long.
+ *
+ * All is under the lock, but the two words that a signal's handler writes. It is the innermost lock of the contexts (tree.h):
+ * timers are armed and disarmed under a tree's. `fire`, `look` and what a kick is for are called without it.
+ *
+ * Timers that the keeper has taken out of the wheel stay in `fired` until all of them were fired. Whoever is going to free
+ * what one belongs to looks there, and sleeps until the round is over:
+ *
+ *     keeper                                    whoever frees a context
+ *     takes the timer out, gives the lock up
+ *                                               it is not armed: frees the context
+ *     fires what is gone
+ *
+ * It goes only if nobody has armed a timer or held it since the look before: `uses` says so, since both may have come and
+ * gone in between. `wakes_at` may be too early, which costs it a turn; it is never later than the first deadline.
+ */
 #include "context/timer.h"
 
 #include <errno.h>
@@ -9,10 +27,12 @@
 #include "os/mutex.h"
 #include "os/thread.h"
 
-#define IDLE_MAX (5 * EGI_SECOND) /* the keeper goes after it has slept so long for nobody */
-#define FIRE_AT_ONCE 32           /* timers taken out of the wheel under one lock */
+/*
+ * Timers taken out of the wheel under one lock. Whoever retires a timer that is not armed searches them, which 32 words, of
+ * four lines, make cheap; and 32 contexts take a hundred times as long to end as the lock.
+ */
+#define FIRE_AT_ONCE 32
 
-/* Everything but the last three is under the lock. */
 static struct {
 	struct egi_mutex lock;
 	struct egi_wheel wheel;
@@ -26,12 +46,13 @@ static struct {
 	uint64_t holds;
 	unsigned firing; /* how many timers the keeper has taken out and is firing, */
 	struct egi_timer *fired[FIRE_AT_ONCE];
-	bool retiring;   /* and whether somebody waits until it has done so */
-	uint32_t rounds; /* raised then */
-	const struct egi_timer_owner *owner;
+	bool retiring;                       /* and whether somebody waits until it has done so */
+	uint32_t rounds;                     /* raised then */
+	const struct egi_timer_owner *owner; /* written once, at the beginning; and so is the next */
 	void (*on_kick)(void);
-	uint32_t kicked;
-	uint32_t wake; /* raised for the keeper, lowered by it before it looks again */
+	uint32_t
+	    kicked;    /* without the lock: somebody kicks; raised for nothing, it costs the keeper a look */
+	uint32_t wake; /* without the lock: raised for the keeper, lowered by it before it looks again */
 } timers = {
     .lock = EGI_MUTEX_INIT,
 };
@@ -225,7 +246,7 @@ static bool keeper_looks(int64_t *ret_again)
  */
 static void keeper_sleeps(int64_t until)
 {
-	int64_t next = egi_wheel_next_ns(&timers.wheel), latest = egi_clock_after(IDLE_MAX);
+	int64_t next = egi_wheel_next_ns(&timers.wheel), latest = egi_clock_after(EGI_LEAVE_AFTER);
 
 	if (next < until)
 		until = next;

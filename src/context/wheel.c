@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The wheel's tick moves only when it is turned, from one filled slot to the next. A slot of the lowest level holds timers of
+ * one tick, which are due all at once; one of a higher level holds those of a span, which are listed anew, lower, as the tick
+ * comes to its beginning. That may be many, so they go to a list of their own first and are moved a bounded number at a time.
+ *
+ * `filled` says of a slot that it is empty only if it is: a bit that stays costs a turn that finds nothing.
+ */
 #include "context/wheel.h"
 
 #define DIGIT_BITS 6
+
+/* So long holds one turn the lock: 512 moves took 8 us at most on a Xeon of 2 CPUs, with 100,000 timers. */
 #define MOVES_AT_ONCE 512
 
 _Static_assert(1 << DIGIT_BITS == EGI_WHEEL_SLOTS, "a digit is the number of a slot");

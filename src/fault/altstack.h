@@ -8,15 +8,15 @@
  *
  *   | glibc's guard | zone |              the thread's stack                        |      crew threads
  *
- *   | guard | the handler's stack | struct egi_fault_pad |                                 one mapping
+ *   | guard | the handler's stack | struct egi_altstack |                                 one mapping
  *
  * The zone is 256 KiB at the low end of the stack that nobody may touch. A stack overflow hits it while there is still
  * room below: the zone is opened for what has to run on that stack until the task has ended, and closed again.
  *
- * A crew thread keeps its pad in use until it ends. A thread of the program, which helps while it waits, has its own
+ * A crew thread keeps its altstack in use until it ends. A thread of the program, which helps while it waits, has its own
  * alternate stack back when it has helped.
  *
- * All pads are listed, for a forked child: glibc gives its new threads the stacks of those that it does not have, zones
+ * All altstacks are listed, for a forked child: glibc gives its new threads the stacks of those that it does not have, zones
  * and all.
  */
 
@@ -43,7 +43,7 @@ enum egi_fault_kind {
 	EGI_FAULT_STACK_OVERFLOW
 };
 
-struct egi_fault_pad {
+struct egi_altstack {
 	void *mapping;
 	size_t mapping_size;
 	stack_t stack;  /* the handler's */
@@ -55,7 +55,7 @@ struct egi_fault_pad {
 
 	uintptr_t zone_low, zone_high; /* the zone is [zone_low, zone_high); 0: there is none */
 	bool zone_is_open;
-	struct egi_fault_pad *next, **link; /* in the list of all pads */
+	struct egi_altstack *next, **link; /* in the list of all altstacks */
 
 	/* the fault that is being handled, from the handler to where the thread lands */
 	enum egi_fault_kind kind;
@@ -65,30 +65,30 @@ struct egi_fault_pad {
 	struct egi_trace_record record;
 };
 
-/* Makes the calling thread's pad, if it has none. Return: false without memory. */
-bool egi_fault_pad_prepare(void);
+/* Makes the calling thread's altstack, if it has none. Return: false without memory. */
+bool egi_altstack_prepare(void);
 
 /*
  * Has the calling thread's faults handled, on top of what it does already; and with a zone, if it is wanted and the
  * thread is the library's own. Return: false, with nothing done, without memory.
  */
-bool egi_fault_pad_enter(bool with_zone);
-void egi_fault_pad_leave(void);
+bool egi_altstack_enter(bool with_zone);
+void egi_altstack_leave(void);
 
 /* Whether an address lies on the handler's stack. */
-bool egi_fault_pad_is_on_stack(const struct egi_fault_pad *pad, uintptr_t address);
+bool egi_altstack_is_on_stack(const struct egi_altstack *altstack, uintptr_t address);
 
 /* Opens the zone, in the signal handler; and closes it, once the task that overflowed has ended. */
-bool egi_fault_pad_open_zone(struct egi_fault_pad *pad);
-void egi_fault_pad_close_zone(struct egi_fault_pad *pad);
+bool egi_altstack_open_zone(struct egi_altstack *altstack);
+void egi_altstack_close_zone(struct egi_altstack *altstack);
 
 /* The calling thread ends. */
-void egi_fault_pad_exit_thread(void);
+void egi_altstack_exit_thread(void);
 
 /* Around fork; and in the child, which opens the zones of the threads that it does not have. */
-void egi_fault_pad_lock(void);
-void egi_fault_pad_unlock(void);
-void egi_fault_pad_start_child(void);
+void egi_altstack_lock(void);
+void egi_altstack_unlock(void);
+void egi_altstack_start_child(void);
 
 #endif
 

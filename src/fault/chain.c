@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Handlers stay once they are in place: taking one out again would take out what somebody has put in front of it since. What
+ * was there before is written once, before ours can be called, and read by handlers on any thread from then on; but for a
+ * handler that wanted to be called once (SA_RESETHAND), which the kernel would have forgotten as well.
+ *
+ * Signals are told apart by how they came. One that an instruction raised comes again when the instruction is tried again,
+ * so it need not be kept; one that was sent does not, and is sent again.
+ */
 #include "fault/chain.h"
 
 #include <errno.h>

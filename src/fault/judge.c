@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * What a fault is, from the signal and the registers; and a walk over all frames up to the one of this library that called
+ * the program's code, each of which has to be one that may be given up. It runs in the handler, in a guarded call, with no lock;
+ * a walk that does not arrive is a no.
+ *
  * Of frames of the C library that call one another, the outermost is what the program called, and the one that counts:
  *
  *     strlen <- vfprintf <- printf <- task      printf: its stream is locked
@@ -58,14 +62,15 @@ enum egi_fault_kind egi_fault_classify(int signal, const siginfo_t *info, const 
 	}
 }
 
-bool egi_fault_is_overflow(const struct egi_fault_pad *pad, const siginfo_t *info, const ucontext_t *context)
+bool egi_fault_is_overflow(const struct egi_altstack *altstack, const siginfo_t *info,
+			   const ucontext_t *context)
 {
 	uintptr_t address = (uintptr_t)info->si_addr, sp = egi_machine_sp(context);
 
-	if (!pad->zone_high || pad->zone_is_open)
+	if (!altstack->zone_high || altstack->zone_is_open)
 		return false;
-	return address - pad->zone_low < pad->zone_high - pad->zone_low ||
-	       (sp < pad->zone_high && pad->zone_high - sp < OVERFLOW_MAX);
+	return address - altstack->zone_low < altstack->zone_high - altstack->zone_low ||
+	       (sp < altstack->zone_high && altstack->zone_high - sp < OVERFLOW_MAX);
 }
 
 bool egi_fault_is_wanted(enum egi_fault_kind kind, unsigned mode)

@@ -21,7 +21,8 @@
 enum egi_fault_kind egi_fault_classify(int signal, const siginfo_t *info, const ucontext_t *context);
 
 /* Whether the stack ran over, where there is a zone that shows it. */
-bool egi_fault_is_overflow(const struct egi_fault_pad *pad, const siginfo_t *info, const ucontext_t *context);
+bool egi_fault_is_overflow(const struct egi_altstack *altstack, const siginfo_t *info,
+			   const ucontext_t *context);
 
 /* Whether a mode of enum eg_fault_mode has faults of that kind recovered. */
 bool egi_fault_is_wanted(enum egi_fault_kind kind, unsigned mode);

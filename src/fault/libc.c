@@ -46,8 +46,9 @@ static const char *const heap_names[] = {"aligned_alloc",  "calloc",  "free",   
 static const char *const abort_names[] = {"abort"};
 static const char *const assert_names[] = {"__assert", "__assert_fail", "__assert_perror_fail"};
 
-#define FUNCTIONS_MAX 512
-#define JUMPS_MAX 4 /* from one function to the next */
+#define FUNCTIONS_MAX \
+	512         /* there are 105 with glibc 2.36; those for which there is no room are not recovered in */
+#define JUMPS_MAX 4 /* from one function to the next; strtol takes one */
 
 struct abort_message {
 	unsigned size;
@@ -75,7 +76,8 @@ static uintptr_t module_start(const void *address)
 {
 	struct egi_module_view view;
 
-	return address && egi_module_find((uintptr_t)address, &view) && !view.file.is_program ? view.start : 0;
+	return address && egi_module_find((uintptr_t)address, &view) && !view.file.is_program ? view.start
+											      : 0;
 }
 
 static bool is_libc(const struct knowledge *knowledge, const struct egi_module_view *view)

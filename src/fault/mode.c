@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A mode is set for the process, or a group has one. The first that is not off prepares the process: what the C library is
+ * like is learned, and the handlers are put in front of those that are there, for good. A thread then does its part before
+ * it runs tasks of a group with such a mode: it has a stack for the handler, and takes the signals of faults that it had
+ * blocked; afterwards it is as it was.
+ *
+ * Preparing is under a lock here, and the list of alternate stacks under one of its own, which is taken inside (altstack.c).
+ * Neither is held while the loader is called: whoever loads a plugin may fork in a constructor, and waits for both. The
+ * handler takes no lock; all that it reads of others was written before the handlers were there, or is its own thread's.
+ */
 #include "fault/mode.h"
 
 #include <errno.h>
@@ -35,19 +45,19 @@ bool egi_fault_is_mode(unsigned mode)
 void egi_fault_lock(void)
 {
 	egi_mutex_lock(&lock);
-	egi_fault_pad_lock();
+	egi_altstack_lock();
 }
 
 void egi_fault_unlock(void)
 {
-	egi_fault_pad_unlock();
+	egi_altstack_unlock();
 	egi_mutex_unlock(&lock);
 }
 
 void egi_fault_start_child(void)
 {
 	egi_fault_start_process();
-	egi_fault_pad_start_child();
+	egi_altstack_start_child();
 }
 
 /* Whether frames of this library have an unwind table: every walk ends at one. */
@@ -69,7 +79,7 @@ static int prepare(void)
 		is_started = true;
 	}
 	/* The calling thread is likely to help; what others lack is known only when they come to it. */
-	if (!egi_fault_pad_prepare())
+	if (!egi_altstack_prepare())
 		return -ENOMEM;
 	return egi_fault_chain_install(egi_fault_handle);
 }
@@ -77,29 +87,29 @@ static int prepare(void)
 /* What is pending arrives at once, and the handler puts it back. */
 static void unblock(unsigned set)
 {
-	struct egi_fault_pad *pad = egi_thread_self.pad;
+	struct egi_altstack *altstack = egi_thread_self.altstack;
 
-	pad->unblocked |= set;
-	pad->is_unblocking = true;
+	altstack->unblocked |= set;
+	altstack->is_unblocking = true;
 	egi_fault_chain_unblock(set);
-	pad->is_unblocking = false;
+	altstack->is_unblocking = false;
 }
 
 static void block_again(unsigned set)
 {
-	struct egi_fault_pad *pad = egi_thread_self.pad;
+	struct egi_altstack *altstack = egi_thread_self.altstack;
 
 	egi_fault_chain_block(set);
-	pad->unblocked = 0;
+	altstack->unblocked = 0;
 	for (const struct egi_recovery *outer = egi_thread_self.recovery; outer; outer = outer->outer)
 		if (outer->faults != 0)
-			pad->unblocked |= outer->unblocked;
+			altstack->unblocked |= outer->unblocked;
 }
 
 void egi_fault_arm(struct egi_recovery *recovery, unsigned mode)
 {
 	/* Without memory for the handler's stack faults stay the process's. */
-	if (!egi_fault_pad_enter((mode & EG_FAULT_STACK) != 0))
+	if (!egi_altstack_enter((mode & EG_FAULT_STACK) != 0))
 		return;
 	recovery->faults = mode;
 	recovery->unblocked = egi_fault_chain_blocked();
@@ -111,21 +121,21 @@ void egi_fault_disarm(const struct egi_recovery *recovery)
 {
 	if (recovery->unblocked != 0)
 		block_again(recovery->unblocked);
-	egi_fault_pad_leave();
+	egi_altstack_leave();
 }
 
 void egi_fault_close(void)
 {
-	struct egi_fault_pad *pad = egi_thread_self.pad;
+	struct egi_altstack *altstack = egi_thread_self.altstack;
 
 	/* Unless what was unwound ran inside what is still running in the zone. */
-	if (pad && (uintptr_t)__builtin_frame_address(0) > pad->zone_high)
-		egi_fault_pad_close_zone(pad);
+	if (altstack && (uintptr_t)__builtin_frame_address(0) > altstack->zone_high)
+		egi_altstack_close_zone(altstack);
 }
 
 void egi_fault_exit_thread(void)
 {
-	egi_fault_pad_exit_thread();
+	egi_altstack_exit_thread();
 }
 
 #else

@@ -7,11 +7,13 @@
  * the interrupted thread goes on: in a function of ours, on the task's stack, which makes the error and unwinds as a
  * panic does. The handler itself never jumps, so the kernel restores signal mask and stack.
  *
- *   mode.c          modes; what a thread does before and after it runs tasks
- *   handler.c  the handler, and where the thread lands
- *   judge.c    what a fault is, and whether its frames may be given up (libc.c: whose code they are)
- *   chain.c    the handlers that were there before
- *   altstack.c      the stack for the handler, and the zone that catches stack overflows
+ *   mode       modes; what a thread does before and after it runs tasks
+ *   handler    the handler, and where the thread lands
+ *   judge      what a fault is, and whether its frames may be given up
+ *   libc       whose code a frame is
+ *   chain      the handlers that were there before
+ *   altstack   the stack for the handler, and the zone that catches stack overflows
+ *   machine    what is the processor's: reading and changing where a thread goes on
  */
 
 #include <errgroup/fault.h>

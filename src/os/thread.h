@@ -30,12 +30,12 @@ struct egi_thread {
 
 	/* what happens when a task fails */
 	struct egi_guarded_call *guarded_call; /* innermost (task/guarded_call.h) */
-	struct egi_recovery *told_of; /* the task whose panic the hook is being told of (task/recovery.h) */
-	struct egi_fault_pad *pad;    /* where its faults are handled (fault/altstack.h) */
-	unsigned panic_forbidden;     /* how often, outside tasks (task/panic.h) */
-	bool is_crew;                 /* the library's own */
-	bool is_leaving;              /* it ends, and may be joined (leave.h) */
-	struct egi_member *member;    /* of the crew, if it is one (runtime/crew/roster.h) */
+	struct egi_recovery *told_of;  /* the task whose panic the hook is being told of (task/recovery.h) */
+	struct egi_altstack *altstack; /* where its faults are handled (fault/altstack.h) */
+	unsigned panic_forbidden;      /* how often, outside tasks (task/panic.h) */
+	bool is_crew;                  /* the library's own */
+	bool is_leaving;               /* it ends, and may be joined (leave.h) */
+	struct egi_member *member;     /* of the crew, if it is one (runtime/crew/roster.h) */
 
 	/* of a thread that the library has started, be it crew or not */
 	bool is_ours;
@@ -51,6 +51,9 @@ extern __thread struct egi_thread egi_thread_self __attribute__((tls_model("init
 /*
  * What the library needs once in a process, made when the first thread registers: library.c's, which is above all other
  * files. Returns when it is there.
+ *
+ * The one call that runs up. It has to be a name: whoever comes first may do so before any constructor has run that could hand
+ * in a function, and of an archive the linker takes library.c only because something names it.
  */
 void egi_library_begin(void);
 

@@ -96,8 +96,8 @@ static void message_format(struct message *message, struct egi_recovery *recover
  * The trace from a function of the library's that the task called, and which returns to an address in it. Part of that
  * function, whose frame is the one left out.
  */
-static inline __attribute__((always_inline)) struct egi_trace *
-capture(const struct egi_recovery *recovery, const void *caller)
+static inline __attribute__((always_inline)) struct egi_trace *capture(const struct egi_recovery *recovery,
+								       const void *caller)
 {
 	struct egi_trace *trace = egi_trace_capture(1, recovery->stop);
 

@@ -32,8 +32,9 @@
 #define MAGIC UINT64_C(0x7265636f76657279)
 
 /*
- * A task whose deferred calls go on panicking loses the remaining ones after so many: each panic runs on top of the frames
- * of the one before, and takes less than 1 % of the least stack (EGI_THREAD_STACK_LEAST) unless the calls themselves take more.
+ * A task whose deferred calls go on panicking loses the remaining ones after so many. Each panic runs on top of the frames of
+ * the one before, and takes 4.5 KiB of the stack (gcc 12, x86-64), so that a hundred have room in a third of the least stack
+ * (EGI_THREAD_STACK_LEAST).
  */
 #define PANICS_MAX 100
 

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Sections in which a task starts programs: the thread has the process's signal mask meanwhile (os/thread.h). They are
+ * counted in the task, so that one that panics or returns inside a section ends it, and with it what its thread lets in; the
+ * thread counts as well, since a task that waits inside one runs others on top, which begin and end their own.
+ */
 #include <errgroup/spawn.h>
 
 #include "os/thread.h"

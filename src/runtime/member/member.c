@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "os/event.h"
+#include "os/leave.h"
 #include "os/mutex.h"
 #include "os/thread.h"
 #include "runtime/crew/board.h"
@@ -29,9 +30,6 @@
 #include "runtime/group/visit.h"
 #include "runtime/member/look.h"
 #include "runtime/queue/segments.h"
-
-/* How long an idle thread stays: so long that starting it again, at some 50 us, is nothing. */
-#define IDLE_MAX (5 * EGI_SECOND)
 
 /* Under lock, which is given up meanwhile: sleeps, and returns false at the deadline if nobody called. */
 static bool member_sleep(struct egi_member *member, int64_t deadline)
@@ -212,7 +210,7 @@ static bool member_rest(struct egi_member *member)
 	egi_thread_be_usual();
 	egi_roster_move(member, EGI_MEMBER_IDLE);
 	/* When the process ends, idle threads stay until it has. */
-	called = member_sleep(member, egi_watch.stopping ? EGI_FOREVER : egi_clock_after(IDLE_MAX));
+	called = member_sleep(member, egi_watch.stopping ? EGI_FOREVER : egi_clock_after(EGI_LEAVE_AFTER));
 	if (!called)
 		egi_roster_move(member, EGI_MEMBER_AWAKE);
 	return called || egi_watch.stopping;
