@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Call sites and their numbers: see call_site.h.
+ *
+ * A call site is a variable of the program's, which holds its number once it has one. Its first submission enters it, under
+ * the lock; every later one reads the number. The table grows by blocks that never move, so a number is looked up without
+ * the lock: an entry is complete before its number is given to anyone.
+ */
 #include "error/call_site.h"
 
 #include <stdlib.h>
@@ -6,10 +13,6 @@
 
 #include "os/mutex.h"
 
-/*
- * The table grows by blocks that never move, so a number is looked up without the lock: an entry is complete
- * before its number is given to anyone.
- */
 #define BLOCK_SITES 256
 #define BLOCKS 256
 #define SITES_MAX (BLOCK_SITES * BLOCKS - 2) /* numbers of 16 bits, but for 0 and that of none */

@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Errors: see error.h.
+ *
+ * An error is one block with its message behind it, counted by references, and does not change once it is shared. It
+ * leads to others: what caused it, what its deferred calls added, and, where a task has passed it on, the error that it
+ * repeats:
+ *
+ *     error -- cause --> error -- cause --> ...
+ *       |-- joined --> error -- joined --> ...
+ *       `-- passed --> error                     whose message and backtrace it shows
+ *
+ * Each has a reference to what it leads to and was there after it, so there are no circles. Those chains may be long, so
+ * nothing here goes down them by recursion.
+ */
 #include "error/error.h"
 
 #include <errno.h>
@@ -81,8 +95,8 @@ static eg_error *error_make(enum eg_error_kind kind, int code, eg_error *cause, 
 	return error;
 }
 
-eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause,
-			       struct egi_trace *trace, const char *message)
+eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause, struct egi_trace *trace,
+			       const char *message)
 {
 	size_t size = message ? strlen(message) : 0;
 	eg_error *error;

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A group's errors: see failures.h.
+ *
+ * The first one has a place of its own, which is written once, so that it is read without the lock. The ones after it are
+ * in an array that grows under the lock, and whose first place stays empty. Counting needs no lock: once no more are
+ * kept, an error is a number.
+ */
 #include "error/failures.h"
 
 #include <stdlib.h>

@@ -3,6 +3,9 @@
 /*
  * Frames with names: see names.h.
  *
+ * Names are collected in two arrays that grow, and then copied into one block: an entry for each call, inlined ones among
+ * them, and the text that the entries lead into, in which a file that many calls share is once.
+ *
  * Two threads may look the same backtrace up at once; who is second drops what it found. That is rare, and to
  * hold a lock meanwhile would make everybody who prints wait for it.
  */

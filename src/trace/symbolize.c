@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Symbolizing a backtrace.
+ * Looking names up: see symbolize.h.
  *
  * Each call has a lookup: the modules of this one backtrace, each opened when its first frame comes up, and
  * closed at the end. The mutex is taken for each frame's look-up and given back before the results are handed

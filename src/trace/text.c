@@ -3,7 +3,8 @@
 /*
  * Frames as text: see text.h.
  *
- * The text of each frame is made twice when it has to be cut, once for its length: no memory is taken.
+ * Where not all frames have room, those at both ends are chosen first, by what they take, and the rest is counted. The
+ * text of each frame is made twice when it has to be cut, once for its length: no memory is taken.
  */
 
 #include "trace/text.h"

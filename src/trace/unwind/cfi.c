@@ -2,6 +2,17 @@
 
 /*
  * Running unwind tables: see cfi.h.
+ *
+ * A CIE holds what many functions begin with, an FDE belongs to one function and names its CIE. Both are instructions of
+ * a byte or more: some say where a register or the CFA is, from here on; some advance the place in the code that "here"
+ * is; remember and restore nest. So the table is run from the function's beginning until it has passed the place that is
+ * asked for, and what it has said by then is true there.
+ *
+ *     CIE   def_cfa rsp+8; offset ra at cfa-8
+ *     FDE   advance 1; def_cfa_offset 16; offset rbp at cfa-16;  push %rbp
+ *           advance 3; def_cfa_register rbp                      mov %rsp, %rbp
+ *
+ * Whatever the bytes are, reading ends: each instruction takes at least one, and reader.h reads none beyond the end.
  */
 
 #include "trace/unwind/cfi.h"
@@ -22,7 +33,7 @@
  * Instructions
  */
 
-static struct egi_place *state_place(struct egi_unwind_state *state, uint64_t number)
+static struct egi_place *state_place(struct egi_cfi_state *state, uint64_t number)
 {
 	switch (number) {
 	case EGI_REGISTER_FP:
@@ -36,8 +47,7 @@ static struct egi_place *state_place(struct egi_unwind_state *state, uint64_t nu
 	}
 }
 
-static void state_save(struct egi_unwind_state *state, uint64_t number, enum egi_place_kind kind,
-		       int64_t offset)
+static void state_save(struct egi_cfi_state *state, uint64_t number, enum egi_place_kind kind, int64_t offset)
 {
 	struct egi_place *place = state_place(state, number);
 
@@ -45,7 +55,7 @@ static void state_save(struct egi_unwind_state *state, uint64_t number, enum egi
 		*place = (struct egi_place){kind, offset};
 }
 
-static void state_restore(struct egi_unwind_program *program, uint64_t number)
+static void state_restore(struct egi_cfi *program, uint64_t number)
 {
 	struct egi_place *place = state_place(&program->state, number);
 
@@ -53,7 +63,7 @@ static void state_restore(struct egi_unwind_program *program, uint64_t number)
 		*place = *state_place(&program->initial, number);
 }
 
-static void state_define_cfa(struct egi_unwind_state *state, uint64_t number, int64_t offset)
+static void state_define_cfa(struct egi_cfi_state *state, uint64_t number, int64_t offset)
 {
 	state->cfa = EGI_CFA_REGISTER;
 	state->cfa_register = number;
@@ -131,10 +141,10 @@ static bool read_linkage_stub(struct egi_reader block, uintptr_t lookup, int64_t
  * has aligned the stack; and that with a word more, as OpenSSL's assembler does, which keeps the stack pointer that it was
  * called with.
  */
-static void run_cfa_expression(struct egi_unwind_program *program)
+static void run_cfa_expression(struct egi_cfi *program)
 {
 	struct egi_reader block = read_block(&program->reader);
-	struct egi_unwind_state *state = &program->state;
+	struct egi_cfi_state *state = &program->state;
 	int64_t offset;
 
 	state->cfa = EGI_CFA_OTHER;
@@ -152,7 +162,7 @@ static void run_cfa_expression(struct egi_unwind_program *program)
 }
 
 /* Of expressions for a register's place one is known, a register plus a number. */
-static void run_place_expression(struct egi_unwind_program *program)
+static void run_place_expression(struct egi_cfi *program)
 {
 	uint64_t number = egi_read_uleb(&program->reader), base = 0;
 	struct egi_reader block = read_block(&program->reader);
@@ -169,10 +179,10 @@ static void run_place_expression(struct egi_unwind_program *program)
 }
 
 /* Runs one instruction that says where a register is. Return: false for one that is not of these. */
-static bool run_place(struct egi_unwind_program *program, unsigned char code)
+static bool run_place(struct egi_cfi *program, unsigned char code)
 {
 	struct egi_reader *reader = &program->reader;
-	struct egi_unwind_state *state = &program->state;
+	struct egi_cfi_state *state = &program->state;
 	uint64_t number;
 
 	switch (code) {
@@ -220,10 +230,10 @@ static bool run_place(struct egi_unwind_program *program, unsigned char code)
 /*
  * Runs one instruction that says where the CFA is, or of the rest. Return: false for one that is not known.
  */
-static bool run_other(struct egi_unwind_program *program, unsigned char code)
+static bool run_other(struct egi_cfi *program, unsigned char code)
 {
 	struct egi_reader *reader = &program->reader;
-	struct egi_unwind_state *state = &program->state;
+	struct egi_cfi_state *state = &program->state;
 	uint64_t number;
 
 	switch (code) {
@@ -263,10 +273,10 @@ static bool run_other(struct egi_unwind_program *program, unsigned char code)
 	return true;
 }
 
-bool egi_unwind_program_run(struct egi_unwind_program *program, uintptr_t location, uintptr_t lookup)
+bool egi_cfi_run(struct egi_cfi *program, uintptr_t location, uintptr_t lookup)
 {
 	struct egi_reader *reader = &program->reader;
-	struct egi_unwind_state remembered[REMEMBERED_MAX];
+	struct egi_cfi_state remembered[REMEMBERED_MAX];
 	unsigned depth = 0;
 
 	program->lookup = lookup;
@@ -315,7 +325,7 @@ static size_t pointer_size(unsigned char encoding)
 	return sizes[encoding & 15];
 }
 
-bool egi_unwind_record_open(struct egi_unwind_memory memory, uintptr_t record, struct egi_reader *ret_reader)
+bool egi_cfi_open_record(struct egi_unwind_memory memory, uintptr_t record, struct egi_reader *ret_reader)
 {
 	struct egi_reader reader = egi_reader_of(memory, record, 4);
 	uint64_t length = egi_read_fixed(&reader, 4);
@@ -327,7 +337,7 @@ bool egi_unwind_record_open(struct egi_unwind_memory memory, uintptr_t record, s
 }
 
 /* Reads a CIE's augmentation, which says what its FDEs are like. Return: false for one that is not known. */
-static bool program_augment(struct egi_unwind_program *program, uintptr_t text)
+static bool program_augment(struct egi_cfi *program, uintptr_t text)
 {
 	struct egi_reader *reader = &program->reader, letters = *reader;
 	uint64_t size;
@@ -358,15 +368,14 @@ static bool program_augment(struct egi_unwind_program *program, uintptr_t text)
 	return program->pointer_size != 0 && !reader->has_failed;
 }
 
-bool egi_unwind_program_open(struct egi_unwind_program *program, struct egi_unwind_memory memory,
-			     uintptr_t cie)
+bool egi_cfi_open(struct egi_cfi *program, struct egi_unwind_memory memory, uintptr_t cie)
 {
 	struct egi_reader *reader = &program->reader;
 	unsigned char version;
 	uintptr_t text;
 
 	memset(program, 0, sizeof(*program));
-	if (!egi_unwind_record_open(memory, cie, reader) || egi_read_fixed(reader, 4) != 0)
+	if (!egi_cfi_open_record(memory, cie, reader) || egi_read_fixed(reader, 4) != 0)
 		return false;
 	version = egi_read_byte(reader);
 	if (version != 1 && version != 3)
@@ -379,7 +388,7 @@ bool egi_unwind_program_open(struct egi_unwind_program *program, struct egi_unwi
 	if ((version == 1 ? egi_read_byte(reader) : egi_read_uleb(reader)) != EGI_REGISTER_RA ||
 	    reader->has_failed)
 		return false;
-	if (!program_augment(program, text) || !egi_unwind_program_run(program, 0, 0))
+	if (!program_augment(program, text) || !egi_cfi_run(program, 0, 0))
 		return false;
 	program->initial = program->state;
 	return true;

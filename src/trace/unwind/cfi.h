@@ -50,7 +50,7 @@ enum egi_cfa_kind {
 	EGI_CFA_BEYOND_WORD /* the word there, and a word more */
 };
 
-struct egi_unwind_state {
+struct egi_cfi_state {
 	enum egi_cfa_kind cfa;
 	uint64_t cfa_register;
 	int64_t cfa_offset;
@@ -58,7 +58,7 @@ struct egi_unwind_state {
 	bool ra_is_signed;
 };
 
-struct egi_unwind_program {
+struct egi_cfi {
 	struct egi_reader reader;
 	uint64_t code_align;
 	int64_t data_align;
@@ -66,24 +66,23 @@ struct egi_unwind_program {
 	bool is_signal_frame;
 	size_t pointer_size; /* of the addresses in FDEs */
 	uintptr_t lookup;    /* the place that is asked for */
-	struct egi_unwind_state state;
-	struct egi_unwind_state initial; /* after the CIE's instructions; what `restore` goes back to */
+	struct egi_cfi_state state;
+	struct egi_cfi_state initial; /* after the CIE's instructions; what `restore` goes back to */
 };
 
 /*
  * Opens a CIE's or an FDE's bytes, after the length. Return: false when it has none, or lies out of bounds.
  */
-bool egi_unwind_record_open(struct egi_unwind_memory memory, uintptr_t record, struct egi_reader *ret_reader);
+bool egi_cfi_open_record(struct egi_unwind_memory memory, uintptr_t record, struct egi_reader *ret_reader);
 
 /* Opens a CIE and runs its instructions. Return: false for what is not known here. */
-bool egi_unwind_program_open(struct egi_unwind_program *program, struct egi_unwind_memory memory,
-			     uintptr_t cie);
+bool egi_cfi_open(struct egi_cfi *program, struct egi_unwind_memory memory, uintptr_t cie);
 
 /*
  * Runs the instructions at the program's reader, up to those for `lookup`, in a function that begins at
  * `location`.
  * Return: false for one that is not known here.
  */
-bool egi_unwind_program_run(struct egi_unwind_program *program, uintptr_t location, uintptr_t lookup);
+bool egi_cfi_run(struct egi_cfi *program, uintptr_t location, uintptr_t lookup);
 
 #endif

@@ -3,6 +3,9 @@
 /*
  * Loaded modules: see module.h.
  *
+ * Since glibc 2.35 the C library finds the module of an address in a table that it reads without a lock, and which is
+ * made anew, not changed, when modules come and go. Elsewhere all modules are gone through, under the loader's lock.
+ *
  * The build id is read from the module's notes in memory. They stay mapped meanwhile, since a module on a
  * running stack cannot be unloaded without that stack crashing anyway.
  */

@@ -21,13 +21,13 @@ struct bases {
  */
 extern const void *_Unwind_Find_FDE(void *address, struct bases *ret_bases) __attribute__((weak));
 
-struct egi_unwind_rule egi_registered_find(uintptr_t lookup)
+struct egi_rule egi_registered_find(uintptr_t lookup)
 {
 	const struct egi_unwind_memory everything = {0, UINTPTR_MAX};
 	struct bases bases = {NULL, NULL, NULL};
 	const void *fde = _Unwind_Find_FDE != NULL ? _Unwind_Find_FDE((void *)lookup, &bases) : NULL;
 
 	if (fde == NULL)
-		return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
-	return egi_unwind_table_run(everything, (uintptr_t)fde, (uintptr_t)bases.function, lookup);
+		return (struct egi_rule){.kind = EGI_RULE_NONE};
+	return egi_rule_of(everything, (uintptr_t)fde, (uintptr_t)bases.function, lookup);
 }

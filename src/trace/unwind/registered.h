@@ -13,7 +13,7 @@
 
 #include "trace/unwind/rule.h"
 
-/* Finds the rule at an address; EGI_RULE_FOREIGN where none is registered, or the process has no libgcc. */
-struct egi_unwind_rule egi_registered_find(uintptr_t lookup);
+/* Finds the rule at an address; EGI_RULE_NONE where none is registered, or the process has no libgcc. */
+struct egi_rule egi_registered_find(uintptr_t lookup);
 
 #endif

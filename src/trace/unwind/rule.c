@@ -2,6 +2,10 @@
 
 /*
  * From what an unwind table says to a rule: see rule.h.
+ *
+ * .eh_frame_hdr is a sorted table of functions, in which the one around the address is found by halving; cfi.h then says
+ * what is true at the address, and here it is packed into one word, if it fits: kinds and places that no rule can hold
+ * are EGI_RULE_NONE. To find and run a table takes some 2,000 instructions, which is why rules are kept (cache.h).
  */
 
 #include "trace/unwind/rule.h"
@@ -18,14 +22,14 @@
  * Rules
  */
 
-#define OFFSET_MASK (2 * EGI_UNWIND_OFFSET_BIAS - 1)
+#define OFFSET_MASK (2 * EGI_RULE_OFFSET_BIAS - 1)
 
 /* Makes an offset fit for a rule. Return: 0 when it does not. */
 static uint64_t offset_pack(int64_t offset)
 {
-	if (offset % 8 != 0 || offset <= -EGI_UNWIND_OFFSET_BIAS * 8 || offset >= EGI_UNWIND_OFFSET_BIAS * 8)
+	if (offset % 8 != 0 || offset <= -EGI_RULE_OFFSET_BIAS * 8 || offset >= EGI_RULE_OFFSET_BIAS * 8)
 		return 0;
-	return (uint64_t)(offset / 8 + EGI_UNWIND_OFFSET_BIAS) & OFFSET_MASK;
+	return (uint64_t)(offset / 8 + EGI_RULE_OFFSET_BIAS) & OFFSET_MASK;
 }
 
 #ifdef EGI_UNWIND_SIGNAL_SP
@@ -39,7 +43,7 @@ static bool place_is(struct egi_place place, enum egi_place_kind kind, int64_t o
  * A frame that the kernel made to call a signal handler: recognised only in the exact shape that glibc
  * writes.
  */
-static bool state_is_signal_frame(const struct egi_unwind_state *state)
+static bool state_is_signal_frame(const struct egi_cfi_state *state)
 {
 	return state->cfa == EGI_CFA_WORD && state->cfa_register == EGI_REGISTER_SP &&
 	       state->cfa_offset == EGI_UNWIND_SIGNAL_SP &&
@@ -49,7 +53,7 @@ static bool state_is_signal_frame(const struct egi_unwind_state *state)
 
 #else
 
-static bool state_is_signal_frame(const struct egi_unwind_state *state)
+static bool state_is_signal_frame(const struct egi_cfi_state *state)
 {
 	(void)state;
 	return false;
@@ -58,7 +62,7 @@ static bool state_is_signal_frame(const struct egi_unwind_state *state)
 #endif
 
 /* Sets where the return address is. Return: false for a place that a rule cannot hold. */
-static bool rule_set_ra(struct egi_unwind_rule *rule, struct egi_place ra)
+static bool rule_set_ra(struct egi_rule *rule, struct egi_place ra)
 {
 	if (ra.kind == EGI_PLACE_SAME)
 		return EGI_RA_HAS_REGISTER;
@@ -68,7 +72,7 @@ static bool rule_set_ra(struct egi_unwind_rule *rule, struct egi_place ra)
 	return rule->ra_at != 0;
 }
 
-static bool rule_set_fp(struct egi_unwind_rule *rule, struct egi_place fp)
+static bool rule_set_fp(struct egi_rule *rule, struct egi_place fp)
 {
 	rule->fp_saved = EGI_RULE_SAME;
 	/* A register that is lost is left as it is by libgcc too. */
@@ -81,32 +85,32 @@ static bool rule_set_fp(struct egi_unwind_rule *rule, struct egi_place fp)
 	return rule->fp_at != 0;
 }
 
-static enum egi_rule_kind rule_kind(const struct egi_unwind_state *state)
+static enum egi_rule_kind rule_kind(const struct egi_cfi_state *state)
 {
 	bool is_fp = state->cfa_register == EGI_REGISTER_FP;
 
 	if (!is_fp && state->cfa_register != EGI_REGISTER_SP)
-		return EGI_RULE_FOREIGN;
+		return EGI_RULE_NONE;
 	switch (state->cfa) {
 	case EGI_CFA_REGISTER:
 		return is_fp ? EGI_RULE_FP : EGI_RULE_SP;
 	case EGI_CFA_WORD:
-		return is_fp ? EGI_RULE_AT_FP : EGI_RULE_FOREIGN;
+		return is_fp ? EGI_RULE_AT_FP : EGI_RULE_NONE;
 	case EGI_CFA_BEYOND_WORD:
-		return is_fp ? EGI_RULE_FOREIGN : EGI_RULE_BEYOND_SP;
+		return is_fp ? EGI_RULE_NONE : EGI_RULE_BEYOND_SP;
 	default:
-		return EGI_RULE_FOREIGN;
+		return EGI_RULE_NONE;
 	}
 }
 
-static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program)
+static struct egi_rule rule_make(const struct egi_cfi *program)
 {
-	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
-	const struct egi_unwind_state *state = &program->state;
-	struct egi_unwind_rule rule = foreign;
+	const struct egi_rule none = {.kind = EGI_RULE_NONE};
+	const struct egi_cfi_state *state = &program->state;
+	struct egi_rule rule = none;
 
 	if (program->is_signal_frame) {
-		rule.kind = state_is_signal_frame(state) ? EGI_RULE_SIGNAL : EGI_RULE_FOREIGN;
+		rule.kind = state_is_signal_frame(state) ? EGI_RULE_SIGNAL : EGI_RULE_NONE;
 		return rule;
 	}
 	if (state->ra.kind == EGI_PLACE_UNDEFINED) {
@@ -115,9 +119,9 @@ static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program
 	}
 	rule.kind = rule_kind(state);
 	rule.cfa_at = offset_pack(state->cfa_offset) & OFFSET_MASK;
-	if (rule.kind == EGI_RULE_FOREIGN || state->sp.kind != EGI_PLACE_SAME || rule.cfa_at == 0 ||
+	if (rule.kind == EGI_RULE_NONE || state->sp.kind != EGI_PLACE_SAME || rule.cfa_at == 0 ||
 	    !rule_set_ra(&rule, state->ra) || !rule_set_fp(&rule, state->fp))
-		return foreign;
+		return none;
 	/* gcc forgets to say that a function has restored the frame pointer, which then is its caller's. */
 	if (rule.kind == EGI_RULE_SP && rule.fp_saved == EGI_RULE_BESIDE_FP)
 		rule.fp_saved = EGI_RULE_SAME;
@@ -130,16 +134,16 @@ static struct egi_unwind_rule rule_make(const struct egi_unwind_program *program
  */
 
 /* Opens an FDE and its CIE. The reader stands behind the size of the function. */
-static bool fde_open(struct egi_unwind_memory memory, uintptr_t fde, struct egi_unwind_program *ret_program,
+static bool fde_open(struct egi_unwind_memory memory, uintptr_t fde, struct egi_cfi *ret_program,
 		     struct egi_reader *ret_reader, uint64_t *ret_size)
 {
 	struct egi_reader reader;
 	uint64_t delta;
 
-	if (!egi_unwind_record_open(memory, fde, &reader))
+	if (!egi_cfi_open_record(memory, fde, &reader))
 		return false;
 	delta = egi_read_fixed(&reader, 4); /* 0 marks a CIE */
-	if (reader.has_failed || delta == 0 || !egi_unwind_program_open(ret_program, memory, fde + 4 - delta))
+	if (reader.has_failed || delta == 0 || !egi_cfi_open(ret_program, memory, fde + 4 - delta))
 		return false;
 	egi_read_past(&reader, ret_program->pointer_size);
 	*ret_size = egi_read_fixed(&reader, ret_program->pointer_size);
@@ -147,20 +151,20 @@ static bool fde_open(struct egi_unwind_memory memory, uintptr_t fde, struct egi_
 	return !reader.has_failed;
 }
 
-struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
-					    uintptr_t function, uintptr_t lookup)
+struct egi_rule egi_rule_of(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
+			    uintptr_t lookup)
 {
-	const struct egi_unwind_rule foreign = {.kind = EGI_RULE_FOREIGN};
-	struct egi_unwind_program program;
+	const struct egi_rule none = {.kind = EGI_RULE_NONE};
+	struct egi_cfi program;
 	struct egi_reader reader;
 	uint64_t size;
 
 	if (!fde_open(memory, fde, &program, &reader, &size) || lookup - function >= size)
-		return foreign;
+		return none;
 	if (program.has_augmentation)
 		egi_read_past(&reader, egi_read_uleb(&reader));
 	program.reader = reader;
-	return egi_unwind_program_run(&program, function, lookup) ? rule_make(&program) : foreign;
+	return egi_cfi_run(&program, function, lookup) ? rule_make(&program) : none;
 }
 
 /*
@@ -225,20 +229,20 @@ static bool table_search(struct egi_unwind_memory memory, struct egi_unwind_memo
 	return true;
 }
 
-struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-					     uintptr_t lookup)
+struct egi_rule egi_rule_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+			      uintptr_t lookup)
 {
 	uintptr_t function, fde;
 
 	if (!table_search(memory, header, lookup, &function, &fde))
-		return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
-	return egi_unwind_table_run(memory, fde, function, lookup);
+		return (struct egi_rule){.kind = EGI_RULE_NONE};
+	return egi_rule_of(memory, fde, function, lookup);
 }
 
-bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end)
+bool egi_rule_find_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header, uintptr_t lookup,
+			  uintptr_t *ret_start, uintptr_t *ret_end)
 {
-	struct egi_unwind_program program;
+	struct egi_cfi program;
 	struct egi_reader reader;
 	uintptr_t function, fde;
 	uint64_t size;
@@ -253,27 +257,27 @@ bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_
 
 #else
 
-struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
-					    uintptr_t function, uintptr_t lookup)
+struct egi_rule egi_rule_of(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
+			    uintptr_t lookup)
 {
 	(void)memory;
 	(void)fde;
 	(void)function;
 	(void)lookup;
-	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+	return (struct egi_rule){.kind = EGI_RULE_NONE};
 }
 
-struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-					     uintptr_t lookup)
+struct egi_rule egi_rule_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+			      uintptr_t lookup)
 {
 	(void)memory;
 	(void)header;
 	(void)lookup;
-	return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+	return (struct egi_rule){.kind = EGI_RULE_NONE};
 }
 
-bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end)
+bool egi_rule_find_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header, uintptr_t lookup,
+			  uintptr_t *ret_start, uintptr_t *ret_end)
 {
 	(void)memory;
 	(void)header;

@@ -9,7 +9,7 @@
  * with others), whose instructions move through the function's code and say how to find the caller's stack
  * pointer, the CFA, and where the registers were saved. Running it up to one address gives that address's
  * rule. Of all that a table can say, a rule holds what a backtrace needs and what compilers write in
- * practice; at whatever is beyond it, EGI_RULE_FOREIGN, a walk ends.
+ * practice; at whatever is beyond it, EGI_RULE_NONE, a walk ends.
  *
  * Tables are read within given bounds only, whatever is in them. Takes no memory and no lock, and may be
  * called in a signal handler.
@@ -36,7 +36,7 @@
 
 /* How a place's CFA is found. */
 enum egi_rule_kind {
-	EGI_RULE_FOREIGN,  /* no table, or one that says what a rule cannot hold */
+	EGI_RULE_NONE,     /* no table, or one that says what a rule cannot hold */
 	EGI_RULE_END,      /* the outermost frame: it has no return address */
 	EGI_RULE_SIGNAL,   /* the registers lie where the kernel put them for a signal handler */
 	EGI_RULE_SP,       /* stack pointer + offset; from here on the common ones */
@@ -53,10 +53,10 @@ enum egi_rule_saved {
 };
 
 /*
- * One word, so that it can be stored and loaded whole. Offsets are in words of 8 bytes, as egi_unwind_offset
+ * One word, so that it can be stored and loaded whole. Offsets are in words of 8 bytes, as egi_rule_offset
  * reads them: the CFA's from the register, the return address's from the CFA.
  */
-struct egi_unwind_rule {
+struct egi_rule {
 	uint64_t kind : 3;
 	uint64_t fp_saved : 2;
 	uint64_t ra_is_signed : 1; /* with pointer authentication (aarch64) */
@@ -65,27 +65,14 @@ struct egi_unwind_rule {
 	uint64_t ra_at : 19; /* 0: in its register (aarch64) */
 };
 
-#define EGI_UNWIND_OFFSET_BIAS (1 << 18)
+#define EGI_RULE_OFFSET_BIAS (1 << 18)
 
-static inline uintptr_t egi_unwind_offset(uint64_t at)
+static inline uintptr_t egi_rule_offset(uint64_t at)
 {
-	return (uintptr_t)((at - EGI_UNWIND_OFFSET_BIAS) * 8);
+	return (uintptr_t)((at - EGI_RULE_OFFSET_BIAS) * 8);
 }
 
-_Static_assert(sizeof(struct egi_unwind_rule) == 8, "a rule is one word");
-
-/* Takes the authentication code off a return address. */
-static inline uintptr_t egi_unwind_strip(uintptr_t address)
-{
-#if defined(__aarch64__)
-	register uintptr_t x30 __asm__("x30") = address;
-
-	__asm__("hint #7" : "+r"(x30)); /* xpaclri; nothing on machines that do not know it */
-	return x30;
-#else
-	return address;
-#endif
-}
+_Static_assert(sizeof(struct egi_rule) == 8, "a rule is one word");
 
 /*
  * Finds the rule at an address through a module's .eh_frame_hdr.
@@ -94,18 +81,18 @@ static inline uintptr_t egi_unwind_strip(uintptr_t address)
  * @header  .eh_frame_hdr, in there
  * @lookup  an address inside the instruction at which the frame stands
  */
-struct egi_unwind_rule egi_unwind_table_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-					     uintptr_t lookup);
+struct egi_rule egi_rule_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
+			      uintptr_t lookup);
 
 /*
  * Finds where the function begins and ends that an address is in, by the same table.
  * Return: false, with nothing found, where no function is known.
  */
-bool egi_unwind_table_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-			     uintptr_t lookup, uintptr_t *ret_start, uintptr_t *ret_end);
+bool egi_rule_find_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header, uintptr_t lookup,
+			  uintptr_t *ret_start, uintptr_t *ret_end);
 
 /* The rule at an address by one FDE, that of a function which begins at `function`. */
-struct egi_unwind_rule egi_unwind_table_run(struct egi_unwind_memory memory, uintptr_t fde,
-					    uintptr_t function, uintptr_t lookup);
+struct egi_rule egi_rule_of(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
+			    uintptr_t lookup);
 
 #endif

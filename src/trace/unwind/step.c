@@ -2,6 +2,12 @@
 
 /*
  * Stepping up a stack: see step.h.
+ *
+ * A step is: the module of the frame's address (the one before, mostly), the rule of the address (cached, mostly), the
+ * frame's high end, which is the caller's stack pointer, and two words of the frame, the return address and the caller's
+ * frame pointer. Nothing of it is believed: an end that is not above the stack pointer, a word that is not between the
+ * stack pointer and the stop, end the walk. What is read may still be wrong where the stack was overwritten, and then the
+ * frames beyond are, too; but each step rises, so there is an end.
  */
 
 #include "trace/unwind/step.h"
@@ -69,8 +75,8 @@ static inline const struct egi_unwind_module *unwind_module(struct egi_unwind *u
 
 /*
  * Finds a module's .eh_frame_hdr and the segment around it, through its ELF header, which the loader maps
- * first. .eh_frame is in the same segment; where it is not, its records are out of bounds, and the place is
- * foreign.
+ * first. .eh_frame is in the same segment; where it is not, its records are out of bounds, and its places have
+ * no rules.
  */
 static bool module_find_tables(const struct egi_module_view *view, struct egi_unwind_memory *ret_memory,
 			       struct egi_unwind_memory *ret_header)
@@ -105,30 +111,30 @@ static bool module_find_tables(const struct egi_module_view *view, struct egi_un
 }
 
 /* The rule of a place that is not in the cache. `module` may be NULL. */
-static EGI_NOINLINE struct egi_unwind_rule
-unwind_make_rule(const struct egi_unwind *unwind, const struct egi_unwind_module *module, uintptr_t lookup)
+static EGI_NOINLINE struct egi_rule unwind_make_rule(const struct egi_unwind *unwind,
+						     const struct egi_unwind_module *module, uintptr_t lookup)
 {
 	struct egi_unwind_memory memory, header;
-	struct egi_unwind_rule rule;
+	struct egi_rule rule;
 
 	if (module != NULL && module_find_tables(&module->view, &memory, &header))
-		rule = egi_unwind_table_find(memory, header, lookup);
+		rule = egi_rule_find(memory, header, lookup);
 	else if (unwind->may_lock)
 		rule = egi_registered_find(lookup);
 	else
-		return (struct egi_unwind_rule){.kind = EGI_RULE_FOREIGN};
+		return (struct egi_rule){.kind = EGI_RULE_NONE};
 	if (module != NULL && module->key != 0)
-		egi_unwind_cache_enter(egi_unwind_cache_key(module->key, lookup), rule);
+		egi_rule_cache_enter(egi_rule_cache_key(module->key, lookup), rule);
 	return rule;
 }
 
-static inline struct egi_unwind_rule unwind_rule(struct egi_unwind *unwind, uintptr_t lookup)
+static inline struct egi_rule unwind_rule(struct egi_unwind *unwind, uintptr_t lookup)
 {
 	const struct egi_unwind_module *module = unwind_module(unwind, lookup);
-	struct egi_unwind_rule rule;
+	struct egi_rule rule;
 
 	if (module == NULL || module->key == 0 ||
-	    !egi_unwind_cache_find(egi_unwind_cache_key(module->key, lookup), &rule))
+	    !egi_rule_cache_find(egi_rule_cache_key(module->key, lookup), &rule))
 		rule = unwind_make_rule(unwind, module, lookup);
 	return rule;
 }
@@ -145,6 +151,19 @@ static inline __attribute__((no_sanitize_address)) bool unwind_read(const struct
 		return false;
 	*ret_word = *(const uintptr_t *)address;
 	return true;
+}
+
+/* Takes the authentication code off a return address. */
+static inline uintptr_t address_strip(uintptr_t address)
+{
+#if defined(__aarch64__)
+	register uintptr_t x30 __asm__("x30") = address;
+
+	__asm__("hint #7" : "+r"(x30)); /* xpaclri; nothing on machines that do not know it */
+	return x30;
+#else
+	return address;
+#endif
 }
 
 bool egi_unwind_begin(struct egi_unwind *unwind, const struct egi_unwind_registers *registers,
@@ -200,25 +219,25 @@ static enum egi_unwind_result unwind_step_signal(struct egi_unwind *unwind)
 }
 
 /* Finds a frame's high end that the stack itself tells. Return: 0 when it makes no sense where. */
-static EGI_NOINLINE uintptr_t unwind_read_cfa(const struct egi_unwind *unwind, struct egi_unwind_rule rule)
+static EGI_NOINLINE uintptr_t unwind_read_cfa(const struct egi_unwind *unwind, struct egi_rule rule)
 {
 	bool is_beyond = rule.kind == EGI_RULE_BEYOND_SP;
 	uintptr_t base = is_beyond ? unwind->at.sp : unwind->at.fp, word;
 
-	if (!unwind_read(unwind, base + egi_unwind_offset(rule.cfa_at), &word))
+	if (!unwind_read(unwind, base + egi_rule_offset(rule.cfa_at), &word))
 		return 0;
 	return is_beyond ? word + sizeof(word) : word;
 }
 
 /* Return: false when the frame's high end makes no sense. */
-static bool unwind_find_cfa(const struct egi_unwind *unwind, struct egi_unwind_rule rule, uintptr_t *ret_cfa)
+static bool unwind_find_cfa(const struct egi_unwind *unwind, struct egi_rule rule, uintptr_t *ret_cfa)
 {
 	uintptr_t cfa = rule.kind == EGI_RULE_SP ? unwind->at.sp : unwind->at.fp;
 
 	if (EGI_UNLIKELY(rule.kind >= EGI_RULE_AT_FP))
 		cfa = unwind_read_cfa(unwind, rule);
 	else
-		cfa += egi_unwind_offset(rule.cfa_at);
+		cfa += egi_rule_offset(rule.cfa_at);
 	/*
 	 * Only a function that was interrupted before it did anything may have no frame, on machines where
 	 * calls push nothing.
@@ -231,14 +250,14 @@ static bool unwind_find_cfa(const struct egi_unwind *unwind, struct egi_unwind_r
 }
 
 /* Return: false when it makes no sense where the caller's frame pointer is said to be. */
-static bool unwind_find_fp(const struct egi_unwind *unwind, struct egi_unwind_rule rule, uintptr_t cfa,
+static bool unwind_find_fp(const struct egi_unwind *unwind, struct egi_rule rule, uintptr_t cfa,
 			   uintptr_t *ret_fp)
 {
 	uintptr_t base = rule.fp_saved == EGI_RULE_AT_CFA ? cfa : unwind->at.fp, address;
 
 	if (rule.fp_saved == EGI_RULE_SAME)
 		return true;
-	address = base + egi_unwind_offset(rule.fp_at);
+	address = base + egi_rule_offset(rule.fp_at);
 	/*
 	 * A function that was interrupted on its way out has popped it already, though its table still tells
 	 * where it was.
@@ -249,18 +268,18 @@ static bool unwind_find_fp(const struct egi_unwind *unwind, struct egi_unwind_ru
 }
 
 /* Return: false when it makes no sense where the return address is said to be. */
-static inline bool unwind_find_ra(const struct egi_unwind *unwind, struct egi_unwind_rule rule, uintptr_t cfa,
+static inline bool unwind_find_ra(const struct egi_unwind *unwind, struct egi_rule rule, uintptr_t cfa,
 				  uintptr_t *ret_ra)
 {
 	if (EGI_LIKELY(rule.ra_at != 0))
-		return unwind_read(unwind, cfa + egi_unwind_offset(rule.ra_at), ret_ra);
+		return unwind_read(unwind, cfa + egi_rule_offset(rule.ra_at), ret_ra);
 	*ret_ra = unwind->at.ra;
 	return unwind->is_exact; /* after a call the link register is the callee's */
 }
 
 enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind)
 {
-	struct egi_unwind_rule rule = unwind_rule(unwind, egi_unwind_lookup(unwind));
+	struct egi_rule rule = unwind_rule(unwind, egi_unwind_lookup(unwind));
 	uintptr_t cfa, pc, fp = unwind->at.fp;
 
 	if (EGI_UNLIKELY(rule.kind < EGI_RULE_SP)) {
@@ -275,7 +294,7 @@ enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind)
 	if (!unwind_find_ra(unwind, rule, cfa, &pc) || !unwind_find_fp(unwind, rule, cfa, &fp))
 		return EGI_UNWIND_CUT;
 	if (rule.ra_is_signed)
-		pc = egi_unwind_strip(pc);
+		pc = address_strip(pc);
 	if (pc == 0)
 		return EGI_UNWIND_ENDED;
 	unwind->at.pc = pc;
@@ -287,7 +306,7 @@ enum egi_unwind_result egi_unwind_step(struct egi_unwind *unwind)
 
 bool egi_unwind_return(struct egi_unwind *unwind)
 {
-	uintptr_t pc = egi_unwind_strip(unwind->at.ra);
+	uintptr_t pc = address_strip(unwind->at.ra);
 
 	if (!unwind->is_exact || unwind_module(unwind, unwind->at.pc) != NULL)
 		return false;
@@ -316,5 +335,5 @@ bool egi_unwind_find_function(const struct egi_module_view *view, uintptr_t addr
 	struct egi_unwind_memory memory, header;
 
 	return module_find_tables(view, &memory, &header) &&
-	       egi_unwind_table_extent(memory, header, address, ret_start, ret_end);
+	       egi_rule_find_extent(memory, header, address, ret_start, ret_end);
 }

@@ -50,7 +50,7 @@ struct egi_unwind_registers {
 
 struct egi_unwind_module {
 	struct egi_module_view view;
-	uint64_t key; /* for egi_unwind_cache_key; 0: one whose rules cannot be cached */
+	uint64_t key; /* for egi_rule_cache_key; 0: one whose rules cannot be cached */
 };
 
 struct egi_unwind {

@@ -37,7 +37,7 @@
 
 struct frames {
 	unsigned count;
-	bool is_foreign;
+	bool is_cut;
 	uintptr_t stop;
 	uintptr_t inner; /* frames whose low end is not above this are left out */
 	bool is_inside;  /* of libgcc's walk: the interrupted function was reached */
@@ -80,14 +80,14 @@ static void walk(struct frames *frames, const struct egi_unwind_registers *regis
 {
 	struct egi_unwind unwind;
 
-	frames->is_foreign = !egi_unwind_begin(&unwind, registers, (const void *)frames->stop);
-	while (!frames->is_foreign) {
+	frames->is_cut = !egi_unwind_begin(&unwind, registers, (const void *)frames->stop);
+	while (!frames->is_cut) {
 		uintptr_t pc = egi_unwind_lookup(&unwind), low = unwind.at.sp;
 		enum egi_unwind_result result = egi_unwind_step(&unwind);
 
 		if (result == EGI_UNWIND_STOPPED)
 			return;
-		frames->is_foreign = result == EGI_UNWIND_CUT;
+		frames->is_cut = result == EGI_UNWIND_CUT;
 		frames_add(frames, pc, low);
 		if (result == EGI_UNWIND_ENDED)
 			return;
@@ -96,7 +96,7 @@ static void walk(struct frames *frames, const struct egi_unwind_registers *regis
 
 static void frames_print(const char *title, const struct frames *frames)
 {
-	print_message("# %s%s\n", title, frames->is_foreign ? " (foreign)" : "");
+	print_message("# %s%s\n", title, frames->is_cut ? " (cut)" : "");
 	for (unsigned i = 0; i < frames->count; i++)
 		print_message("#   %#lx at %#lx\n", (unsigned long)frames->pcs[i],
 			      (unsigned long)frames->lows[i]);
@@ -141,7 +141,7 @@ static NOINLINE void compare(void)
 	compared++;
 	frames_total += slow.count;
 	deepest = slow.count > deepest ? slow.count : deepest;
-	if (quick.is_foreign || !frames_are_alike(&slow, &quick))
+	if (quick.is_cut || !frames_are_alike(&slow, &quick))
 		has_failed = true;
 }
 
@@ -301,7 +301,7 @@ static void shape_in_handler(int signal)
 	NO_TAIL_CALL();
 }
 
-/* Elsewhere the frames that the kernel makes for handlers are left to libgcc. */
+/* Elsewhere the frames that the kernel makes for handlers have no rules. */
 static NOINLINE void shape_signal(unsigned depth)
 {
 #ifdef EGI_UNWIND_SIGNAL_SP
@@ -484,7 +484,7 @@ __asm__(".text\n"
 	"	.cfi_endproc\n"
 	".size shape_linkage_stub, . - shape_linkage_stub\n");
 
-static unsigned steps, steps_foreign, steps_in_stub;
+static unsigned steps, steps_cut, steps_in_stub;
 
 static void step(int signal, siginfo_t *info, void *context)
 {
@@ -499,11 +499,11 @@ static void step(int signal, siginfo_t *info, void *context)
 	steps++;
 	if (registers.pc - (uintptr_t)shape_linkage_stub < 16) {
 		steps_in_stub++;
-		if (quick.is_foreign)
+		if (quick.is_cut)
 			has_failed = true;
 	}
-	if (quick.is_foreign) {
-		steps_foreign++;
+	if (quick.is_cut) {
+		steps_cut++;
 		return;
 	}
 	_Unwind_Backtrace(visit, &slow);
@@ -547,7 +547,7 @@ static NOINLINE void stepped(bool is_on)
 	NO_TAIL_CALL();
 }
 
-/* The first time without the flag, because the dynamic linker's code that looks up functions is foreign. */
+/* The first time without the flag, because the dynamic linker's code that looks up functions has no rules. */
 static NOINLINE void stepped_base(void)
 {
 	stop = (uintptr_t)__builtin_frame_address(0);
@@ -566,10 +566,10 @@ static void frames_at_every_instruction_are_those_of_libgcc(void **state)
 	handle(SIGTRAP, SIG_DFL, NULL);
 	if (steps < 100)
 		skip(); /* valgrind has no trap flag */
-	print_message("# %u instructions, %u of them foreign\n", steps, steps_foreign);
+	print_message("# %u instructions, %u of them without a rule\n", steps, steps_cut);
 	assert_false(has_failed);
 	assert_int_equal(steps_in_stub, 3);
-	assert_true(steps_foreign < steps / 10);
+	assert_true(steps_cut < steps / 10);
 }
 
 #endif

@@ -113,10 +113,10 @@ static void most_places_of_the_c_library_have_rules(void **state)
 	count = function_count(header.start);
 	for (uint64_t i = 0; i + 1 < count; i++) {
 		uintptr_t function = function_at(header.start, i);
-		struct egi_unwind_rule rule = egi_unwind_table_find(
+		struct egi_rule rule = egi_rule_find(
 		    segment, header, function + draw(function_at(header.start, i + 1) - function));
 
-		known += rule.kind != EGI_RULE_FOREIGN;
+		known += rule.kind != EGI_RULE_NONE;
 	}
 	print_message("# %lu functions, %lu places with rules\n", (unsigned long)count, (unsigned long)known);
 	assert_true(known > count / 5 * 4); /* some of the rest lie between functions */
@@ -126,11 +126,11 @@ static void nothing_is_known_outside_of_functions(void **state)
 {
 	(void)state;
 	need_tables();
-	assert_int_equal(egi_unwind_table_find(segment, header, 0).kind, EGI_RULE_FOREIGN);
-	assert_int_equal(egi_unwind_table_find(segment, header, UINTPTR_MAX).kind, EGI_RULE_FOREIGN);
-	assert_int_equal(egi_unwind_table_find(segment, header, function_at(header.start, 0) - 1).kind,
-			 EGI_RULE_FOREIGN);
-	assert_int_equal(egi_unwind_table_find(segment, header, header.start).kind, EGI_RULE_FOREIGN);
+	assert_int_equal(egi_rule_find(segment, header, 0).kind, EGI_RULE_NONE);
+	assert_int_equal(egi_rule_find(segment, header, UINTPTR_MAX).kind, EGI_RULE_NONE);
+	assert_int_equal(egi_rule_find(segment, header, function_at(header.start, 0) - 1).kind,
+			 EGI_RULE_NONE);
+	assert_int_equal(egi_rule_find(segment, header, header.start).kind, EGI_RULE_NONE);
 }
 
 struct damage {
@@ -202,8 +202,8 @@ static void damaged_tables_are_read_within_bounds(void **state)
 			damages[i] = copy_damage(&copy, index);
 		if (draw(8) == 0) /* and less of it there than it says */
 			cut.end = copy.header.end + draw(copy.memory.end - copy.header.end);
-		known += egi_unwind_table_find(cut, copy.header, lookup).kind != EGI_RULE_FOREIGN;
-		egi_unwind_table_run(copy.memory, anywhere, lookup, lookup);
+		known += egi_rule_find(cut, copy.header, lookup).kind != EGI_RULE_NONE;
+		egi_rule_of(copy.memory, anywhere, lookup, lookup);
 		while (damage_count-- > 0)
 			*(unsigned char *)damages[damage_count].at = damages[damage_count].before;
 	}
@@ -219,9 +219,9 @@ static void damaged_tables_are_read_within_bounds(void **state)
 #define KEYS 20000 /* several times what it holds */
 #define THREADS 4
 
-static struct egi_unwind_rule rule_of(uint64_t number)
+static struct egi_rule rule_of(uint64_t number)
 {
-	struct egi_unwind_rule rule = {.kind = EGI_RULE_SP};
+	struct egi_rule rule = {.kind = EGI_RULE_SP};
 
 	rule.cfa_at = number & 0xffff;
 	rule.fp_at = number / 3 & 0xffff;
@@ -238,15 +238,15 @@ static void *use_cache(void *arg)
 	struct cache_run *run = arg;
 
 	for (unsigned i = 0; i < 100000; i++) {
-		struct egi_unwind_rule rule, expected;
+		struct egi_rule rule, expected;
 		uint64_t key, number;
 
 		run->seed = run->seed * UINT64_C(6364136223846793005) + 1;
 		number = (run->seed >> 33) % KEYS;
-		key = egi_unwind_cache_key(17, 0x400000 + number);
+		key = egi_rule_cache_key(17, 0x400000 + number);
 		expected = rule_of(number);
-		if (!egi_unwind_cache_find(key, &rule)) {
-			egi_unwind_cache_enter(key, expected);
+		if (!egi_rule_cache_find(key, &rule)) {
+			egi_rule_cache_enter(key, expected);
 			continue;
 		}
 		run->found++;
@@ -274,13 +274,13 @@ static void cached_rules_are_those_entered_whoever_else_enters(void **state)
 
 static void another_module_has_other_keys(void **state)
 {
-	struct egi_unwind_rule rule;
+	struct egi_rule rule;
 
 	(void)state;
-	egi_unwind_cache_enter(egi_unwind_cache_key(1, 0x1234), rule_of(1));
-	assert_true(egi_unwind_cache_find(egi_unwind_cache_key(1, 0x1234), &rule));
-	assert_false(egi_unwind_cache_find(egi_unwind_cache_key(3, 0x1234), &rule));
-	assert_false(egi_unwind_cache_find(egi_unwind_cache_key(1, 0x1235), &rule));
+	egi_rule_cache_enter(egi_rule_cache_key(1, 0x1234), rule_of(1));
+	assert_true(egi_rule_cache_find(egi_rule_cache_key(1, 0x1234), &rule));
+	assert_false(egi_rule_cache_find(egi_rule_cache_key(3, 0x1234), &rule));
+	assert_false(egi_rule_cache_find(egi_rule_cache_key(1, 0x1235), &rule));
 }
 
 int main(void)
