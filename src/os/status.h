@@ -11,8 +11,8 @@
 
 struct egi_status {
 	size_t length;
-	char text
-	    [8192]; /* the file is about 1,500 bytes; beyond this, what follows a long list of groups is not seen */
+	/* The file has about 1,500 bytes. Beyond this, what follows a long list of groups is not seen. */
+	char text[8192];
 };
 
 /* Reads that of the main thread, or of the calling one. Return: false without /proc. */
