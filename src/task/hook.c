@@ -8,6 +8,7 @@
 #include "task/hook.h"
 
 #include "os/atomic.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 
 static struct {
