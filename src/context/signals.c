@@ -236,8 +236,8 @@ static void signals_see_to(void)
 		;
 	egi_mutex_lock(&signals.lock);
 	LIST_FOREACH(signalled, &signals.listening, link)
-	if ((signalled->wanted & bits) != 0)
-		signalled_cancel(signalled, __builtin_ctzll(signalled->wanted & bits) + 1);
+		if ((signalled->wanted & bits) != 0)
+			signalled_cancel(signalled, __builtin_ctzll(signalled->wanted & bits) + 1);
 	egi_mutex_unlock(&signals.lock);
 }
 

@@ -25,11 +25,10 @@
 
 /* One hierarchy of control groups in which this process has a group, and what was found in it. */
 struct hierarchy {
-	bool is_unified; /* version 2 */
-	const char
-	    *group; /* of this process, as seen from its root; "" is the root, else it begins with a slash */
-	bool is_found; /* the group, or one above it other than the root, is where it was looked for */
-	int least;     /* CPUs; 0: no quota */
+	bool is_unified;   /* version 2 */
+	const char *group; /* of this process, from the root: "" is that, else it begins with a slash */
+	bool is_found;     /* the group, or one above it other than the root, is where it was looked for */
+	int least;         /* CPUs; 0: no quota */
 };
 
 static int cpus_of(long long quota, long long period)

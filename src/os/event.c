@@ -17,8 +17,8 @@
 #include "os/clock.h"
 #include "os/verify.h"
 
-#define BY_CLOCK_MAX \
-	(10 * EGI_MILLISECOND) /* the longest sleep without a look at a clock that may run ahead */
+/* The longest sleep without a look at a clock that may run ahead; programs that have one are tests, mostly. */
+#define BY_CLOCK_MAX (10 * EGI_MILLISECOND)
 
 /*
  * ThreadSanitizer keeps a signal back until the thread calls a function that it knows. A sleep with a timeout, however far,

@@ -131,8 +131,8 @@ static bool leavers_join(uint32_t count)
 	struct leaver *leaver;
 
 	TAILQ_FOREACH(leaver, &leaving.left, link)
-	if ((int32_t)(leaver->number - count) < 0)
-		break;
+		if ((int32_t)(leaver->number - count) < 0)
+			break;
 	if (!leaver)
 		return false;
 	leaver_remove(leaver);

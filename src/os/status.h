@@ -11,8 +11,11 @@
 
 struct egi_status {
 	size_t length;
-	char text
-	    [8192]; /* the file is about 1,500 bytes; beyond this, what follows a long list of groups is not seen */
+	/*
+	 * The file has about 1,500 bytes, and eleven for each group. Directories of users give one of them 1,015 at most; of more,
+	 * and of what follows them, nothing is seen.
+	 */
+	char text[16384];
 };
 
 /* Reads that of the main thread, or of the calling one. Return: false without /proc. */

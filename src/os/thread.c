@@ -21,8 +21,8 @@
 #include "os/likeness.h"
 #include "os/verify.h"
 
-#define PUNCTUAL \
-	1000 /* ns of slack: 0 would mean the default, and less than a wake-up takes is as good as none */
+/* ns of slack. 0 would be the default, and less than a wake-up takes is as good as none. */
+#define PUNCTUAL 1000
 
 __thread struct egi_thread egi_thread_self __attribute__((tls_model("initial-exec")));
 

@@ -19,11 +19,10 @@
 struct egi_thread {
 	uint64_t id;                   /* never reused, 0 until first asked for */
 	struct egi_recovery *recovery; /* innermost task running here, NULL outside tasks (task/recovery.h) */
-	struct egi_queue *
-	    queue; /* the queue last submitted to, and the group life it belongs to (runtime/group/state.h) */
-	uint64_t queue_life;
-	uint64_t life_next, life_end; /* lives to give to groups made here (runtime/group/state.h) */
-	struct eg_group_state *kept;  /* states to make groups of (runtime/group/state.h) */
+	struct egi_queue *queue;       /* last submitted to, and in which life of a group: */
+	uint64_t queue_life;           /* (runtime/group/state.h) */
+	uint64_t life_next, life_end;  /* lives to give to groups made here (runtime/group/state.h) */
+	struct eg_group_state *kept;   /* states to make groups of (runtime/group/state.h) */
 	unsigned kept_count, kept_max;
 	unsigned trees_made;         /* contexts without a parent (context/tree.c) */
 	struct egi_notices *notices; /* the groups it shows to the crew (runtime/crew/notices.h) */
