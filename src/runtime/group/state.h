@@ -11,6 +11,7 @@
 #include "context/watch.h"
 #include "error/failures.h"
 #include "os/event.h"
+#include "os/mutex.h"
 #include "runtime/crew/crew.h"
 #include "runtime/group/gate.h"
 #include "runtime/group/slots.h"
