@@ -7,16 +7,18 @@
 
 void egi_state_tell(struct eg_group_state *state, struct egi_queue *queue)
 {
-	if (queue == &state->first_queue && egi_gate_is_owner(&state->gate)) {
-		bool shown = egi_request_is_shown(&state->request) || egi_notices_show(&state->request);
+	if (queue == &state->first_queue) {
+		/* Only the owner shows the group, and nobody else puts tasks into its queue. */
+		bool shown = egi_request_is_shown(&state->request) ||
+			     (egi_gate_is_owner(&state->gate) && egi_notices_show(&state->request));
 
-		/* The fast path does not ask. */
-		if (EGI_UNLIKELY(!shown))
-			egi_queue_stop(queue, EGI_STOP_UNSHOWN);
 		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
 		egi_fence_light();
-		if (shown && egi_crew_is_watching())
+		if (EGI_LIKELY(shown && egi_crew_is_watching()))
 			return;
+		/* The fast path does not ask. */
+		if (!shown)
+			egi_queue_stop(queue, EGI_STOP_UNSHOWN);
 	}
 	/*
 	 * [G1] The task before the look at the gate; pairs with [G2]. Without it the task is left lying:

@@ -60,6 +60,20 @@ static EGI_NOINLINE int go_slow(eg_group *group, eg_task_fn *fn, void *arg, stru
 	return submit(group, fn, arg, site, EGI_SUBMIT_GO);
 }
 
+/* The queue has to be asked how to go on; the arguments stay where they are. */
+static EGI_NOINLINE int go_put(eg_group *group, eg_task_fn *fn, void *arg, const struct eg_site *site)
+{
+	struct eg_group_state *state = egi_group_state(group);
+	struct egi_queue *queue = &state->first_queue;
+	int err = egi_queue_put(queue, (struct egi_task){queue->code, arg});
+
+	(void)fn;
+	(void)site;
+	if (EGI_LIKELY(err == 0))
+		egi_state_tell(state, queue);
+	return err;
+}
+
 /* Nobody is watching. It has the group, which is where it was, rather than the state, which would have to be moved. */
 static EGI_NOINLINE int go_tell(eg_group *group)
 {
@@ -101,7 +115,7 @@ int eg_group_go_at(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *s
 	if (EGI_UNLIKELY(make_code(fn, site) != queue->code) && !queue_learn_code(queue, fn, site))
 		return go_slow(group, fn, arg, site);
 	if (EGI_UNLIKELY(!egi_queue_spill(queue, (struct egi_task){queue->code, arg})))
-		return go_slow(group, fn, arg, site);
+		return go_put(group, fn, arg, site);
 	/* [N1] light: a compiler's barrier will do, since nobody is seen to watch where it would not. */
 	egi_fence_compiler();
 	return EGI_LIKELY(egi_crew_is_watching()) ? 0 : go_tell(group);

@@ -66,11 +66,11 @@ static int state_set_limit(struct eg_group_state *state, uint64_t limit)
 int eg_group_set_limit(eg_group *group, int limit)
 {
 	struct eg_group_state *state;
-	int err = egi_options_limit(limit, &limit);
+	int number, err = egi_options_limit(limit, &number);
 
 	if (!err)
 		err = egi_group_open(group, &state);
-	return err ? err : state_set_limit(state, egi_gate_limit_of(limit));
+	return err ? err : state_set_limit(state, egi_gate_limit_of(number));
 }
 
 int eg_group_slots(const eg_group *group)

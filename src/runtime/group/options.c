@@ -32,9 +32,9 @@ static bool later_fields_are_zero(const struct eg_group_options *options)
 	return is_zero((const unsigned char *)(options + 1), options->size - sizeof(*options));
 }
 
-int egi_options_limit(int limit, int *ret_limit)
+int egi_options_named_limit(int limit, int *ret_limit)
 {
-	if (limit < 1 && limit != EG_LIMIT_NONE && limit != EG_LIMIT_CPUS)
+	if (limit != EG_LIMIT_NONE && limit != EG_LIMIT_CPUS)
 		return -EINVAL;
 	*ret_limit = limit == EG_LIMIT_CPUS ? egi_cpus_count() : limit;
 	return 0;

@@ -18,7 +18,16 @@ extern EGI_HIDDEN const struct eg_group_options egi_options_default;
  */
 int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options);
 
+/* What a limit that is no number stands for: EG_LIMIT_NONE, or a number. Return: 0 or -EINVAL. */
+int egi_options_named_limit(int limit, int *ret_limit);
+
 /* What a limit stands for: a number, or EG_LIMIT_NONE. Return: 0 or -EINVAL. */
-int egi_options_limit(int limit, int *ret_limit);
+static inline int egi_options_limit(int limit, int *ret_limit)
+{
+	if (limit < 1)
+		return egi_options_named_limit(limit, ret_limit);
+	*ret_limit = limit;
+	return 0;
+}
 
 #endif
