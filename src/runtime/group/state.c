@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A state is some pages of memory that are dear to make and cheap to use again: rings, slots, locks. So it outlives its group.
+ * A thread keeps the states of groups that ended on it, and makes its next groups of them; what differs from group to group
+ * is set in egi_state_create, everything else in state_alloc.
+ *
+ * The last thing that a group does with its state is egi_gate_leave or egi_gate_kill: whoever is told by it that nobody is
+ * left inside keeps the state, or frees it. The crew may still come, through a notice that was taken away meanwhile; it holds
+ * the crew's lock then, under which a request is forgotten before the memory goes.
+ */
 #include "runtime/group/state.h"
 
 #include <stdlib.h>
@@ -6,7 +15,11 @@
 #include "os/annotate.h"
 #include "os/verify.h"
 
-#define KEPT_MAX 1024  /* the most states kept by a thread: groups within groups, or batches of them; 5 MiB */
+/*
+ * The most states that a thread keeps: enough for groups within groups, and for a thousand that are made before the first
+ * ends. 5 MiB.
+ */
+#define KEPT_MAX 1024
 #define KEPT_WORKERS 4 /* the most workers of a state that is kept */
 
 /* What stays as it is from one group to the next. */

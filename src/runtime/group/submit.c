@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A task goes into the calling thread's queue, and then somebody is told of it. Whether it may is asked before: that is
+ * nothing for most groups, and a count under a lock for those with a backlog or for a submission that may not wait. Whoever
+ * finds no room sleeps until a worker has made some, and gives up when the group is over; if no thread is to be had that
+ * could make room, it runs tasks itself.
+ */
 #include "runtime/group/submit.h"
 
 #include "os/clock.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The producer appends at the tail without asking anybody, and gets a segment when it has filled one: its spare, one that the
+ * process has kept, or new memory. Consumers take ranges at the head under the lock, and free what all are done with.
+ *
+ *   segment:   [ settled ][ taken, being run ][ published ][ to be filled ]
+ *                         ^ consumers' head_used           ^ producer's next
+ */
 #include "runtime/queue/overflow.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Which of its two halves the queue uses is the submitter's to say, by `spilling`: into the ring while it has room; then into
+ * the overflow, until that has been taken empty. Consumers find out which half is older, and take from that.
+ */
 #include "runtime/queue/queue.h"
 
 #include "os/verify.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A list of free segments under a lock, the last one first: its pages are the warmest. It is come to once in thousands of
+ * tasks.
+ */
 #include "runtime/queue/segments.h"
 
 #include <stdlib.h>
@@ -7,7 +11,6 @@
 
 #define KEPT_MAX 64 /* segments of 256 KiB: 16 MiB, a million pending tasks */
 
-/* Once in thousands of tasks: a plain lock will do. */
 static struct egi_mutex lock = EGI_MUTEX_INIT;
 static struct block {
 	struct block *next;
