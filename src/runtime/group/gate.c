@@ -42,7 +42,7 @@ void egi_gate_disown(struct egi_gate *gate)
 bool egi_gate_kill(struct egi_gate *gate)
 {
 	/* [J7] full: what its owner has done before the group is dead; pairs with itself. */
-	return egi_word_holders(egi_add_u64(&gate->word, EGI_GATE_DEAD)) == 0;
+	return egi_gate_word_holders(egi_add_u64(&gate->word, EGI_GATE_DEAD)) == 0;
 }
 
 /*
@@ -51,7 +51,7 @@ bool egi_gate_kill(struct egi_gate *gate)
 
 static bool is_biased_in(uint64_t word, uint64_t life)
 {
-	return egi_word_is_biased(word) && ((word ^ life) & EGI_GATE_LIFE) == 0;
+	return egi_gate_word_is_biased(word) && ((word ^ life) & EGI_GATE_LIFE) == 0;
 }
 
 /* Makes a biased word one that all may use. Who comes late finds it done; nobody else changes a biased word now. */
@@ -59,7 +59,7 @@ static void gate_open_to_all(struct egi_gate *gate, uint64_t word)
 {
 	uint64_t shared = word & (EGI_GATE_MAX * EGI_GATE_LIMIT_ONE);
 
-	if (gate->engaged)
+	if (egi_gate_is_engaged(gate))
 		shared += EGI_GATE_RUNNING_ONE + EGI_GATE_HOLDERS_ONE;
 	/* [B8] full: what the owner has done alone before the word is everybody's; pairs with [J2], [J6]. */
 	egi_cas_u64(&gate->word, &word, shared);
@@ -106,7 +106,7 @@ static bool gate_call_owner(struct egi_gate *gate, uint64_t *ret_life)
 	uint64_t word = egi_load_acquire_u64(&gate->word);
 
 	*ret_life = life;
-	return !egi_word_is_biased(word) || (is_biased_in(word, life) && gate_contest(gate, life));
+	return !egi_gate_word_is_biased(word) || (is_biased_in(word, life) && gate_contest(gate, life));
 }
 
 /*
@@ -130,7 +130,7 @@ static bool gate_try_end_bias(struct egi_gate *gate, uint64_t life)
 	if (is_biased_in(word, life))
 		gate_open_to_all(gate, word);
 	/* [J2] acquire: pairs with [B8], whoever has made it. */
-	return !egi_word_is_biased(egi_load_acquire_u64(&gate->word));
+	return !egi_gate_word_is_biased(egi_load_acquire_u64(&gate->word));
 }
 
 bool egi_gate_try_share(struct egi_gate *gate)
@@ -146,7 +146,7 @@ void egi_gate_share(struct egi_gate *gate)
 	uint64_t word = egi_load_acquire_u64(&gate->word), life;
 	unsigned turns = 0;
 
-	if (!egi_word_is_biased(word))
+	if (!egi_gate_word_is_biased(word))
 		return;
 	if (egi_gate_is_owner(gate)) {
 		gate_open_to_all(gate, word);
@@ -169,9 +169,9 @@ bool egi_gate_enter(struct egi_gate *gate, bool wants_place)
 	bool placed;
 
 	do {
-		EGI_VERIFY(egi_word_holders(word) < EGI_GATE_MAX,
+		EGI_VERIFY(egi_gate_word_holders(word) < EGI_GATE_MAX,
 			   "more than a million threads wait for one group");
-		placed = wants_place && egi_word_has_room(word);
+		placed = wants_place && egi_gate_word_has_room(word);
 		next = word + EGI_GATE_HOLDERS_ONE + (placed ? EGI_GATE_RUNNING_ONE : 0);
 	} while (!egi_cas_u64(&gate->word, &word, next)); /* [J6] full: pairs with [J1], [B8], [J8] */
 	return placed;
@@ -182,7 +182,7 @@ bool egi_gate_leave(struct egi_gate *gate)
 	/* [J7] full: all that was done inside before the hold is given back; pairs with itself. */
 	uint64_t before = egi_add_u64(&gate->word, ~EGI_GATE_HOLDERS_ONE + 1);
 
-	return (before & EGI_GATE_DEAD) != 0 && egi_word_holders(before) == 1;
+	return (before & EGI_GATE_DEAD) != 0 && egi_gate_word_holders(before) == 1;
 }
 
 bool egi_gate_take_place(struct egi_gate *gate)
@@ -190,7 +190,7 @@ bool egi_gate_take_place(struct egi_gate *gate)
 	uint64_t word = egi_gate_look(gate);
 
 	do {
-		if (!egi_word_has_room(word))
+		if (!egi_gate_word_has_room(word))
 			return false;
 	} while (!egi_cas_u64(&gate->word, &word, word + EGI_GATE_RUNNING_ONE)); /* [J6] pairs with [J8] */
 	return true;
@@ -204,7 +204,7 @@ bool egi_gate_leave_place(struct egi_gate *gate)
 	 */
 	uint64_t before = egi_add_u64(&gate->word, ~EGI_GATE_RUNNING_ONE + 1);
 
-	return egi_word_is_quiet(before) && !egi_word_is_quiet(before - EGI_GATE_RUNNING_ONE);
+	return egi_gate_word_is_quiet(before) && !egi_gate_word_is_quiet(before - EGI_GATE_RUNNING_ONE);
 }
 
 bool egi_gate_yield_place(struct egi_gate *gate)
@@ -212,7 +212,7 @@ bool egi_gate_yield_place(struct egi_gate *gate)
 	uint64_t word = egi_gate_look(gate);
 
 	do {
-		if (egi_word_running(word) <= egi_word_limit(word))
+		if (egi_gate_word_running(word) <= egi_gate_word_limit(word))
 			return false;
 	} while (!egi_cas_u64(&gate->word, &word, word - EGI_GATE_RUNNING_ONE)); /* [J8] pairs with [J6] */
 	return true;
@@ -224,7 +224,7 @@ bool egi_gate_glance(const struct egi_gate *gate, uint64_t *ret_life)
 
 	*ret_life = life;
 	/* [J2] acquire: pairs with [J1], [B8]. */
-	return !egi_word_is_quiet(egi_load_acquire_u64(&gate->word));
+	return !egi_gate_word_is_quiet(egi_load_acquire_u64(&gate->word));
 }
 
 bool egi_gate_post(struct egi_gate *gate, bool again)
@@ -232,7 +232,7 @@ bool egi_gate_post(struct egi_gate *gate, bool again)
 	uint64_t word = egi_gate_look(gate);
 
 	do {
-		if (!egi_word_may_post(word, again))
+		if (!egi_gate_word_may_post(word, again))
 			return false;
 	} while (!egi_cas_u64(&gate->word, &word,
 			      word | EGI_GATE_POSTED)); /* [J11] full: the task before the post */
@@ -245,7 +245,7 @@ bool egi_gate_answer(struct egi_gate *gate)
 	bool placed;
 
 	do {
-		placed = egi_word_has_room(word);
+		placed = egi_gate_word_has_room(word);
 		next = word & ~EGI_GATE_POSTED;
 		if (placed)
 			next += EGI_GATE_RUNNING_ONE + EGI_GATE_HOLDERS_ONE;
@@ -273,5 +273,5 @@ bool egi_gate_change_limit(struct egi_gate *gate, uint64_t limit)
 		 * [G2] full, and followed by the heavy fence of egi_state_has_left_over; pairs with [G1].
 		 */
 	} while (!egi_cas_u64(&gate->word, &word, next));
-	return !egi_word_has_room(word) && egi_word_has_room(next);
+	return !egi_gate_word_has_room(word) && egi_gate_word_has_room(next);
 }

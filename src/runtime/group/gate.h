@@ -47,7 +47,7 @@ struct egi_gate {
 	    word;           /* whoever comes and goes, by swaps; while it is biased the owner, in sections */
 	uint64_t contested; /* whoever wants the group to be shared, by swaps: the life in which that is so */
 	uint32_t busy;      /* the owner: it is inside a section */
-	bool engaged;       /* the owner, in sections: it has a place, which a biased word does not show */
+	uint32_t engaged;   /* the owner, in sections: it has a place, which a biased word does not show */
 	uint64_t owner; /* set when the group begins and when it is closed: its maker, or EGI_OWNER_NONE */
 	uint64_t life;  /* the same */
 };
@@ -69,41 +69,42 @@ struct egi_gate {
  * The word
  */
 
-static inline uint64_t egi_word_running(uint64_t word)
+static inline uint64_t egi_gate_word_running(uint64_t word)
 {
 	return word & EGI_GATE_MAX;
 }
 
-static inline uint64_t egi_word_holders(uint64_t word)
+static inline uint64_t egi_gate_word_holders(uint64_t word)
 {
 	return word >> EGI_GATE_BITS & EGI_GATE_MAX;
 }
 
-static inline uint64_t egi_word_limit(uint64_t word)
+static inline uint64_t egi_gate_word_limit(uint64_t word)
 {
 	return word >> (2 * EGI_GATE_BITS) & EGI_GATE_MAX;
 }
 
-static inline bool egi_word_is_biased(uint64_t word)
+static inline bool egi_gate_word_is_biased(uint64_t word)
 {
 	return (word & EGI_GATE_BIASED) != 0;
 }
 
-static inline bool egi_word_has_room(uint64_t word)
+static inline bool egi_gate_word_has_room(uint64_t word)
 {
 	return (word & (EGI_GATE_DEAD | EGI_GATE_BIASED)) == 0 &&
-	       egi_word_running(word) < egi_word_limit(word);
+	       egi_gate_word_running(word) < egi_gate_word_limit(word);
 }
 
-static inline bool egi_word_is_quiet(uint64_t word)
+static inline bool egi_gate_word_is_quiet(uint64_t word)
 {
-	return (word & EGI_GATE_POSTED) != 0 || (!egi_word_has_room(word) && !egi_word_is_biased(word));
+	return (word & EGI_GATE_POSTED) != 0 ||
+	       (!egi_gate_word_has_room(word) && !egi_gate_word_is_biased(word));
 }
 
 /* Whether the group may be posted: a thread may come. `again`: also if one has been asked for. */
-static inline bool egi_word_may_post(uint64_t word, bool again)
+static inline bool egi_gate_word_may_post(uint64_t word, bool again)
 {
-	return egi_word_has_room(word) && (again || (word & EGI_GATE_POSTED) == 0);
+	return egi_gate_word_has_room(word) && (again || (word & EGI_GATE_POSTED) == 0);
 }
 
 /*
@@ -117,17 +118,17 @@ static inline uint64_t egi_gate_look(const struct egi_gate *gate)
 
 static inline bool egi_gate_has_room(const struct egi_gate *gate)
 {
-	return egi_word_has_room(egi_gate_look(gate));
+	return egi_gate_word_has_room(egi_gate_look(gate));
 }
 
 static inline bool egi_gate_is_quiet(const struct egi_gate *gate)
 {
-	return egi_word_is_quiet(egi_gate_look(gate));
+	return egi_gate_word_is_quiet(egi_gate_look(gate));
 }
 
 static inline bool egi_gate_may_post(const struct egi_gate *gate, bool again)
 {
-	return egi_word_may_post(egi_gate_look(gate), again);
+	return egi_gate_word_may_post(egi_gate_look(gate), again);
 }
 
 static inline bool egi_gate_is_posted(const struct egi_gate *gate)
@@ -138,7 +139,7 @@ static inline bool egi_gate_is_posted(const struct egi_gate *gate)
 /* EGI_GATE_MAX: none. */
 static inline uint64_t egi_gate_limit(const struct egi_gate *gate)
 {
-	return egi_word_limit(egi_gate_look(gate));
+	return egi_gate_word_limit(egi_gate_look(gate));
 }
 
 /* More are running than the limit allows. */
@@ -146,7 +147,7 @@ static inline bool egi_gate_is_crowded(const struct egi_gate *gate)
 {
 	uint64_t word = egi_gate_look(gate);
 
-	return egi_word_running(word) > egi_word_limit(word);
+	return egi_gate_word_running(word) > egi_gate_word_limit(word);
 }
 
 /* A thread is inside that does not run tasks: it waits. */
@@ -154,7 +155,7 @@ static inline bool egi_gate_has_waiters(const struct egi_gate *gate)
 {
 	uint64_t word = egi_gate_look(gate);
 
-	return egi_word_holders(word) > egi_word_running(word);
+	return egi_gate_word_holders(word) > egi_gate_word_running(word);
 }
 
 /* A limit as the gate keeps it; what does not fit is no limit. */
@@ -191,7 +192,7 @@ static inline void egi_gate_open(struct egi_gate *gate, uint64_t limit, bool bia
 {
 	uint64_t word = limit * EGI_GATE_LIMIT_ONE;
 
-	gate->engaged = false;
+	egi_store_relaxed_u32(&gate->engaged, 0);
 	gate->owner = biased ? egi_thread_self.id : EGI_OWNER_NONE;
 	if (biased)
 		word |= EGI_GATE_BIASED | (gate->life & EGI_GATE_LIFE);
@@ -217,7 +218,18 @@ static inline bool egi_gate_is_owner(const struct egi_gate *gate)
 /* Whether the caller is the owner of a group that may still be biased. */
 static inline bool egi_gate_is_mine(const struct egi_gate *gate)
 {
-	return egi_gate_is_owner(gate) && egi_word_is_biased(egi_gate_look(gate));
+	return egi_gate_is_owner(gate) && egi_gate_word_is_biased(egi_gate_look(gate));
+}
+
+/* In a section: the owner takes a place, or gives it up. The word shows it once the group is shared. */
+static inline void egi_gate_engage_alone(struct egi_gate *gate, bool engaged)
+{
+	egi_store_relaxed_u32(&gate->engaged, engaged);
+}
+
+static inline bool egi_gate_is_engaged(const struct egi_gate *gate)
+{
+	return egi_load_relaxed_u32(&gate->engaged) != 0;
 }
 
 static inline void egi_gate_end_alone(struct egi_gate *gate)
@@ -236,7 +248,7 @@ static inline bool egi_gate_begin_alone(struct egi_gate *gate)
 	egi_fence_light(); /* [B1] busy before the look for others; pairs with [B2] */
 	/* [B5] acquire: the look before what is done in the section; pairs with [B6]. */
 	if (EGI_LIKELY(egi_load_acquire_u64(&gate->contested) != gate->life &&
-		       egi_word_is_biased(egi_gate_look(gate))))
+		       egi_gate_word_is_biased(egi_gate_look(gate))))
 		return true;
 	egi_gate_end_alone(gate);
 	return false;

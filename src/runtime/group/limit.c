@@ -39,7 +39,7 @@ static bool limit_change(struct eg_group_state *state, uint64_t limit)
 		egi_store_relaxed_u32(&state->slots_max, (uint32_t)limit);
 	makes_room = egi_gate_change_limit(&state->gate, limit);
 	/* Not while waiters of a group without tasks have places: they may run the first ones in their slots. */
-	if (egi_word_running(egi_gate_look(&state->gate)) == 0 && !egi_state_has_been_used(state))
+	if (egi_gate_word_running(egi_gate_look(&state->gate)) == 0 && !egi_state_has_been_used(state))
 		egi_store_relaxed_u32(&state->slots_max, (uint32_t)limit);
 	egi_mutex_unlock(&state->lock);
 	return makes_room;

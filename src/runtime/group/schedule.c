@@ -50,7 +50,7 @@ static uint64_t worker_appetite(const struct egi_worker *worker, const struct eg
 		return CHUNK_SKIPPED;
 	if (worker->chunk == 1 || state->backlog != 0)
 		return 1;
-	share = egi_queue_pending(queue) / egi_word_running(egi_gate_look(&state->gate));
+	share = egi_queue_pending(queue) / egi_gate_word_running(egi_gate_look(&state->gate));
 	if (share == 0)
 		share = 1;
 	return share < worker->chunk ? share : worker->chunk;

@@ -228,7 +228,7 @@ bool egi_state_end_alone(struct eg_group_state *state)
 
 	if (!egi_gate_is_mine(gate) || !egi_gate_begin_alone(gate))
 		return false;
-	ends = !gate->engaged && !egi_queue_has_tasks(&state->first_queue);
+	ends = !egi_gate_is_engaged(gate) && !egi_queue_has_tasks(&state->first_queue);
 	if (ends)
 		egi_gate_kill_alone(gate);
 	egi_gate_end_alone(gate);

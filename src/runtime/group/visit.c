@@ -55,7 +55,7 @@ int egi_visit_alone(struct egi_ticket *ticket)
 
 	if (!egi_gate_is_mine(gate) || !egi_gate_begin_alone(gate))
 		return 0;
-	if (gate->engaged) {
+	if (egi_gate_is_engaged(gate)) {
 		egi_gate_end_alone(gate);
 		return EG_EINSIDE;
 	}
@@ -64,7 +64,7 @@ int egi_visit_alone(struct egi_ticket *ticket)
 		return 0;
 	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
 	egi_slots_take_alone(&state->slots);
-	gate->engaged = true;
+	egi_gate_engage_alone(gate, true);
 	egi_gate_end_alone(gate);
 	end = egi_worker_run(worker, true, visit_exited);
 	if (end == EGI_WORKER_FORKED)
@@ -73,7 +73,7 @@ int egi_visit_alone(struct egi_ticket *ticket)
 	if (ticket->alone) {
 		egi_claim_leave_alone(&worker->claim);
 		egi_slots_return_alone(&state->slots);
-		gate->engaged = false;
+		egi_gate_engage_alone(gate, false);
 		return 0;
 	}
 	egi_gate_share(gate);
