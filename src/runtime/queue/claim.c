@@ -14,7 +14,8 @@
 #include "os/annotate.h"
 #include "os/verify.h"
 
-#define CLAIM_ALONE 256 /* tasks of the overflow that the only worker claims at once */
+/* How many tasks of the overflow the only worker claims at once: a page of them, as the smallest segment has. */
+#define CLAIM_ALONE 256
 
 void egi_claim_init(struct egi_claim *claim)
 {

@@ -17,12 +17,15 @@
 #include "os/verify.h"
 #include "runtime/queue/segments.h"
 
-/* In tasks. A test build makes them, and the other sizes that are guarded so, small. */
+/*
+ * In tasks: a page of them, and 256 KiB, of which the process keeps some (segments.h). A test build makes them, and the other
+ * sizes that are guarded so, small.
+ */
 #ifndef SEGMENT_MIN
 #define SEGMENT_MIN 256
 #define SEGMENT_MAX 16384
 #endif
-#define POPULATE_MIN (256 * 1024) /* bytes */
+#define POPULATE_MIN (256 * 1024) /* bytes: those of the largest */
 
 /* What a segment's `settled` reaches: its slots, the producer's leave and the consumers' leave. */
 #define SETTLED_ALL(segment) ((segment)->capacity + 2)

@@ -25,7 +25,7 @@
 
 #define EGI_QUEUE_SHARED UINT64_MAX /* the owner of a queue that several threads fill under a lock */
 
-#define EGI_QUEUE_LIGHT 2048 /* tasks */
+#define EGI_QUEUE_LIGHT 2048 /* tasks: 32 KiB, so that the states that a thread keeps hold 32 MiB at most */
 
 struct egi_queue {
 	struct egi_overflow overflow;
@@ -53,9 +53,12 @@ struct egi_batch {
 void egi_queue_init(struct egi_queue *queue, uint64_t owner);
 void egi_queue_finish(struct egi_queue *queue);
 
-/* How often, in tasks, a spilling submitter looks whether the overflow has been taken empty. */
+/*
+ * How often, in tasks, a spilling submitter looks whether the overflow has been taken empty: as often as it could fill the
+ * ring meanwhile. The look reads a line that consumers write.
+ */
 #ifndef EGI_QUEUE_RECHECK
-#define EGI_QUEUE_RECHECK 64
+#define EGI_QUEUE_RECHECK EGI_RING_SLOTS
 #endif
 
 /*
