@@ -62,8 +62,7 @@ void egi_board_abandon_all(void)
 	struct egi_request *request;
 
 	/* [E2] full, by the post in the gate: whoever may help is awake, and looks at the crew. */
-	TAILQ_FOREACH(request, &egi_board.requests, link)
-	{
+	TAILQ_FOREACH(request, &egi_board.requests, link) {
 		egi_event_notify(request->waiters);
 		egi_event_notify(request->submitters);
 	}

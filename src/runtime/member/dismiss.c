@@ -66,8 +66,7 @@ static bool is_dismissing(uint64_t number)
 	struct egi_member *member;
 
 	for (int activity = 0; activity < EGI_MEMBER_ACTIVITIES; activity++) {
-		TAILQ_FOREACH(member, &egi_roster.members[activity], link)
-		{
+		TAILQ_FOREACH(member, &egi_roster.members[activity], link) {
 			bool ends = activity == EGI_MEMBER_AWAKE &&
 				    !(member == egi_watch.sentinel && sentinel_is_at_work());
 

@@ -274,8 +274,8 @@ bool egi_look_adopt_all(int64_t now)
 	bool done = true;
 
 	TAILQ_FOREACH(page, &egi_pages.list, link)
-	if (!page_adopt(page, now))
-		done = false;
+		if (!page_adopt(page, now))
+			done = false;
 	return done;
 }
 
@@ -285,11 +285,11 @@ bool egi_look_has_work(void)
 	struct egi_notices *page;
 
 	TAILQ_FOREACH(request, &egi_board.requests, link)
-	if (egi_state_unfinished(group_of(request)) != 0)
-		return true;
+		if (egi_state_unfinished(group_of(request)) != 0)
+			return true;
 	TAILQ_FOREACH(page, &egi_pages.list, link)
-	if (page_is_waiting(page))
-		return true;
+		if (page_is_waiting(page))
+			return true;
 	return false;
 }
 
