@@ -31,8 +31,8 @@ eg_error *egi_error_make(enum eg_error_kind kind, int code, eg_error *cause, str
     __attribute__((format(printf, 6, 0)));
 
 /* The same with the whole message given; NULL stands for the code's own description. */
-eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause,
-			       struct egi_trace *trace, const char *message);
+eg_error *egi_error_make_plain(enum eg_error_kind kind, int code, eg_error *cause, struct egi_trace *trace,
+			       const char *message);
 
 /* An error of a code and a kind alone. Needs no memory and no reference. */
 eg_error *egi_error_bare(enum eg_error_kind kind, int code);

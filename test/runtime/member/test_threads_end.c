@@ -158,7 +158,8 @@ static void several_may_ask_at_once(void **state)
 		use_threads(THREADS);
 		for (int i = 0; i < THREADS; i++) {
 			askers[i].begin = &begin;
-			assert_int_equal(pthread_create(&askers[i].thread, NULL, end_idle_main, &askers[i]), 0);
+			assert_int_equal(pthread_create(&askers[i].thread, NULL, end_idle_main, &askers[i]),
+					 0);
 		}
 		for (int i = 0; i < THREADS; i++) {
 			pthread_join(askers[i].thread, NULL);
