@@ -16,8 +16,6 @@
 
 #include "trace/unwind/cfi.h"
 
-#if EGI_UNWIND_IS_NATIVE
-
 /*
  * Rules
  */
@@ -32,8 +30,6 @@ static uint64_t offset_pack(int64_t offset)
 	return (uint64_t)(offset / 8 + EGI_RULE_OFFSET_BIAS) & OFFSET_MASK;
 }
 
-#ifdef EGI_UNWIND_SIGNAL_SP
-
 static bool place_is(struct egi_place place, enum egi_place_kind kind, int64_t offset)
 {
 	return place.kind == kind && place.offset == offset;
@@ -45,21 +41,11 @@ static bool place_is(struct egi_place place, enum egi_place_kind kind, int64_t o
  */
 static bool state_is_signal_frame(const struct egi_cfi_state *state)
 {
-	return state->cfa == EGI_CFA_WORD && state->cfa_register == EGI_REGISTER_SP &&
-	       state->cfa_offset == EGI_UNWIND_SIGNAL_SP &&
+	return EGI_UNWIND_SIGNAL_SP != 0 && state->cfa == EGI_CFA_WORD &&
+	       state->cfa_register == EGI_REGISTER_SP && state->cfa_offset == EGI_UNWIND_SIGNAL_SP &&
 	       place_is(state->ra, EGI_PLACE_SP, EGI_UNWIND_SIGNAL_PC) &&
 	       place_is(state->fp, EGI_PLACE_SP, EGI_UNWIND_SIGNAL_FP);
 }
-
-#else
-
-static bool state_is_signal_frame(const struct egi_cfi_state *state)
-{
-	(void)state;
-	return false;
-}
-
-#endif
 
 /* Sets where the return address is. Return: false for a place that a rule cannot hold. */
 static bool rule_set_ra(struct egi_rule *rule, struct egi_place ra)
@@ -254,37 +240,3 @@ bool egi_rule_find_extent(struct egi_unwind_memory memory, struct egi_unwind_mem
 	*ret_end = function + size;
 	return true;
 }
-
-#else
-
-struct egi_rule egi_rule_of(struct egi_unwind_memory memory, uintptr_t fde, uintptr_t function,
-			    uintptr_t lookup)
-{
-	(void)memory;
-	(void)fde;
-	(void)function;
-	(void)lookup;
-	return (struct egi_rule){.kind = EGI_RULE_NONE};
-}
-
-struct egi_rule egi_rule_find(struct egi_unwind_memory memory, struct egi_unwind_memory header,
-			      uintptr_t lookup)
-{
-	(void)memory;
-	(void)header;
-	(void)lookup;
-	return (struct egi_rule){.kind = EGI_RULE_NONE};
-}
-
-bool egi_rule_find_extent(struct egi_unwind_memory memory, struct egi_unwind_memory header, uintptr_t lookup,
-			  uintptr_t *ret_start, uintptr_t *ret_end)
-{
-	(void)memory;
-	(void)header;
-	(void)lookup;
-	(void)ret_start;
-	(void)ret_end;
-	return false;
-}
-
-#endif

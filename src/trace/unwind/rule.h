@@ -23,15 +23,21 @@
 /* Where the stepper walks stacks. EGI_UNWIND_IS_ELSEWHERE is for a test of what is done on other machines. */
 #if defined(EGI_UNWIND_IS_ELSEWHERE)
 #define EGI_UNWIND_IS_NATIVE 0
-#elif defined(__x86_64__) && defined(__LP64__)
-#define EGI_UNWIND_IS_NATIVE 1
-#define EGI_UNWIND_SIGNAL_SP 160 /* where a signal frame keeps registers, from its stack pointer */
-#define EGI_UNWIND_SIGNAL_PC 168
-#define EGI_UNWIND_SIGNAL_FP 120
-#elif defined(__aarch64__) && defined(__LP64__) && !defined(__AARCH64EB__)
+#elif (defined(__x86_64__) || (defined(__aarch64__) && !defined(__AARCH64EB__))) && defined(__LP64__)
 #define EGI_UNWIND_IS_NATIVE 1
 #else
 #define EGI_UNWIND_IS_NATIVE 0
+#endif
+
+/* Where the frame that the kernel makes for a signal handler keeps registers, from its stack pointer; 0: not known here. */
+#if EGI_UNWIND_IS_NATIVE && defined(__x86_64__)
+#define EGI_UNWIND_SIGNAL_FP 120
+#define EGI_UNWIND_SIGNAL_SP 160
+#define EGI_UNWIND_SIGNAL_PC 168
+#else
+#define EGI_UNWIND_SIGNAL_FP 0
+#define EGI_UNWIND_SIGNAL_SP 0
+#define EGI_UNWIND_SIGNAL_PC 0
 #endif
 
 /* How a place's CFA is found. */

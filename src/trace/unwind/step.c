@@ -200,7 +200,6 @@ struct egi_unwind_registers egi_unwind_interrupted(const ucontext_t *context)
 /* Out of a signal handler, to what it interrupted. From a handler on a stack of its own nothing leads there. */
 static enum egi_unwind_result unwind_step_signal(struct egi_unwind *unwind)
 {
-#ifdef EGI_UNWIND_SIGNAL_SP
 	struct egi_unwind_registers up = {0, 0, 0, 0};
 
 	if (!unwind_read(unwind, unwind->at.sp + EGI_UNWIND_SIGNAL_PC, &up.pc) ||
@@ -212,10 +211,6 @@ static enum egi_unwind_result unwind_step_signal(struct egi_unwind *unwind)
 	unwind->at = up;
 	unwind->is_exact = true;
 	return EGI_UNWIND_STEPPED;
-#else
-	(void)unwind;
-	return EGI_UNWIND_CUT;
-#endif
 }
 
 /* Finds a frame's high end that the stack itself tells. Return: 0 when it makes no sense where. */

@@ -46,6 +46,7 @@ struct egi_unwind_registers {
 #define EGI_UNWIND_HERE(registers) ((registers)->sp = (uintptr_t)__builtin_frame_address(0))
 #endif
 
+/* Kept of those met. A stack leads through a few: the program, the C library, a plugin. More cost a look-up each. */
 #define EGI_UNWIND_MODULES_MAX 16
 
 struct egi_unwind_module {

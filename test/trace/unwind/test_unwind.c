@@ -304,7 +304,7 @@ static void shape_in_handler(int signal)
 /* Elsewhere the frames that the kernel makes for handlers have no rules. */
 static NOINLINE void shape_signal(unsigned depth)
 {
-#ifdef EGI_UNWIND_SIGNAL_SP
+#if EGI_UNWIND_SIGNAL_SP != 0
 	handler_depth = depth;
 	raise(SIGUSR1);
 #else
