@@ -3,7 +3,8 @@
  * The ways to learn of a context's end without asking: asleep on its code, by a descriptor, by a function that is called.
  *
  * Each begins by having somebody see to the deadline, if there is one. A sleeper does without, and then looks at the clock
- * itself; the others are refused.
+ * itself; the others are refused. A sleeper looks, late, even when there is somebody: that one may have to call a function
+ * because no other thread can be had (caller.c), and the function may wait for the sleeper.
  *
  * A sleeper says under the tree's lock that it is going to sleep, and the kernel compares the code as it goes to sleep:
  *
@@ -27,12 +28,29 @@
 #include "os/event.h"
 #include "os/thread.h"
 
+/* So late that nobody looks in vain unless the keeper is away, or has no CPU. */
+#define LATE (10 * EGI_MILLISECOND)
+
 /* Written before the first thread has an id. */
 static int64_t (*on_sleep)(int64_t until_ns);
 
 void egi_ctx_on_sleep(int64_t (*sleeps)(int64_t until_ns))
 {
 	on_sleep = sleeps;
+}
+
+int64_t egi_ctx_wakes_ns(const eg_ctx *ctx, int64_t until_ns)
+{
+	int64_t fires = egi_timer_fires_ns(eg_ctx_deadline(ctx)), late;
+
+	if (fires >= until_ns)
+		return until_ns;
+	if (egi_timer_is_by_clock())
+		return fires;
+	late = egi_clock_after(LATE);
+	if (fires > late - LATE && __builtin_add_overflow(fires, LATE, &late))
+		late = EGI_FOREVER;
+	return late < until_ns ? late : until_ns;
 }
 
 /* Somebody is going to sleep on the context's code. */
@@ -60,11 +78,7 @@ static bool wait_for_end(eg_ctx *ctx, int64_t until_ns)
 	if (eg_ctx_deadline(ctx) != EG_CTX_NO_DEADLINE)
 		(void)egi_timer_ensure();
 	for (;;) {
-		int64_t wake = until_ns;
-
-		if (egi_timer_is_by_clock() && eg_ctx_deadline(ctx) < wake)
-			wake = egi_timer_fires_ns(eg_ctx_deadline(ctx));
-		egi_word_wait(ctx ? &ctx->err : &never, 0, on_sleep(wake));
+		egi_word_wait(ctx ? &ctx->err : &never, 0, on_sleep(egi_ctx_wakes_ns(ctx, until_ns)));
 		if (eg_ctx_err(ctx))
 			return true;
 		if (until_ns != EGI_FOREVER && eg_clock_now_ns() >= until_ns)

@@ -6,6 +6,7 @@
  * Waiting for the end of a context, from the inside.
  */
 
+#include <errgroup/ctx.h>
 #include <stdint.h>
 
 /*
@@ -13,6 +14,12 @@
  * another, says so to `sleeps`, which returns until when to sleep at the latest before it is asked again.
  */
 void egi_ctx_on_sleep(int64_t (*sleeps)(int64_t until_ns));
+
+/*
+ * When a thread that sleeps until a time, or until somebody tells it that the context is over, is to wake and look again at
+ * the latest. Without a keeper that is the context's deadline, and with one a little later: it may have gone meanwhile.
+ */
+int64_t egi_ctx_wakes_ns(const eg_ctx *ctx, int64_t until_ns);
 
 /* At exit. */
 void egi_ctx_wait_stop(void);

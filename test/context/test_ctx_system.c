@@ -340,6 +340,83 @@ static void without_another_thread_a_function_may_wait_for_deadlines_too(void **
 }
 
 /*
+ * The same, and the function waits for a thread that was asleep on another context before there was nobody to end it: in a
+ * wait, and in a submission for which there is no room.
+ */
+struct sleeper {
+	atomic_int is_up;
+	eg_ctx *ctx;
+	eg_group *group;
+	bool submits;
+};
+
+static void *sleep_on_context(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	if (sleeper->submits)
+		EXPECT(eg_group_go(sleeper->group, task_nothing, NULL) == -ECANCELED);
+	else
+		EXPECT(eg_ctx_wait_until(sleeper->ctx, EG_CTX_NO_DEADLINE) == 0);
+	EXPECT(eg_ctx_err(sleeper->ctx) == -ETIMEDOUT);
+	atomic_store(&sleeper->is_up, 1);
+	return NULL;
+}
+
+static void wait_for_sleeper(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	while (!atomic_load(&sleeper->is_up))
+		sched_yield();
+}
+
+static void in_child_with_sleeper(void *arg)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	struct sleeper sleeper = {.submits = *(bool *)arg};
+	struct hold hold = HOLD_INIT;
+	eg_ctx_callback callback;
+	pthread_t thread;
+	eg_group group;
+	eg_ctx *sooner;
+
+	options.limit = 1;
+	options.backlog = EG_BACKLOG_NONE;
+	EXPECT(eg_ctx_with_timeout(NULL, 60 * MILLISECOND, &sleeper.ctx) == 0);
+	EXPECT(eg_ctx_with_timeout(NULL, 30 * MILLISECOND, &sooner) == 0);
+	EXPECT(eg_ctx_on_end(sooner, wait_for_sleeper, &sleeper, &callback) == 0);
+	EXPECT(eg_group_init(&group, sleeper.ctx, &options) == 0);
+	EXPECT(eg_group_go(&group, task_hold, &hold) == 0);
+	tally_await(&hold.started, 1);
+	sleeper.group = &group;
+	EXPECT(pthread_create(&thread, NULL, sleep_on_context, &sleeper) == 0);
+	atomic_store(&threads_refused, 1);
+	pthread_join(thread, NULL);
+	EXPECT(eg_ctx_off_end(&callback) == -EALREADY);
+	tally_add(&hold.release, 1);
+	EXPECT(eg_group_wait(&group) == 0);
+	eg_group_destroy(&group);
+	eg_ctx_unref(sooner);
+	eg_ctx_unref(sleeper.ctx);
+}
+
+static void without_another_thread_a_function_may_wait_for_who_sleeps(void **state)
+{
+	static bool submits[] = {false, true};
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		return;
+	for (int i = 0; i < 2; i++) {
+		child_run(in_child_with_sleeper, &submits[i], &child);
+		assert_string_equal(child.text, "");
+		assert_true(child_exited(&child, 0));
+	}
+}
+
+/*
  * A submission that the backlog blocks, in a group whose only task runs on a thread that there was before: it gives up at
  * the deadline, of which nobody tells it.
  */
@@ -538,6 +615,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(without_a_thread_deadlines_come_by_the_clock),
 	    TEST(without_another_thread_a_function_may_wait_for_deadlines_too),
+	    TEST(without_another_thread_a_function_may_wait_for_who_sleeps),
 	    TEST(without_a_thread_a_blocked_submission_gives_up_at_the_deadline),
 	    TEST(where_there_is_no_eventfd_it_is_a_pipe),
 	    TEST(neither_end_of_a_pipe_is_a_standard_descriptor),

@@ -7,6 +7,7 @@
  */
 #include "runtime/group/submit.h"
 
+#include "context/wait.h"
 #include "os/clock.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
@@ -67,18 +68,6 @@ static bool is_over(const struct eg_group_state *state)
 	return egi_load_acquire_u32(&state->halted) != 0 || egi_load_acquire_u32(&state->closed) != 0;
 }
 
-/*
- * Until when to wait for room. Whoever ends the context says so, but for a deadline that no thread sees to. A context
- * that a wait has ended does not matter.
- */
-static int64_t waits_until(const struct eg_group_state *state)
-{
-	/* [W8] acquire: pairs with [W7]; looked at again at each turn. */
-	if (!egi_timer_is_by_clock() || egi_load_acquire_u32(&state->over) != 0)
-		return EGI_FOREVER;
-	return egi_timer_fires_ns(eg_ctx_deadline(state->ctx));
-}
-
 /* One attempt. The lock makes asking and putting one step, so that the bound holds among submitters. */
 static int try_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
@@ -97,12 +86,21 @@ static bool must_help(struct eg_group_state *state)
 	return egi_crew_is_missing() && egi_gate_has_room(&state->gate) && egi_state_has_tasks(state);
 }
 
-/* False when the time has come until which to wait. */
+/*
+ * False when the time has come until which to wait for room. Whoever ends the context says so, but for a deadline that no
+ * thread sees to. A context that a wait has ended does not matter.
+ */
 static bool sleep_for_room(struct eg_group_state *state, uint32_t key)
 {
-	int64_t deadline_ns = waits_until(state);
-	int64_t until_ns = egi_crew_sleeps(deadline_ns);
+	int64_t deadline_ns = EGI_FOREVER, until_ns = EGI_FOREVER;
 
+	/* [W8] acquire: pairs with [W7]; looked at again at each turn. */
+	if (egi_load_acquire_u32(&state->over) == 0) {
+		if (egi_timer_is_by_clock())
+			deadline_ns = egi_timer_fires_ns(eg_ctx_deadline(state->ctx));
+		until_ns = egi_ctx_wakes_ns(state->ctx, deadline_ns);
+	}
+	until_ns = egi_crew_sleeps(until_ns);
 	return egi_event_wait(&state->room, key, until_ns) || until_ns < deadline_ns;
 }
 
