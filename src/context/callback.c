@@ -88,10 +88,10 @@ bool egi_ctx_call_make(struct egi_ctx_calling *calling)
 {
 	uint32_t state = CALL_RUNNING, fork_count = egi_thread_fork_count;
 	struct egi_ctx_call *call = calling->call;
-	unsigned forbidden = egi_panic_forbid();
+	unsigned *forbidden = egi_panic_forbidden(), before = (*forbidden)++;
 
 	EGI_CALL_PROGRAM(call->fn(call->arg));
-	EGI_VERIFY(egi_panic_allow() == forbidden,
+	EGI_VERIFY(--*forbidden == before,
 		   "a function called when a context ends left panics forbidden, or allowed them");
 	/* In a child it could not say that it has removed itself: the thread is another there. */
 	if (fork_count != egi_thread_fork_count)

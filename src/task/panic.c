@@ -153,34 +153,18 @@ EGI_NOINLINE void eg_panic_with(eg_error *cause)
 			    abort);
 }
 
-static unsigned *forbidden_count(void)
-{
-	struct egi_recovery *recovery = egi_thread_self.recovery;
-
-	if (!recovery)
-		return &egi_thread_self.panic_forbidden;
-	/* So that the end of the task looks whether they are allowed again. */
-	recovery->dirty = true;
-	return &recovery->panic_forbidden;
-}
-
-unsigned egi_panic_forbid(void)
-{
-	return (*forbidden_count())++;
-}
-
-unsigned egi_panic_allow(void)
-{
-	return --*forbidden_count();
-}
-
 void eg_panic_forbid(void)
 {
-	(void)egi_panic_forbid();
+	/* So that the end of the task looks whether they are allowed again. */
+	if (egi_thread_self.recovery)
+		egi_thread_self.recovery->dirty = true;
+	++*egi_panic_forbidden();
 }
 
 void eg_panic_allow(void)
 {
-	EGI_VERIFY(*forbidden_count() > 0, "eg_panic_allow without eg_panic_forbid");
-	(void)egi_panic_allow();
+	unsigned *forbidden = egi_panic_forbidden();
+
+	EGI_VERIFY(*forbidden > 0, "eg_panic_allow without eg_panic_forbid");
+	--*forbidden;
 }

@@ -8,12 +8,18 @@
  * is the thread's; there is nothing to unwind then, and it only finds an eg_panic_allow that is too many.
  */
 
+#include "os/thread.h"
+#include "task/recovery.h"
+
 /*
- * The library's own pair, around a call of the program's: on the same thread, in the same task. Return: how often panics were
- * forbidden before the first, and are after the second. These are the same, unless the program has not allowed what it
- * forbade in between, or has allowed more.
+ * How often they are forbidden, where the calling thread is. The library raises it around a call of the program's, and lowers
+ * it on the same thread in the same task: it is as before then, unless the program has not allowed what it forbade.
  */
-unsigned egi_panic_forbid(void);
-unsigned egi_panic_allow(void);
+static inline unsigned *egi_panic_forbidden(void)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	return recovery ? &recovery->panic_forbidden : &egi_thread_self.panic_forbidden;
+}
 
 #endif
