@@ -79,7 +79,10 @@ static EGI_NOINLINE int go_tell(eg_group *group)
 {
 	struct eg_group_state *state = egi_group_state(group);
 
-	egi_state_tell(state, &state->first_queue);
+	/* [G1], [N1] light: the same as in egi_state_tell, where a gate that is quiet is the last question. */
+	egi_fence_light();
+	if (!egi_gate_is_quiet(&state->gate))
+		egi_state_tell(state, &state->first_queue);
 	return 0;
 }
 
