@@ -6,8 +6,10 @@
  */
 #include "error/call_site.h"
 #include "os/annotate.h"
+#include "runtime/group/call.h"
 #include "runtime/group/group.h"
 #include "runtime/group/submit.h"
+#include "task/copy.h"
 
 static int submit(eg_group *group, eg_task_fn *fn, void *arg, struct eg_site *site, enum egi_submit_mode mode)
 {

@@ -2,7 +2,7 @@
 /*
  * The group: its life from the outside. What happens inside lies below:
  *
- *   go.c        submission, the fast path; submit.c: what asks or waits for room, and telling the crew
+ *   go.c        submission, the fast path; submit.c: what asks or waits for room; call.c: calling the crew
  *   wait.c      waiting, and what is left to do when everything is done
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
  *   visit.c     a thread comes to run tasks, and leaves: crew, waiter or submitter
@@ -26,7 +26,6 @@
 #include "os/clock.h"
 #include "runtime/group/count.h"
 #include "runtime/group/options.h"
-#include "runtime/group/submit.h"
 #include "runtime/group/wait.h"
 
 /* Makes the state of an all-zero group on its first use. */

@@ -7,6 +7,8 @@
  */
 #include "runtime/group/submit.h"
 
+#include <errno.h>
+
 #include "context/wait.h"
 #include "os/clock.h"
 #include "runtime/group/call.h"
@@ -24,7 +26,8 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 	return err;
 }
 
-int egi_submit_put(struct eg_group_state *state, struct egi_task task)
+/* Puts a task into the calling thread's queue and sees to it that somebody comes for it. */
+static int submit_put(struct eg_group_state *state, struct egi_task task)
 {
 	struct egi_queue *queue = egi_state_queue_fast(state);
 	int err;
@@ -75,7 +78,7 @@ static int try_submit(struct eg_group_state *state, struct egi_task task, enum e
 
 	egi_mutex_lock(&state->submission);
 	if (has_room(state, mode))
-		err = egi_submit_put(state, task);
+		err = submit_put(state, task);
 	egi_mutex_unlock(&state->submission);
 	return err;
 }
@@ -112,10 +115,10 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 	if (egi_load_acquire_u32(&state->closed) != 0)
 		return -ECANCELED;
 	if (mode == EGI_SUBMIT_GO && state->backlog == 0)
-		return egi_submit_put(state, task);
+		return submit_put(state, task);
 	/* A task of this group spills instead of waiting: what it waits for might be itself. */
 	if (mode == EGI_SUBMIT_GO && egi_recovery_is_inside(state))
-		return egi_submit_put(state, task);
+		return submit_put(state, task);
 	while ((err = try_submit(state, task, mode)) == -EAGAIN && mode == EGI_SUBMIT_GO) {
 		uint32_t key;
 		bool in_time = true;

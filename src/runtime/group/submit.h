@@ -3,13 +3,10 @@
 #define EGI_GROUP_SUBMIT_H
 
 /*
- * Accepting tasks into a group: the fast path, and the ways that ask or wait for room.
+ * Accepting tasks into a group, whoever submits them and whatever is to be asked before.
  */
 
-#include <errno.h>
-
-#include "runtime/group/call.h"
-#include "task/copy.h"
+#include "runtime/group/state.h"
 
 enum egi_submit_mode {
 	EGI_SUBMIT_GO, /* waits for room if the group is bounded */
@@ -23,9 +20,6 @@ enum egi_submit_mode {
 
 /* Accepts a task, or refuses it. */
 int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode);
-
-/* Puts a task into the calling thread's queue and sees to it that somebody comes for it. */
-int egi_submit_put(struct eg_group_state *state, struct egi_task task);
 
 /*
  * Submission that need not wait or refuse: true when the task was accepted. False, with nothing done, if there is
