@@ -197,7 +197,7 @@ struct machine {
 	bool tracing;
 	bool is_over;
 	bool timers;
-	bool refuses; /* membarrier(2), while deciding */
+	bool refuses;        /* membarrier(2), while deciding */
 	const void *stop_at; /* a store to which takes a thread from the processor: explore_advance */
 	bool in_order;       /* no store is ever held back */
 	uint32_t step;
