@@ -16,6 +16,15 @@
  *               queues a context, sets the bit
  *                                                clears the bit: nobody comes
  *
+ *   looking   how many threads have cleared a bit and may have to set it again. The keeper, who sees none meanwhile, looks
+ *             again a little later, or this happens:
+ *
+ *               keeper                           caller
+ *                                                clears the bit, takes the first call of two
+ *               sees no bit: sleeps for long
+ *                                                sets the bit again
+ *                                                makes the call, which waits for the second
+ *
  * The lock is not held while another is taken, but for what starting a thread takes.
  *
  * If not one thread can be had, the keeper makes the calls itself, and meanwhile whoever asks or waits for a deadline
@@ -47,6 +56,7 @@ static struct {
 	struct egi_mutex lock;
 	LIST_HEAD(, caller) idle;
 	uint32_t waiting;
+	unsigned looking;
 	unsigned last; /* the queue that was last taken from: the others come first */
 	unsigned threads;
 	uint32_t calling; /* how many threads are in a function that they call; lowered without the lock */
@@ -94,6 +104,7 @@ static bool callers_serve(void)
 	bool found, more;
 
 	callers.waiting &= ~bit;
+	callers.looking++;
 	callers.last = number;
 	egi_mutex_unlock(&callers.lock);
 	egi_ctx_lock(number);
@@ -103,6 +114,7 @@ static bool callers_serve(void)
 	more = !TAILQ_EMPTY(queue);
 	egi_ctx_unlock(number);
 	egi_mutex_lock(&callers.lock);
+	callers.looking--;
 	if (more)
 		callers.waiting |= bit;
 	callers.taken++;
@@ -211,6 +223,8 @@ int64_t egi_ctx_caller_look(void)
 		egi_mutex_lock(&callers.lock);
 		again = EGI_FOREVER;
 	}
+	if (callers.waiting == 0 && callers.looking > 0)
+		again = egi_clock_after(STUCK);
 	egi_mutex_unlock(&callers.lock);
 	return again;
 }
@@ -219,6 +233,7 @@ void egi_ctx_caller_start(void)
 {
 	LIST_INIT(&callers.idle);
 	callers.waiting = 0;
+	callers.looking = 0;
 	callers.threads = 0;
 	callers.calling = 0;
 	for (unsigned i = 0; i < EGI_CTX_LOCKS; i++)

@@ -214,6 +214,8 @@ const struct explore_scenario explore_scenarios[] = {
 	     true, 3, 4),
     SCENARIO(function_waits_for_function, "a function that waits, and the one that it waits for", 2, true, 3,
 	     4),
+    SCENARIO(functions_of_one_context_meet,
+	     "two functions called at one deadline, of which one waits for the other", 2, true, 3, 4),
     SCENARIO(calls_against_caller, "the last of the calls, and one more", 2, true, 3, 4),
     SCENARIO(two_deadlines_against_keeper, "a keeper that goes to sleep, and an earlier deadline", 2, false,
 	     4, 5),

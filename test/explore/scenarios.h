@@ -105,6 +105,7 @@ void deadline_against_drop(void);
 void deadline_against_leaving_keeper(void);
 void function_waits_for_deadline(void);
 void function_waits_for_function(void);
+void functions_of_one_context_meet(void);
 void calls_against_caller(void);
 void two_deadlines_against_keeper(void);
 void kick_against_keeper(void);

@@ -306,6 +306,32 @@ void function_waits_for_function(void)
 	eg_ctx_unref(second);
 }
 
+static void meet_other(void *arg)
+{
+	(void)arg;
+	if (++called == 2)
+		explore_raise(&flag);
+	else
+		explore_await(&flag);
+}
+
+/* One deadline calls two functions, and the first waits for the second. */
+void functions_of_one_context_meet(void)
+{
+	eg_ctx_callback callbacks[2];
+	eg_ctx *ctx;
+
+	called = 0;
+	flag = false;
+	ctx = with_call(meet_other, NULL, 100000, &callbacks[0]);
+	EXPLORE_REQUIRE(eg_ctx_on_end(ctx, meet_other, NULL, &callbacks[1]) == 0);
+	explore_begin();
+	explore_await(&flag);
+	for (int i = 0; i < 2; i++)
+		EXPLORE_REQUIRE(eg_ctx_off_end(&callbacks[i]) != 0);
+	eg_ctx_unref(ctx);
+}
+
 static void count_call(void *arg)
 {
 	(void)arg;
