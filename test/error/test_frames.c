@@ -473,20 +473,20 @@ static void text_shows_no_addresses(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(frames_name_place_and_module_of_each_call),
-		TEST(frames_are_what_the_text_shows),
-		TEST(frames_of_a_deep_stack_say_where_calls_are_left_out),
+	    TEST(frames_name_place_and_module_of_each_call),
+	    TEST(frames_are_what_the_text_shows),
+	    TEST(frames_of_a_deep_stack_say_where_calls_are_left_out),
 #if defined(__x86_64__)
-		TEST(a_trace_that_is_cut_says_so_at_its_last_frame),
+	    TEST(a_trace_that_is_cut_says_so_at_its_last_frame),
 #endif
-		TEST(errors_without_a_backtrace_have_no_frames),
-		TEST(structures_of_other_sizes_are_refused_or_filled_as_far_as_known),
-		TEST(threads_that_ask_first_at_once_get_the_same_strings),
-		TEST(a_cause_and_a_joined_panic_have_backtraces_of_their_own),
-		TEST(an_error_is_told_the_same_after_its_group_is_gone),
-		TEST(a_long_message_leaves_room_for_the_backtrace),
-		TEST(causes_share_64_kib),
-		TEST(text_shows_no_addresses),
+	    TEST(errors_without_a_backtrace_have_no_frames),
+	    TEST(structures_of_other_sizes_are_refused_or_filled_as_far_as_known),
+	    TEST(threads_that_ask_first_at_once_get_the_same_strings),
+	    TEST(a_cause_and_a_joined_panic_have_backtraces_of_their_own),
+	    TEST(an_error_is_told_the_same_after_its_group_is_gone),
+	    TEST(a_long_message_leaves_room_for_the_backtrace),
+	    TEST(causes_share_64_kib),
+	    TEST(text_shows_no_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
