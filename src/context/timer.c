@@ -155,6 +155,7 @@ int egi_timer_hold(void)
 	int err;
 
 	egi_mutex_lock(&timers.lock);
+	timers.uses++;
 	err = ensure();
 	if (!err)
 		timers.holds++;

@@ -220,6 +220,8 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(two_deadlines_against_keeper, "a keeper that goes to sleep, and an earlier deadline", 2, false,
 	     4, 5),
     SCENARIO(kick_against_keeper, "a keeper that goes to sleep, and a kick", 2, false, 4, 5),
+    SCENARIO(hold_against_leaving_keeper, "a keeper that has been idle for long, and somebody who holds it", 2,
+	     false, 4, 5),
     SCENARIO(notice_hidden_by_two, "a notice that its thread hides, and somebody else who takes it away", 2,
 	     false, 5, 5),
     SCENARIO(claim_owner_and_thief, "a claim's owner that takes, and a thief", 2, false, 5, 5),

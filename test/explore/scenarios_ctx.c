@@ -413,3 +413,21 @@ void kick_against_keeper(void)
 	EXPLORE_REQUIRE(eg_clock_now_ns() - begin < SECOND);
 	egi_timer_release();
 }
+
+/* The keeper is idle, somebody holds it, and much later kicks it: it is there. */
+void hold_against_leaving_keeper(void)
+{
+	eg_ctx *timed;
+
+	flag = false;
+	egi_timer_on_kick(note_kick);
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &timed) == 0);
+	eg_ctx_unref(timed);
+	EXPLORE_REQUIRE(eg_ctx_wait_until(NULL, eg_clock_now_ns() + SECOND) != 0);
+	explore_begin();
+	EXPLORE_REQUIRE(egi_timer_hold() == 0);
+	EXPLORE_REQUIRE(eg_ctx_wait_until(NULL, eg_clock_now_ns() + LONG_NS) != 0);
+	egi_timer_kick();
+	explore_await(&flag);
+	egi_timer_release();
+}
