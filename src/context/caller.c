@@ -247,7 +247,7 @@ void egi_ctx_caller_stop(void)
 	egi_mutex_unlock(&callers.lock);
 }
 
-bool egi_ctx_caller_dismiss(int *ret_left)
+bool egi_ctx_caller_dismiss(int *ret_left, bool *ret_waits)
 {
 	struct caller *caller;
 	bool ending;
@@ -263,6 +263,7 @@ bool egi_ctx_caller_dismiss(int *ret_left)
 	 */
 	ending = callers.threads > egi_load_acquire_u32(&callers.calling);
 	*ret_left = (int)callers.threads;
+	*ret_waits = callers.waiting != 0;
 	egi_mutex_unlock(&callers.lock);
 	return ending;
 }

@@ -24,7 +24,10 @@ void egi_ctx_caller_stop(void);
 void egi_ctx_caller_lock(void);
 void egi_ctx_caller_unlock(void);
 
-/* Has those end that have nothing to do. Returns whether some are about to; *ret_left: how many there are. */
-bool egi_ctx_caller_dismiss(int *ret_left);
+/*
+ * Has those end that have nothing to do. Returns whether some are about to; *ret_left: how many there are; *ret_waits: whether
+ * calls wait, for which the keeper may have to start one.
+ */
+bool egi_ctx_caller_dismiss(int *ret_left, bool *ret_waits);
 
 #endif

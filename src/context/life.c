@@ -55,9 +55,9 @@ void egi_contexts_start_child(void)
 bool egi_contexts_dismiss(int *ret_left)
 {
 	int callers, keepers;
-	bool ending = egi_ctx_caller_dismiss(&callers);
+	bool waits, ending = egi_ctx_caller_dismiss(&callers, &waits);
 
-	ending = egi_timer_dismiss(&keepers) || ending;
+	ending = egi_timer_dismiss(waits, &keepers) || ending;
 	*ret_left = callers + keepers;
 	return ending;
 }

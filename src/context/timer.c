@@ -300,9 +300,9 @@ static bool keeper_keeps(void)
 	uint64_t uses = 0;
 	bool idle = false;
 
-	/* Somebody may have relied on it since it was dismissed. */
-	while (!timers.dismissed || is_needed()) {
-		timers.dismissed = false;
+	/* Somebody may have relied on it since it was dismissed, or its owner have to look first, for what it has fired. */
+	while (!timers.dismissed || is_needed() || look_at != EGI_FOREVER) {
+		timers.dismissed = timers.dismissed && !is_needed();
 		if (timers.stopping) {
 			egi_mutex_unlock(&timers.lock);
 			egi_sleep_for_good();
@@ -311,9 +311,11 @@ static bool keeper_keeps(void)
 			look_at = INT64_MIN;
 			continue;
 		}
-		if (look_at != EGI_FOREVER && look_at <= eg_clock_now_ns()) {
+		if (look_at != EGI_FOREVER && (timers.dismissed || look_at <= eg_clock_now_ns())) {
 			if (!keeper_looks(&look_at))
 				return false;
+			/* If there is something to do for it, it stays. */
+			timers.dismissed = timers.dismissed && look_at == EGI_FOREVER;
 			continue;
 		}
 		/* Nothing was armed at the last look either, nor in between. */
@@ -345,12 +347,12 @@ void egi_timer_stop(void)
 	egi_mutex_unlock(&timers.lock);
 }
 
-bool egi_timer_dismiss(int *ret_left)
+bool egi_timer_dismiss(bool is_at_work, int *ret_left)
 {
 	bool ends;
 
 	egi_mutex_lock(&timers.lock);
-	ends = timers.running && !timers.away && !is_needed();
+	ends = timers.running && !timers.away && !is_at_work && !is_needed();
 	timers.dismissed = ends;
 	*ret_left = timers.running;
 	egi_mutex_unlock(&timers.lock);

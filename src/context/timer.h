@@ -82,8 +82,13 @@ static inline int64_t egi_timer_fires_ns(int64_t due_ns)
 /* At exit: nothing fires any more. */
 void egi_timer_stop(void);
 
-/* Has the keeper end if nothing needs it. Returns whether it is about to; *ret_left: how many keepers there are. */
-bool egi_timer_dismiss(int *ret_left);
+/*
+ * Has the keeper end if nothing needs it, but not before its owner has looked after what has fired. Returns whether it is about
+ * to, or to find that it is needed; *ret_left: how many keepers there are.
+ *
+ * @is_at_work  its owner has something for it to do
+ */
+bool egi_timer_dismiss(bool is_at_work, int *ret_left);
 
 /* Around fork. */
 void egi_timer_lock(void);

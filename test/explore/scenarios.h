@@ -110,6 +110,7 @@ void calls_against_caller(void);
 void two_deadlines_against_keeper(void);
 void kick_against_keeper(void);
 void hold_against_leaving_keeper(void);
+void end_idle_against_deadline(void);
 void claim_owner_and_thief(void);
 void claim_refill_and_thief(void);
 void claim_two_thieves(void);

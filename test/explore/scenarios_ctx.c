@@ -431,3 +431,22 @@ void hold_against_leaving_keeper(void)
 	explore_await(&flag);
 	egi_timer_release();
 }
+
+/* Idle threads are told to end as a deadline comes: both of its functions are called, though one waits for the other. */
+void end_idle_against_deadline(void)
+{
+	eg_ctx_callback callbacks[2];
+	eg_ctx *timed;
+
+	called = 0;
+	flag = false;
+	timed = with_call(meet_other, NULL, 100000, &callbacks[0]);
+	EXPLORE_REQUIRE(eg_ctx_on_end(timed, meet_other, NULL, &callbacks[1]) == 0);
+	explore_begin();
+	explore_pass_time(SECOND);
+	EXPLORE_REQUIRE(eg_threads_end_idle() >= 0);
+	explore_await(&flag);
+	for (int i = 0; i < 2; i++)
+		EXPLORE_REQUIRE(eg_ctx_off_end(&callbacks[i]) != 0);
+	eg_ctx_unref(timed);
+}
