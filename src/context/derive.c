@@ -48,19 +48,10 @@ int eg_ctx_without_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
  * Deadlines
  */
 
-/* The deadline has passed before the context came to be. */
-static void end_at_once(eg_ctx *ctx, int64_t now_ns)
-{
-	ctx->deadline = now_ns;
-	egi_ctx_join(ctx, now_ns);
-	/* Nobody else knows it; it may be over by its parent's end. */
-	egi_ctx_end(ctx, -ETIMEDOUT, egi_error_deadline());
-}
-
 static int with_deadline(eg_ctx *parent, int64_t deadline_ns, int64_t now_ns, eg_ctx **ret_ctx)
 {
-	bool is_earlier = deadline_ns < eg_ctx_deadline(parent),
-	     is_timed = is_earlier && deadline_ns > now_ns;
+	bool is_past = deadline_ns <= now_ns, is_earlier = deadline_ns < eg_ctx_deadline(parent);
+	bool is_timed = is_earlier && !is_past;
 	eg_ctx *ctx = egi_ctx_make(parent, is_timed ? sizeof(struct egi_timed_ctx) : sizeof(*ctx));
 
 	if (!ctx)
@@ -68,10 +59,10 @@ static int with_deadline(eg_ctx *parent, int64_t deadline_ns, int64_t now_ns, eg
 	if (is_earlier)
 		ctx->deadline = deadline_ns;
 	ctx->timed = is_timed;
-	if (is_earlier && !is_timed)
-		end_at_once(ctx, deadline_ns);
-	else
-		egi_ctx_join(ctx, now_ns);
+	egi_ctx_join(ctx, now_ns);
+	/* Nobody else knows it. It may be over by its parent's end, and does not wait for that: the keeper may be late. */
+	if (is_past)
+		egi_ctx_end(ctx, -ETIMEDOUT, egi_error_deadline());
 	*ret_ctx = ctx;
 	return 0;
 }

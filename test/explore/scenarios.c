@@ -217,6 +217,8 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(functions_of_one_context_meet,
 	     "two functions called at one deadline, of which one waits for the other", 2, true, 3, 4),
     SCENARIO(calls_against_caller, "the last of the calls, and one more", 2, true, 3, 4),
+    SCENARIO(deadline_past_below_late, "a keeper that is late, and a deadline in the past below", 2, false, 4,
+	     5),
     SCENARIO(two_deadlines_against_keeper, "a keeper that goes to sleep, and an earlier deadline", 2, false,
 	     4, 5),
     SCENARIO(kick_against_keeper, "a keeper that goes to sleep, and a kick", 2, false, 4, 5),

@@ -107,6 +107,7 @@ void function_waits_for_deadline(void);
 void function_waits_for_function(void);
 void functions_of_one_context_meet(void);
 void calls_against_caller(void);
+void deadline_past_below_late(void);
 void two_deadlines_against_keeper(void);
 void kick_against_keeper(void);
 void hold_against_leaving_keeper(void);

@@ -5,6 +5,8 @@
  */
 #include "scenarios.h"
 
+#include <errno.h>
+
 #include "context/timer.h"
 
 #define SECOND 1000000000
@@ -378,6 +380,22 @@ void deadline_against_leaving_keeper(void)
 	EXPLORE_REQUIRE(eg_clock_now_ns() >= eg_ctx_deadline(timed));
 	EXPLORE_REQUIRE(eg_ctx_off_end(&callback) != 0);
 	eg_ctx_unref(timed);
+}
+
+/* A deadline has passed, and the keeper comes late: what is made below with one that has passed is over at once. */
+void deadline_past_below_late(void)
+{
+	eg_ctx *late, *child;
+	int64_t deadline;
+
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(NULL, 100000, &late) == 0);
+	deadline = eg_ctx_deadline(late);
+	explore_begin();
+	explore_pass_time(SECOND);
+	EXPLORE_REQUIRE(eg_ctx_with_timeout(late, 0, &child) == 0);
+	EXPLORE_REQUIRE(eg_ctx_err(child) == -ETIMEDOUT && eg_ctx_deadline(child) == deadline);
+	eg_ctx_unref(child);
+	eg_ctx_unref(late);
 }
 
 /* A later deadline, and then an earlier one, while the keeper goes to sleep: it wakes for the earlier. */
