@@ -37,9 +37,9 @@ static struct {
 	struct egi_mutex lock;
 	struct egi_wheel wheel;
 	pthread_t thread;
-	bool running; /* there is a keeper, */
-	bool away;    /* but it is calling a function of the program */
-	bool stopping;
+	bool running;     /* there is a keeper, */
+	bool away;        /* but it is calling a function of the program */
+	bool stopping;    /* the process ends: it is asleep for good, or going to be */
 	bool dismissed;   /* the keeper is to go if nothing is armed or held */
 	int64_t wakes_at; /* the keeper turns the wheel then at the latest */
 	uint64_t uses;    /* raised by whoever arms or holds */
@@ -64,9 +64,11 @@ static void *keeper_main(void *arg);
 /* Under lock. */
 static inline int ensure(void)
 {
+	if (timers.stopping || timers.away)
+		return -EAGAIN;
 	if (timers.running)
-		return timers.away ? -EAGAIN : 0;
-	if (timers.stopping || egi_thread_create(&timers.thread, keeper_main, NULL) != 0)
+		return 0;
+	if (egi_thread_create(&timers.thread, keeper_main, NULL) != 0)
 		return -EAGAIN;
 	timers.running = true;
 	timers.wakes_at = 0;
@@ -344,6 +346,7 @@ void egi_timer_stop(void)
 {
 	egi_mutex_lock(&timers.lock);
 	timers.stopping = true;
+	egi_store_relaxed_u32(&egi_timer_by_clock, 1);
 	egi_mutex_unlock(&timers.lock);
 }
 

@@ -22,7 +22,7 @@
 /*
  * What becomes of timers. `fire` is called with no lock held, by the keeper; what the timer belongs to stays until
  * egi_timer_retire has returned. `look` is called in the same way after timers have fired or the keeper was kicked, and when
- * it said: it returns when it wants to be called again, or EGI_FOREVER.
+ * it said, or at once before the keeper ends: it returns when it wants to be called again, or EGI_FOREVER.
  */
 struct egi_timer_owner {
 	void (*fire)(struct egi_timer *timer);
@@ -79,7 +79,7 @@ static inline int64_t egi_timer_fires_ns(int64_t due_ns)
 	return egi_wheel_time(egi_wheel_tick(due_ns));
 }
 
-/* At exit: nothing fires any more. */
+/* At exit: nothing fires any more, and it is as if there were no keeper. */
 void egi_timer_stop(void);
 
 /*

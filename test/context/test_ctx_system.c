@@ -610,9 +610,56 @@ static void jumps_of_the_wall_clock_change_nothing(void **state)
 	assert_int_equal(atomic_load(&wall_clock_reads), 0);
 }
 
+enum { STATUS = 7 };
+
+static bool is_used_late;
+
+static void note_nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* The library is in the program, and has come to its end when this is called, which is the last thing of all. */
+static void __attribute__((destructor(101))) use_after_the_end(void)
+{
+	eg_ctx_callback callback;
+	eg_ctx *ctx;
+
+	if (!is_used_late)
+		return;
+	if (eg_ctx_with_timeout(NULL, MILLISECOND, &ctx) != 0 ||
+	    eg_ctx_on_end(ctx, note_nothing, NULL, &callback) != -EAGAIN ||
+	    eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) != 0 || eg_ctx_err(ctx) != -ETIMEDOUT)
+		_exit(1);
+	_exit(STATUS);
+}
+
+static void exit_with_a_deadline(void *arg)
+{
+	eg_ctx *ctx;
+
+	(void)arg;
+	EXPECT(eg_ctx_with_timeout(NULL, HOUR, &ctx) == 0);
+	is_used_late = true;
+	exit(0);
+}
+
+/* First of all: once deadlines came by the clock they go on to. */
+static void after_the_end_of_the_library_deadlines_come_by_the_clock(void **state)
+{
+	struct child child;
+
+	(void)state;
+	if (!child_may_start_threads())
+		return;
+	child_run(exit_with_a_deadline, NULL, &child);
+	assert_true(child_exited(&child, STATUS));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    TEST(after_the_end_of_the_library_deadlines_come_by_the_clock),
 	    TEST(without_a_thread_deadlines_come_by_the_clock),
 	    TEST(without_another_thread_a_function_may_wait_for_deadlines_too),
 	    TEST(without_another_thread_a_function_may_wait_for_who_sleeps),
