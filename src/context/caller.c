@@ -258,10 +258,10 @@ bool egi_ctx_caller_dismiss(int *ret_left, bool *ret_waits)
 		callers_wake();
 	}
 	/*
-	 * Whoever is not calling a function is on its way to being idle, or to its end. [Z2] acquire, but no
-	 * order is relied on: raised under the lock, and lowered before the call is done ([X4]).
+	 * Whoever is not calling a function is on its way to being idle, or to its end, or asleep for good. [Z2] acquire, but
+	 * no order is relied on: raised under the lock, and lowered before the call is done ([X4]).
 	 */
-	ending = callers.threads > egi_load_acquire_u32(&callers.calling);
+	ending = !callers.stopping && callers.threads > egi_load_acquire_u32(&callers.calling);
 	*ret_left = (int)callers.threads;
 	*ret_waits = callers.waiting != 0;
 	egi_mutex_unlock(&callers.lock);

@@ -355,7 +355,7 @@ bool egi_timer_dismiss(bool is_at_work, int *ret_left)
 	bool ends;
 
 	egi_mutex_lock(&timers.lock);
-	ends = timers.running && !timers.away && !is_at_work && !is_needed();
+	ends = timers.running && !timers.away && !timers.stopping && !is_at_work && !is_needed();
 	timers.dismissed = ends;
 	*ret_left = timers.running;
 	egi_mutex_unlock(&timers.lock);

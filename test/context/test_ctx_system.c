@@ -612,11 +612,15 @@ static void jumps_of_the_wall_clock_change_nothing(void **state)
 
 enum { STATUS = 7 };
 
-static bool is_used_late;
+/* The keeper, and one that makes calls. */
+enum { LATE_THREADS = 2 };
 
-static void note_nothing(void *arg)
+static bool is_used_late;
+static eg_ctx *late;
+
+static void note_call(void *arg)
 {
-	(void)arg;
+	tally_add(arg, 1);
 }
 
 /* The library is in the program, and has come to its end when this is called, which is the last thing of all. */
@@ -628,18 +632,30 @@ static void __attribute__((destructor(101))) use_after_the_end(void)
 	if (!is_used_late)
 		return;
 	if (eg_ctx_with_timeout(NULL, MILLISECOND, &ctx) != 0 ||
-	    eg_ctx_on_end(ctx, note_nothing, NULL, &callback) != -EAGAIN ||
+	    eg_ctx_on_end(ctx, note_call, NULL, &callback) != -EAGAIN ||
 	    eg_ctx_wait_until(ctx, EG_CTX_NO_DEADLINE) != 0 || eg_ctx_err(ctx) != -ETIMEDOUT)
+		_exit(1);
+	eg_ctx_unref(ctx);
+	eg_ctx_unref(late);
+	/* They sleep for good. */
+	if (eg_threads_end_idle() != LATE_THREADS)
 		_exit(1);
 	_exit(STATUS);
 }
 
-static void exit_with_a_deadline(void *arg)
+static void exit_with_threads(void *arg)
 {
+	struct tally called = TALLY_INIT;
+	eg_ctx_callback callback;
 	eg_ctx *ctx;
 
 	(void)arg;
-	EXPECT(eg_ctx_with_timeout(NULL, HOUR, &ctx) == 0);
+	EXPECT(eg_ctx_with_timeout(NULL, HOUR, &late) == 0);
+	EXPECT(eg_ctx_with_timeout(NULL, MILLISECOND, &ctx) == 0);
+	EXPECT(eg_ctx_on_end(ctx, note_call, &called, &callback) == 0);
+	tally_await(&called, 1);
+	EXPECT(eg_ctx_off_end(&callback) == -EALREADY);
+	eg_ctx_unref(ctx);
 	is_used_late = true;
 	exit(0);
 }
@@ -652,7 +668,7 @@ static void after_the_end_of_the_library_deadlines_come_by_the_clock(void **stat
 	(void)state;
 	if (!child_may_start_threads())
 		return;
-	child_run(exit_with_a_deadline, NULL, &child);
+	child_run(exit_with_threads, NULL, &child);
 	assert_true(child_exited(&child, STATUS));
 }
 
