@@ -129,7 +129,8 @@ EG_PUBLIC int eg_ctx_cancel(eg_ctx *ctx, eg_error *cause);
 /*
  * Why the context is over, as a code: 0 while it is not, then -ECANCELED, or -ETIMEDOUT when a deadline, its
  * own or an ancestor's, ended it. Two loads.
- * Threads: any. Blocking: never. Ordering: what was written before the end is visible once this is non-zero.
+ * Threads: any. Blocking: never, but for the tree's lock where no thread sees to a deadline that has passed.
+ * Ordering: what was written before the end is visible once this is non-zero.
  */
 EG_PUBLIC int eg_ctx_err(const eg_ctx *ctx);
 

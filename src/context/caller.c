@@ -25,7 +25,7 @@
  *                                                sets the bit again
  *                                                makes the call, which waits for the second
  *
- * The lock is not held while another is taken, but for what starting a thread takes.
+ * The lock is not held while another is taken, but for what starting and leaving threads take.
  *
  * If not one thread can be had, the keeper makes the calls itself, and meanwhile whoever asks or waits for a deadline
  * looks at the clock (timer.h): a function that waits for one is not stuck.

@@ -148,6 +148,8 @@ int eg_ctx_off_end(eg_ctx_callback *callback)
 
 void egi_ctx_wait_stop(void)
 {
+	egi_ctx_lock(background.lock);
 	egi_ctx_enter(&background);
 	egi_ctx_fd_close(&background.fd);
+	egi_ctx_unlock(background.lock);
 }

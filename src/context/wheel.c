@@ -4,7 +4,7 @@
  * one tick, which are due all at once; one of a higher level holds those of a span, which are listed anew, lower, as the tick
  * comes to its beginning. That may be many, so they go to a list of their own first and are moved a bounded number at a time.
  *
- * `filled` says of a slot that it is empty only if it is: a bit that stays costs a turn that finds nothing.
+ * `filled` has a bit for each slot that has timers, and for no other: a slot that the tick comes to is never empty.
  */
 #include "context/wheel.h"
 
