@@ -22,7 +22,7 @@
  *
  * What protects what: all that changes, but `refs` and `err`, is under the tree's lock: one of a few locks, chosen for the
  * root and shared by all below it, so that a tree is walked under a single lock and forking can hold them all. No lock is
- * held while a function of the program is called or an error freed. Lock order, outermost first:
+ * held while a function of the program is called or an error freed that is not the library's own. Lock order, outermost first:
  *
  *     signals    of signals.c     who listens to which signal
  *     trees      here             taken one at a time, but for fork
