@@ -50,7 +50,7 @@ def count(text, code, verdict):
         why = "no plan: it ended early"
     elif planned and passed + failed + skipped != planned:
         why = f"{passed + failed + skipped} of {planned} cases reported"
-    elif code and not failed and not skipped:
+    elif code and not failed:
         why = f"exit status {code}"
     elif verdict == "ERROR" and not failed and not code:
         why = "bad TAP"

@@ -67,7 +67,8 @@ EG_PUBLIC void eg_error_unref(eg_error *error);
  *            EG_EEXITED, -ECANCELED for a skipped task; 0 for NULL
  *   message  one line or more of text without a final newline; never NULL, "" for NULL
  *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was
- *            given, or why the context of a skipped task's group ended
+ *            given, what eg_fail attached to a task that then returned another code, or why the context of a
+ *            skipped task's group ended
  *   joined   a panic or fault that a deferred call of the same task added later, or NULL. An error that was
  *            passed on (eg_fail_with) has those of both tasks
  *   signal   the number of the signal that a recovered fault was, such as SIGSEGV, or that arrived, of a code

@@ -44,8 +44,8 @@ EG_PUBLIC void eg_panic_with(eg_error *error) EG_NORETURN;
  * process's, as if it were not recovered. They nest: each eg_panic_forbid has its eg_panic_allow. The count
  * is the running task's, or the thread's outside tasks.
  *
- * Threads: any. Blocking: never. An eg_panic_allow without an eg_panic_forbid, or a task that returns between
- * the two, is misuse: one line on standard error, and abort.
+ * Threads: any. Blocking: never. An eg_panic_allow without an eg_panic_forbid is misuse, and so is a task, or
+ * a function called when a context ends, that returns between the two: one line on standard error, and abort.
  */
 EG_PUBLIC void eg_panic_forbid(void);
 EG_PUBLIC void eg_panic_allow(void);

@@ -102,6 +102,11 @@ for header in include/*.h include/errgroup/*.h; do
 done >"$work/why"
 silent "errgroup(7) names every header"
 
+section "$pages/errgroup.7.scd" PAGES | sed -n 's/^\*\([a-z_]*\)\*(3)$/\1.3/p' | sort >"$work/pages"
+(cd "$pages" && ls ./*.3.scd) | sed 's|^\./||; s|\.scd$||' | sort | diff - "$work/pages" |
+    sed -n -e 's/^</not in PAGES of errgroup(7): /p' -e 's/^>/in PAGES of errgroup(7) and not there: /p' >"$work/why"
+silent "errgroup(7) lists every page"
+
 grep -no '\*[a-z_]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
     sed 's/^\([^:]*:[0-9]*\):\*\([a-z_]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name part; do
     awk -v name="$name" -v part="$part" '$2 == name && $1 ~ "\\." part "$" { found = 1 } END { exit !found }' \

@@ -3,8 +3,8 @@
 #
 # The floors of src/. A file includes what lies in its own folder or on a floor below; nothing includes itself by way of
 # others. What X.h declares, X.c defines, so whoever calls a function includes the file that has it, and calls run down
-# as includes do. Concurrency Kit comes in through one door each: ck_pr.h through os/atomic.h, ck_ring.h through
-# runtime/queue/ring.h.
+# as includes do; so do those of public functions, whose headers lie elsewhere. Concurrency Kit comes in through one door
+# each: ck_pr.h through os/atomic.h, ck_ring.h through runtime/queue/ring.h.
 #
 #     sh test/checks/check_layers.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
@@ -120,6 +120,20 @@ report(
         if m.group(2) == ";" and m.group(1) not in declared_below
         and defined.get(m.group(1)) != module_of(path) + ".c"
     ],
+)
+
+# Public functions are declared in headers that every floor may include.
+comment_or_text = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.S)
+report(
+    "every call stays in its folder or points down",
+    {
+        f"{path}: calls {name} of {defined[name]}"
+        for path, text in files.items()
+        for name in re.findall(r"\b(egi?_[a-z0-9_]+)\(", comment_or_text.sub("", text))
+        if name in defined and name not in declared_below
+        and folder_of(path) != folder_of(defined[name])
+        and not floor_of.get(folder_of(defined[name]), 99) < floor_of.get(folder_of(path), 0)
+    },
 )
 
 kit = [

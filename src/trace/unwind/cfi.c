@@ -132,7 +132,7 @@ static bool read_linkage_stub(struct egi_reader block, uintptr_t lookup, int64_t
 			return false;
 	if (part < OP_LIT0 || part > OP_LIT0 + 15 || !block_is_over(&block))
 		return false;
-	*ret_offset = offset + ((lookup & 15) >= (uintptr_t)(part - OP_LIT0) ? 8 : 0);
+	*ret_offset = (int64_t)((uint64_t)offset + ((lookup & 15) >= (uintptr_t)(part - OP_LIT0) ? 8 : 0));
 	return true;
 }
 

@@ -213,6 +213,49 @@ static void damaged_tables_are_read_within_bounds(void **state)
 }
 
 /*
+ * The rule at a place of a stub, by a table like those that linkers write, in which a number of ten bytes is what lies between
+ * the stack pointer and the CFA. The stub has the 16 bytes of code from STUB on.
+ */
+#define STUB 4096
+
+static struct egi_rule stub_rule(const unsigned char *number, uintptr_t lookup)
+{
+	/* clang-format off */
+	unsigned char table[] = {
+		20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16,           /* a CIE: code by 1, data by -8 */
+		0x0c, 7, 8, 0x90, 1, 0, 0, 0, 0, 0, 0,                /* def_cfa rsp+8; offset ra at cfa-8 */
+		44, 0, 0, 0, 28, 0, 0, 0,                             /* an FDE; its CIE is 28 bytes before this */
+		0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0,      /* of 16 bytes of code */
+		0x0f, 20, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,         /* def_cfa_expression: breg7 number, */
+		0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22,    /* and 8 more from the 12th byte on */
+		0, 0,
+	};
+	/* clang-format on */
+	const size_t fde = 24, place = fde + 8 + 16 + 3;
+	struct egi_unwind_memory memory = {(uintptr_t)table, (uintptr_t)table + sizeof(table)};
+
+	memcpy(table + place, number, 10);
+	return egi_rule_of(memory, (uintptr_t)table + fde, STUB, STUB + lookup);
+}
+
+static void stubs_have_rules_whatever_number_is_in_their_tables(void **state)
+{
+	static const unsigned char small[10] = {0x88, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0};
+	static const unsigned char largest[10] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
+
+	(void)state;
+	/* Machines whose calls push nothing have no such stubs. */
+	if (!EGI_UNWIND_IS_NATIVE || EGI_RA_HAS_REGISTER)
+		skip();
+	assert_int_equal(stub_rule(small, 10).kind, EGI_RULE_SP);
+	assert_int_equal(egi_rule_offset(stub_rule(small, 10).cfa_at), 8);
+	assert_int_equal(stub_rule(small, 11).kind, EGI_RULE_SP);
+	assert_int_equal(egi_rule_offset(stub_rule(small, 11).cfa_at), 16);
+	assert_int_equal(stub_rule(largest, 10).kind, EGI_RULE_NONE);
+	assert_int_equal(stub_rule(largest, 11).kind, EGI_RULE_NONE);
+}
+
+/*
  * Cache
  */
 
@@ -289,6 +332,7 @@ int main(void)
 	    cmocka_unit_test(most_places_of_the_c_library_have_rules),
 	    cmocka_unit_test(nothing_is_known_outside_of_functions),
 	    cmocka_unit_test(damaged_tables_are_read_within_bounds),
+	    cmocka_unit_test(stubs_have_rules_whatever_number_is_in_their_tables),
 	    cmocka_unit_test(another_module_has_other_keys),
 	    cmocka_unit_test(cached_rules_are_those_entered_whoever_else_enters),
 	};
