@@ -158,6 +158,7 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(owner_against_waiter, "a small group's owner, and another waiter that works", 2, false, 2, 3),
     SCENARIO(state_used_again, "a stale look at a small group, its successor, and another waiter", 2, false,
 	     1, 2),
+    SCENARIO(two_newcomers, "a small group's owner, and two threads that come at once", 2, false, 2, 3),
     SCENARIO(owner_against_submitter, "a small group's owner, and another submitter", 2, false, 2, 3),
     SCENARIO(owner_against_newcomer, "an owner that finds nothing, and another thread with a task", 2, false,
 	     2, 3),

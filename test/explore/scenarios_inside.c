@@ -264,6 +264,29 @@ void share_against_limit(void)
 	eg_group_destroy(&group);
 }
 
+/*
+ * Two threads come to a small group whose owner is about to take its tasks. Both have seen that nobody had come before; the one
+ * that is slower finds that the other has, which may not yet be through with having the owner know.
+ */
+void two_newcomers(void)
+{
+	pthread_t first, second;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	submit_range(0, 2);
+	first = thread_start(share_state, NULL);
+	explore_advance(first, &state->gate.contested);
+	second = thread_start(wait_too, NULL);
+	explore_advance(second, &state->gate.contested);
+	explore_begin();
+	wait_for_all();
+	thread_join(second);
+	thread_join(first);
+	eg_group_destroy(&group);
+}
+
 static void body_awaits(struct job *job)
 {
 	explore_await(&job->other->flag);
