@@ -173,6 +173,8 @@ const struct explore_scenario explore_scenarios[] = {
 	     2, false, 2, 3),
     SCENARIO(end_idle_against_groups, "an end of all threads, and a group that needs one", 2, false, 1, 2),
     SCENARIO(submitter_ends, "a thread that made a group and ends, and a waiter", 2, false, 2, 3),
+    SCENARIO(submitter_ends_against_destroy,
+	     "a thread that made a group and ends, and another that destroys the group", 2, false, 2, 3),
     SCENARIO(done_against_last_task, "a waiter that goes to sleep, and the last two tasks", 3, false, 1, 2),
     SCENARIO(done_against_submitting, "a waiter, and a task that submits another", 2, false, 2, 3),
     SCENARIO(done_while_helping, "a waiter that works, and tasks that submit tasks", 2, false, 1, 2),

@@ -75,6 +75,7 @@ void group_within_group(void);
 void end_idle_against_leaving(void);
 void end_idle_against_groups(void);
 void submitter_ends(void);
+void submitter_ends_against_destroy(void);
 void done_against_last_task(void);
 void done_against_submitting(void);
 void done_while_helping(void);

@@ -210,6 +210,19 @@ void submitter_ends(void)
 	thread_join(other);
 }
 
+/* It ends while another destroys the group. */
+void submitter_ends_against_destroy(void)
+{
+	pthread_t other;
+
+	call_crew();
+	explore_begin();
+	other = thread_start(submit_and_end, NULL);
+	explore_await(&is_submitted);
+	eg_group_destroy(&group);
+	thread_join(other);
+}
+
 /*
  * All groups are gone, and with them, when the call returns, all threads: a worker may still be on its way out of one, whose
  * memory it gives back, since two threads have used it.

@@ -7,7 +7,7 @@
 #include "runtime/member/look.h"
 
 #include "os/clock.h"
-#include "os/verify.h"
+#include "os/pause.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/watch.h"
 #include "runtime/group/count.h"
@@ -293,6 +293,24 @@ bool egi_look_has_work(void)
 	return false;
 }
 
+/*
+ * The calling thread is in no section, but somebody else may be about to destroy one of its groups, who has shared it by then:
+ *
+ *   thread that ends                   destroyer
+ *   reads the life: 1
+ *                                      shares the group
+ *                                      closes it: its life is 2
+ *   the life is another: not adopted
+ *   looks again: it is shared, and may be posted, or full
+ */
+static void page_hand_over(struct egi_notices *page, int64_t now)
+{
+	unsigned turns = 0;
+
+	while (!page_adopt(page, now))
+		egi_pause(&turns);
+}
+
 void egi_look_exit_thread(void)
 {
 	struct egi_notices *page;
@@ -301,7 +319,7 @@ void egi_look_exit_thread(void)
 		int64_t now = eg_clock_now_ns();
 
 		egi_mutex_lock(&egi_board.lock);
-		EGI_VERIFY(page_adopt(page, now), "internal: a group is busy though its thread is not");
+		page_hand_over(page, now);
 		egi_notices_close(page);
 		egi_watch_attend(now);
 		egi_mutex_unlock(&egi_board.lock);
