@@ -146,6 +146,8 @@ const struct explore_scenario explore_scenarios[] = {
 	     "a request that the sentinel takes down, and a submitter that relies on it", 2, true, 1, 2),
     SCENARIO(small_groups_against_sentinel, "small groups, and a sentinel that looks at them", 2, true, 1, 2),
     SCENARIO(small_group_left_to_sentinel, "a group left to a sentinel that goes to sleep", 2, false, 2, 2),
+    SCENARIO(small_group_taken_by_owner, "an owner that takes its tasks, and a sentinel that goes to sleep",
+	     2, true, 2, 2),
     SCENARIO(two_small_groups_left_to_sentinel, "two groups, one of which the sentinel goes to serve", 2,
 	     false, 1, 2),
     REFUSED(steal_against_owner, "a claim's owner, and a thief whose barrier is refused", 2, false, 1, 2),

@@ -59,6 +59,7 @@ void two_groups_one_crew(void);
 void done_request_against_submit(void);
 void small_groups_against_sentinel(void);
 void small_group_left_to_sentinel(void);
+void small_group_taken_by_owner(void);
 void two_small_groups_left_to_sentinel(void);
 void owner_against_waiter(void);
 void state_used_again(void);

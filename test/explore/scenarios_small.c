@@ -40,6 +40,23 @@ void small_group_left_to_sentinel(void)
 }
 
 /*
+ * A small group's owner is about to run a task that waits for the next one, while the sentinel looks for the last time: it
+ * sees the tasks, although the owner is just moving them.
+ */
+void small_group_taken_by_owner(void)
+{
+	call_crew();
+	group_open(0, 0, EG_GROUP_NO_CANCEL);
+	jobs[0].body = body_awaits_other;
+	jobs[0].other = &jobs[1];
+	jobs[1].body = body_raises;
+	submit_range(0, 2);
+	explore_pass_time(LONG_NS);
+	explore_begin();
+	wait_and_destroy();
+}
+
+/*
  * Two groups are left to the sentinel. The task of the one that it goes to serve waits for the other's, so somebody else has
  * to watch.
  */

@@ -131,8 +131,7 @@ static bool gate_try_end_bias(struct egi_gate *gate, uint64_t life)
 {
 	uint64_t word;
 
-	/* [B4] acquire: pairs with [B3]. */
-	if (egi_load_acquire_u32(&gate->busy) != 0)
+	if (egi_gate_is_busy(gate))
 		return false;
 	/* [J2] acquire: pairs with [B8], if another thread was faster. */
 	word = egi_load_acquire_u64(&gate->word);

@@ -145,6 +145,17 @@ enum glance {
 	GLANCE_OLD      /* tasks wait, as they did before */
 };
 
+/*
+ * Whether tasks wait in the first queue, or the first slot's claim. An owner that is alone moves them from one to the other in a
+ * section, and for a moment they are in neither; so one that is busy counts as having some. The order matters: who sees the
+ * queue emptied sees the section in which it was [O6] [R1], and who sees that over sees the claim [B4].
+ */
+static bool group_has_first_tasks(const struct eg_group_state *state)
+{
+	return egi_queue_has_tasks(&state->first_queue) || egi_gate_is_busy(&state->gate) ||
+	       egi_claim_has_tasks(&state->first_worker.claim);
+}
+
 /* May meet a state that is no group's, or another's than was shown: it reads nothing but what is always there. */
 static enum glance group_glance(struct eg_group_state *state)
 {
@@ -153,7 +164,7 @@ static enum glance group_glance(struct eg_group_state *state)
 	/* Nobody may come; a worker that leaves, or whoever raises the limit, sees to the tasks that are left. */
 	if (!egi_gate_glance(&state->gate, &life))
 		return GLANCE_NOTHING;
-	if (!egi_queue_has_tasks(&state->first_queue) && !egi_claim_has_tasks(&state->first_worker.claim))
+	if (!group_has_first_tasks(state))
 		return GLANCE_NOTHING;
 	if (state->request.seen.life == life)
 		return GLANCE_OLD;
