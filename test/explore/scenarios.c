@@ -166,6 +166,8 @@ const struct explore_scenario explore_scenarios[] = {
 	     2, 3),
     SCENARIO(owner_against_cancel, "a small group's owner, and a cancellation", 2, false, 2, 3),
     SCENARIO(owner_against_limit, "a small group's owner, and a change of the limit", 2, false, 2, 3),
+    SCENARIO(state_kept_off_board, "a request that is posted again, and the end of its group", 2, false, 2,
+	     3),
     SCENARIO(share_against_limit,
 	     "a small group's owner that changes the limit, and another thread that comes", 2, false, 2, 3),
     SCENARIO(slot_refused, "no memory for the slot of a thread that is needed", 2, false, 2, 3),

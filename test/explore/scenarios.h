@@ -63,6 +63,7 @@ void small_group_taken_by_owner(void);
 void two_small_groups_left_to_sentinel(void);
 void owner_against_waiter(void);
 void state_used_again(void);
+void state_kept_off_board(void);
 void two_newcomers(void);
 void share_against_limit(void);
 void slot_refused(void);

@@ -4,7 +4,7 @@
  * more delays.
  */
 #include "os/event.h"
-#include "runtime/group/state.h"
+#include "runtime/group/call.h"
 #include "runtime/queue/claim.h"
 #include "scenarios.h"
 
@@ -240,6 +240,32 @@ void notice_hidden_by_two(void)
 	EXPLORE_REQUIRE(!egi_request_is_shown(&state->request));
 	eg_group_destroy(&next);
 	eg_group_destroy(&group);
+}
+
+static void *call_twice(void *arg)
+{
+	(void)arg;
+	egi_state_call(state, true);
+	egi_state_call(state, true);
+	return NULL;
+}
+
+/*
+ * A worker posts its group once more, when a thread has come for it meanwhile; then the group ends. The next one of the same
+ * state begins with nothing on the board.
+ */
+void state_kept_off_board(void)
+{
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	explore_begin();
+	other = thread_start(call_twice, NULL);
+	thread_join(other);
+	eg_group_destroy(&group);
+	if (egi_thread_self.kept == state)
+		EXPLORE_REQUIRE(!egi_request_is_posted(&state->request));
 }
 
 static void *share_state(void *arg)
