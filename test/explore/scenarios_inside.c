@@ -4,7 +4,7 @@
  * more delays.
  */
 #include "os/event.h"
-#include "runtime/group/state.h"
+#include "runtime/group/call.h"
 #include "runtime/queue/claim.h"
 #include "scenarios.h"
 
@@ -242,6 +242,32 @@ void notice_hidden_by_two(void)
 	eg_group_destroy(&group);
 }
 
+static void *call_twice(void *arg)
+{
+	(void)arg;
+	egi_state_call(state, true);
+	egi_state_call(state, true);
+	return NULL;
+}
+
+/*
+ * A worker posts its group once more, when a thread has come for it meanwhile; then the group ends. The next one of the same
+ * state begins with nothing on the board.
+ */
+void state_kept_off_board(void)
+{
+	pthread_t other;
+
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	explore_begin();
+	other = thread_start(call_twice, NULL);
+	thread_join(other);
+	eg_group_destroy(&group);
+	if (egi_thread_self.kept == state)
+		EXPLORE_REQUIRE(!egi_request_is_posted(&state->request));
+}
+
 static void *share_state(void *arg)
 {
 	(void)arg;
@@ -261,6 +287,29 @@ void share_against_limit(void)
 	EXPLORE_REQUIRE(eg_group_set_limit(&group, 1) == 0);
 	thread_join(other);
 	explore_end();
+	eg_group_destroy(&group);
+}
+
+/*
+ * Two threads come to a small group whose owner is about to take its tasks. Both have seen that nobody had come before; the one
+ * that is slower finds that the other has, which may not yet be through with having the owner know.
+ */
+void two_newcomers(void)
+{
+	pthread_t first, second;
+
+	call_crew();
+	group_open(2, 0, EG_GROUP_NO_CANCEL);
+	state = group.eg_state;
+	submit_range(0, 2);
+	first = thread_start(share_state, NULL);
+	explore_advance(first, &state->gate.contested);
+	second = thread_start(wait_too, NULL);
+	explore_advance(second, &state->gate.contested);
+	explore_begin();
+	wait_for_all();
+	thread_join(second);
+	thread_join(first);
 	eg_group_destroy(&group);
 }
 

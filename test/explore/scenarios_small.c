@@ -40,6 +40,23 @@ void small_group_left_to_sentinel(void)
 }
 
 /*
+ * A small group's owner is about to run a task that waits for the next one, while the sentinel looks for the last time: it
+ * sees the tasks, although the owner is just moving them.
+ */
+void small_group_taken_by_owner(void)
+{
+	call_crew();
+	group_open(0, 0, EG_GROUP_NO_CANCEL);
+	jobs[0].body = body_awaits_other;
+	jobs[0].other = &jobs[1];
+	jobs[1].body = body_raises;
+	submit_range(0, 2);
+	explore_pass_time(LONG_NS);
+	explore_begin();
+	wait_and_destroy();
+}
+
+/*
  * Two groups are left to the sentinel. The task of the one that it goes to serve waits for the other's, so somebody else has
  * to watch.
  */
@@ -207,6 +224,19 @@ void submitter_ends(void)
 	other = thread_start(submit_and_end, NULL);
 	explore_await(&is_submitted);
 	wait_and_destroy();
+	thread_join(other);
+}
+
+/* It ends while another destroys the group. */
+void submitter_ends_against_destroy(void)
+{
+	pthread_t other;
+
+	call_crew();
+	explore_begin();
+	other = thread_start(submit_and_end, NULL);
+	explore_await(&is_submitted);
+	eg_group_destroy(&group);
 	thread_join(other);
 }
 

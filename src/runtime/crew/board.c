@@ -14,14 +14,14 @@ void egi_board_post(struct egi_request *request, bool urgent, int64_t now)
 {
 	if (!egi_request_is_posted(request)) {
 		TAILQ_INSERT_TAIL(&egi_board.requests, request, link);
-		request->urgency = EGI_REQUEST_POSTED;
+		egi_store_relaxed_u32(&request->urgency, EGI_REQUEST_POSTED);
 		request->seen.moved_at = now;
 		egi_board.posted++;
 	}
 	if (urgent && request->urgency != EGI_REQUEST_URGENT) {
 		TAILQ_REMOVE(&egi_board.requests, request, link);
 		TAILQ_INSERT_HEAD(&egi_board.requests, request, link);
-		request->urgency = EGI_REQUEST_URGENT;
+		egi_store_relaxed_u32(&request->urgency, EGI_REQUEST_URGENT);
 		egi_board.urgent++;
 	}
 }
@@ -33,7 +33,7 @@ void egi_board_take_down(struct egi_request *request)
 	TAILQ_REMOVE(&egi_board.requests, request, link);
 	egi_board.posted--;
 	egi_board.urgent -= request->urgency == EGI_REQUEST_URGENT;
-	request->urgency = EGI_REQUEST_NOT_POSTED;
+	egi_store_relaxed_u32(&request->urgency, EGI_REQUEST_NOT_POSTED);
 	if (egi_board.stuck == request)
 		egi_board.stuck = NULL;
 }

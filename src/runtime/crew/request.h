@@ -23,8 +23,8 @@
  * notice, and whoever walks the notices passes it over.
  *
  * Submitters see neither. They look at the gate (gate.h), whose bit POSTED is set by whoever is about to post the request,
- * and cleared by the swap that gives a thread its place: so nobody posts twice, and who sees the bit knows that somebody
- * comes.
+ * and cleared by the swap that gives a thread its place: so nobody posts twice, but as urgent, and who sees the bit knows that
+ * somebody comes.
  */
 
 #include <sys/queue.h>
@@ -42,8 +42,8 @@ struct egi_request {
 	struct egi_notices *shown_on; /* NULL: it has no notice */
 	int shown_at;
 
-	/* under the crew's lock */
-	enum egi_request_urgency urgency;
+	/* under the crew's lock; `urgency` is read by whoever keeps a group's state, too */
+	uint32_t urgency; /* of enum egi_request_urgency */
 	TAILQ_ENTRY(egi_request) link;
 	struct egi_seen {
 		uint64_t life;             /* of the group: a notice may be of another by now */
@@ -62,7 +62,7 @@ static inline bool egi_request_is_shown(const struct egi_request *request)
 
 static inline bool egi_request_is_posted(const struct egi_request *request)
 {
-	return request->urgency != EGI_REQUEST_NOT_POSTED;
+	return egi_load_relaxed_u32(&request->urgency) != EGI_REQUEST_NOT_POSTED;
 }
 
 #endif

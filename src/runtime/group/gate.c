@@ -77,7 +77,16 @@ static void gate_open_to_all(struct egi_gate *gate, uint64_t word)
  *                                   sees no contest, enters a section
  *                                                                     takes tasks too
  *
- * Hence the swap, which fails if `contested` has changed since it was read, and the look at the life in between.
+ * Hence the swap, which fails if `contested` has changed since it was read, and the look at the life in between. Whoever finds
+ * that another thread has contested this life makes the fence all the same, since the other may not have come to it:
+ *
+ *   one                             another                           owner
+ *   reads `contested`, the life
+ *                                                                     busy = 1 (in its buffer), sees no contest
+ *                                   contested = 1
+ *   its swap fails
+ *   busy is 0: shares the group
+ *   takes tasks                                                       takes them too
  */
 static bool gate_contest(struct egi_gate *gate, uint64_t life)
 {
@@ -88,8 +97,8 @@ static bool gate_contest(struct egi_gate *gate, uint64_t life)
 	if (egi_load_acquire_u64(&gate->life) != life)
 		return false;
 	/* [B6] full: after the look at the life; pairs with [B5], [B7]. */
-	if (before != life && !egi_cas_u64(&gate->contested, &before, life))
-		return before == life;
+	if (before != life && !egi_cas_u64(&gate->contested, &before, life) && before != life)
+		return false;
 	egi_fence_heavy(); /* [B2] the contest before the look at busy; pairs with [B1] */
 	return true;
 }
@@ -122,8 +131,7 @@ static bool gate_try_end_bias(struct egi_gate *gate, uint64_t life)
 {
 	uint64_t word;
 
-	/* [B4] acquire: pairs with [B3]. */
-	if (egi_load_acquire_u32(&gate->busy) != 0)
+	if (egi_gate_is_busy(gate))
 		return false;
 	/* [J2] acquire: pairs with [B8], if another thread was faster. */
 	word = egi_load_acquire_u64(&gate->word);

@@ -232,6 +232,13 @@ static inline bool egi_gate_is_engaged(const struct egi_gate *gate)
 	return egi_load_relaxed_u32(&gate->engaged) != 0;
 }
 
+/* For others: whether the owner is inside a section. If not, what it has done in its last one is seen. */
+static inline bool egi_gate_is_busy(const struct egi_gate *gate)
+{
+	/* [B4] acquire: pairs with [B3]. */
+	return egi_load_acquire_u32(&gate->busy) != 0;
+}
+
 static inline void egi_gate_end_alone(struct egi_gate *gate)
 {
 	/* [B3] release: what was done before others may come in; pairs with [B4]. */

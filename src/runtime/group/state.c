@@ -127,6 +127,22 @@ static void state_free(struct eg_group_state *state)
 }
 
 /*
+ * Whether the group may be on the board. The bit is set before the request is posted, but a worker may post it once more, as
+ * urgent, just when a thread has come for it and cleared the bit:
+ *
+ *   worker                             thread of the crew
+ *   sets the bit
+ *                                      takes the request down, clears the bit
+ *   posts the request
+ *
+ * The worker was inside, so its post is seen here.
+ */
+static bool is_on_board(const struct eg_group_state *state)
+{
+	return egi_gate_is_posted(&state->gate) || egi_request_is_posted(&state->request);
+}
+
+/*
  * The group is gone, and with it everybody who was inside. The calling thread keeps the state for its next group if it is an
  * ordinary one.
  */
@@ -142,7 +158,7 @@ static void state_retire(struct eg_group_state *state)
 		state_free(state);
 		return;
 	}
-	if (egi_gate_is_posted(&state->gate))
+	if (is_on_board(state))
 		egi_crew_forget(&state->request);
 	state->next_kept = self->kept;
 	self->kept = state;

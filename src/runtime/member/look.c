@@ -7,7 +7,7 @@
 #include "runtime/member/look.h"
 
 #include "os/clock.h"
-#include "os/verify.h"
+#include "os/pause.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/watch.h"
 #include "runtime/group/count.h"
@@ -145,6 +145,17 @@ enum glance {
 	GLANCE_OLD      /* tasks wait, as they did before */
 };
 
+/*
+ * Whether tasks wait in the first queue, or the first slot's claim. An owner that is alone moves them from one to the other in a
+ * section, and for a moment they are in neither; so one that is busy counts as having some. The order matters: who sees the
+ * queue emptied sees the section in which it was [O6] [R1], and who sees that over sees the claim [B4].
+ */
+static bool group_has_first_tasks(const struct eg_group_state *state)
+{
+	return egi_queue_has_tasks(&state->first_queue) || egi_gate_is_busy(&state->gate) ||
+	       egi_claim_has_tasks(&state->first_worker.claim);
+}
+
 /* May meet a state that is no group's, or another's than was shown: it reads nothing but what is always there. */
 static enum glance group_glance(struct eg_group_state *state)
 {
@@ -153,7 +164,7 @@ static enum glance group_glance(struct eg_group_state *state)
 	/* Nobody may come; a worker that leaves, or whoever raises the limit, sees to the tasks that are left. */
 	if (!egi_gate_glance(&state->gate, &life))
 		return GLANCE_NOTHING;
-	if (!egi_queue_has_tasks(&state->first_queue) && !egi_claim_has_tasks(&state->first_worker.claim))
+	if (!group_has_first_tasks(state))
 		return GLANCE_NOTHING;
 	if (state->request.seen.life == life)
 		return GLANCE_OLD;
@@ -293,6 +304,24 @@ bool egi_look_has_work(void)
 	return false;
 }
 
+/*
+ * The calling thread is in no section, but somebody else may be about to destroy one of its groups, who has shared it by then:
+ *
+ *   thread that ends                   destroyer
+ *   reads the life: 1
+ *                                      shares the group
+ *                                      closes it: its life is 2
+ *   the life is another: not adopted
+ *   looks again: it is shared, and may be posted, or full
+ */
+static void page_hand_over(struct egi_notices *page, int64_t now)
+{
+	unsigned turns = 0;
+
+	while (!page_adopt(page, now))
+		egi_pause(&turns);
+}
+
 void egi_look_exit_thread(void)
 {
 	struct egi_notices *page;
@@ -301,7 +330,7 @@ void egi_look_exit_thread(void)
 		int64_t now = eg_clock_now_ns();
 
 		egi_mutex_lock(&egi_board.lock);
-		EGI_VERIFY(page_adopt(page, now), "internal: a group is busy though its thread is not");
+		page_hand_over(page, now);
 		egi_notices_close(page);
 		egi_watch_attend(now);
 		egi_mutex_unlock(&egi_board.lock);

@@ -113,7 +113,7 @@ static inline uint32_t egi_ring_take_alone(struct egi_ring *ring, struct egi_tas
 
 	for (uint32_t i = 0; i < count; i++)
 		ret_tasks[i] = ring->slots[(head + i) & (EGI_RING_SLOTS - 1)];
-	/* [R5] release: a searcher that sees the head sees the tail; pairs with [R1] and [R4]. */
+	/* [R5] release: a searcher that sees the head sees the tail, and the owner busy; pairs with [R1] and [R4]. */
 	egi_store_release_u32(&ring->ck.c_head, head + count);
 	return count;
 }
