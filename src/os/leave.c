@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/clock.h"
@@ -147,6 +148,19 @@ static bool leavers_join(uint32_t count)
 	return true;
 }
 
+/*
+ * The kernel gives up a thread's number first and takes it off the process a moment later, under one lock; in between
+ * unshare(2) still sees two threads. To look for children that have ended takes the same lock, and so waits for that.
+ */
+static void await_kernel(void)
+{
+	int saved = errno;
+	siginfo_t info;
+
+	(void)waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+	errno = saved;
+}
+
 void egi_leave_await(void)
 {
 	uint32_t count, joined;
@@ -163,6 +177,7 @@ void egi_leave_await(void)
 		egi_mutex_lock(&leaving.lock);
 	}
 	egi_mutex_unlock(&leaving.lock);
+	await_kernel();
 }
 
 void egi_leave_lock(void)
