@@ -317,6 +317,67 @@ static void a_panic_in_the_child_of_a_task_ends_the_child(void **state)
 	eg_group_destroy(&group);
 }
 
+static atomic_bool changing;
+static atomic_int other_told, child_told;
+
+static void hook_count(eg_error *error, void *arg)
+{
+	(void)error;
+	atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static int task_panic_at_once(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	eg_panic("at once");
+}
+
+/* A process is forked while another thread sets hooks, which it does all the time and with nothing else of the library. */
+static void *set_hooks(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&changing)) {
+		for (int i = 0; i < 100; i++)
+			eg_panic_set_hook(hook_count, &other_told);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void child_is_told(void *arg)
+{
+	eg_group group;
+
+	atomic_store(&child_told, 0);
+	eg_panic_set_hook(hook_count, &child_told);
+	EXPECT(eg_group_init(&group, NULL, EG_GROUP_OPTIONS(.limit = 1)) == 0);
+	EXPECT(eg_group_go(&group, task_panic_at_once, arg) == 0);
+	EXPECT(eg_group_wait(&group) == EG_EPANIC);
+	EXPECT(atomic_load(&child_told) == 1);
+	eg_group_destroy(&group);
+}
+
+static void a_child_can_set_the_hook_that_its_parent_was_setting(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	if (!child_may_start_threads() || !child_of_busy_may_allocate())
+		skip();
+	atomic_store(&changing, true);
+	assert_int_equal(pthread_create(&thread, NULL, set_hooks, NULL), 0);
+	for (long i = 0; goes_on(i, 200); i++) {
+		struct child child;
+
+		child_run(child_is_told, CODE(1), &child);
+		assert_true(child_exited(&child, 0));
+	}
+	atomic_store(&changing, false);
+	pthread_join(thread, NULL);
+	eg_panic_set_hook(NULL, NULL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -324,6 +385,7 @@ int main(void)
 	    TEST(a_group_without_pending_work_is_dead_in_the_child_too),
 	    TEST(a_group_not_used_before_the_fork_works_in_both),
 	    TEST(contexts_work_on_in_the_child_and_stay_apart),
+	    TEST(a_child_can_set_the_hook_that_its_parent_was_setting),
 	    TEST(a_fork_at_any_moment_leaves_no_lock_held),
 	    TEST(a_task_may_fork_and_its_child_may_use_new_groups),
 	    TEST(a_panic_in_the_child_of_a_task_ends_the_child),

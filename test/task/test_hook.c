@@ -251,49 +251,6 @@ static void a_hook_may_set_another(void **state)
 	assert_int_equal(atomic_load(&counts[0]), 2);
 }
 
-/* A process is forked while another thread sets hooks, which it does all the time and with nothing else of the library. */
-static void *set_hooks(void *arg)
-{
-	(void)arg;
-	while (atomic_load(&changing)) {
-		for (int i = 0; i < 100; i++)
-			eg_panic_set_hook(hook_count_first, &counts[0]);
-		sched_yield();
-	}
-	return NULL;
-}
-
-static void child_is_told(void *arg)
-{
-	eg_group group;
-
-	atomic_store(&counts[1], 0);
-	eg_panic_set_hook(hook_count_second, &counts[1]);
-	EXPECT(run_one(&group, task_panic_only, arg) == EG_EPANIC);
-	EXPECT(atomic_load(&counts[1]) == 1);
-	eg_group_destroy(&group);
-}
-
-static void a_child_can_set_the_hook_that_its_parent_was_setting(void **state)
-{
-	pthread_t thread;
-
-	(void)state;
-	if (!child_may_start_threads() || !child_of_busy_may_allocate())
-		skip();
-	atomic_store(&changing, true);
-	assert_int_equal(pthread_create(&thread, NULL, set_hooks, NULL), 0);
-	for (long i = 0; goes_on(i, 200); i++) {
-		struct child child;
-
-		child_run(child_is_told, CODE(1), &child);
-		assert_true(child_exited(&child, 0));
-	}
-	atomic_store(&changing, false);
-	pthread_join(thread, NULL);
-	eg_panic_set_hook(NULL, NULL);
-}
-
 /*
  * Abort on panic: told first.
  */
@@ -432,7 +389,6 @@ int main(void)
 	    TEST(the_hook_may_change_while_tasks_panic),
 	    TEST(hooks_that_were_set_before_take_no_memory),
 	    TEST(a_hook_may_set_another),
-	    TEST(a_child_can_set_the_hook_that_its_parent_was_setting),
 	    TEST(the_hook_is_told_before_an_abort),
 	    TEST(long_messages_are_cut),
 	    TEST(a_panic_without_a_message_says_so),

@@ -57,7 +57,9 @@ struct egi_request {
 
 static inline bool egi_request_is_shown(const struct egi_request *request)
 {
-	return egi_load_relaxed_ptr(&request->shown_on) != NULL;
+	const struct egi_notices *page = egi_load_relaxed_ptr(&request->shown_on);
+
+	return page != NULL;
 }
 
 static inline bool egi_request_is_posted(const struct egi_request *request)

@@ -254,7 +254,7 @@ static inline bool egi_gate_begin_alone(struct egi_gate *gate)
 	egi_store_relaxed_u32(&gate->busy, 1);
 	egi_fence_light(); /* [B1] busy before the look for others; pairs with [B2] */
 	/* [B5] acquire: the look before what is done in the section; pairs with [B6]. */
-	if (EGI_LIKELY(egi_load_acquire_u64(&gate->contested) != gate->life &&
+	if (EGI_LIKELY(egi_load_acquire_u64(&gate->contested) != egi_load_relaxed_u64(&gate->life) &&
 		       egi_gate_word_is_biased(egi_gate_look(gate))))
 		return true;
 	egi_gate_end_alone(gate);
