@@ -10,6 +10,7 @@
 # its books there too, so that the machine takes on no other architecture. The headers of Concurrency Kit have to be those
 # of aarch64: one of them says how the machine orders memory.
 set -eu
+unset CDPATH
 mkdir -p "$1"
 folder=$(CDPATH='' cd -- "$1" && pwd)
 rm -rf "${folder:?}"/*

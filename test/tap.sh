@@ -10,6 +10,8 @@
 
 LC_ALL=C
 export LC_ALL
+# `cd src` would go to /usr/src for who has it search there.
+unset CDPATH
 work=$(mktemp -d) || exit 1
 trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
 # Some tests run as another user.
