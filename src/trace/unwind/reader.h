@@ -52,7 +52,8 @@ static inline unsigned char egi_read_byte(struct egi_reader *reader)
 	return (unsigned char)egi_read_fixed(reader, 1);
 }
 
-static inline uint64_t egi_read_uleb(struct egi_reader *reader)
+/* A number in pieces of seven bits, lowest first. ret_sign: what its bits are continued with if it has a sign. */
+static inline uint64_t egi_read_leb(struct egi_reader *reader, uint64_t *ret_sign)
 {
 	uint64_t value = 0;
 	unsigned shift = 0;
@@ -64,24 +65,22 @@ static inline uint64_t egi_read_uleb(struct egi_reader *reader)
 			value |= (uint64_t)(byte & 0x7f) << shift;
 		shift += 7;
 	} while ((byte & 0x80) != 0);
+	*ret_sign = shift < 64 && (byte & 0x40) != 0 ? ~(uint64_t)0 << shift : 0;
 	return value;
+}
+
+static inline uint64_t egi_read_uleb(struct egi_reader *reader)
+{
+	uint64_t sign;
+
+	return egi_read_leb(reader, &sign);
 }
 
 static inline int64_t egi_read_sleb(struct egi_reader *reader)
 {
-	uint64_t value = 0;
-	unsigned shift = 0;
-	unsigned char byte;
+	uint64_t sign, value = egi_read_leb(reader, &sign);
 
-	do {
-		byte = egi_read_byte(reader);
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while ((byte & 0x80) != 0);
-	if (shift < 64 && (byte & 0x40) != 0)
-		value |= ~(uint64_t)0 << shift;
-	return (int64_t)value;
+	return (int64_t)(value | sign);
 }
 
 static inline void egi_read_past(struct egi_reader *reader, uint64_t size)

@@ -150,6 +150,18 @@ static int task_cancelled(eg_ctx *ctx, void *arg)
 	return 0;
 }
 
+/* Cancels the group's only worker in the middle of a task, behind which a thousand others wait. */
+static void cancel_a_worker(eg_group *group, struct cancelled *cancelled, atomic_long *ran)
+{
+	group_init_workers_only(group, 1);
+	eg_group_go(group, task_cancelled, cancelled);
+	tally_await(&cancelled->started, 1);
+	assert_int_equal(pthread_cancel(cancelled->thread), 0);
+	tally_add(&cancelled->go_on, 1);
+	for (int i = 0; i < 1000; i++)
+		eg_group_go(group, task_count, ran);
+}
+
 static void a_worker_that_is_cancelled_goes_on(void **state)
 {
 	struct cancelled cancelled = {.started = TALLY_INIT, .go_on = TALLY_INIT};
@@ -157,13 +169,7 @@ static void a_worker_that_is_cancelled_goes_on(void **state)
 	eg_group group;
 
 	(void)state;
-	group_init_workers_only(&group, 1);
-	eg_group_go(&group, task_cancelled, &cancelled);
-	tally_await(&cancelled.started, 1);
-	assert_int_equal(pthread_cancel(cancelled.thread), 0);
-	tally_add(&cancelled.go_on, 1);
-	for (int i = 0; i < 1000; i++)
-		eg_group_go(&group, task_count, &ran);
+	cancel_a_worker(&group, &cancelled, &ran);
 	assert_int_equal(eg_group_wait(&group), 0);
 	assert_true(atomic_load(&cancelled.survived));
 	assert_int_equal(atomic_load(&ran), 1000);
@@ -177,13 +183,7 @@ static void a_task_that_lets_its_thread_be_cancelled_is_an_error(void **state)
 	eg_group group;
 
 	(void)state;
-	group_init_workers_only(&group, 1);
-	eg_group_go(&group, task_cancelled, &cancelled);
-	tally_await(&cancelled.started, 1);
-	assert_int_equal(pthread_cancel(cancelled.thread), 0);
-	tally_add(&cancelled.go_on, 1);
-	for (int i = 0; i < 1000; i++)
-		eg_group_go(&group, task_count, &ran);
+	cancel_a_worker(&group, &cancelled, &ran);
 	assert_int_equal(eg_group_wait(&group), EG_EEXITED);
 	assert_false(atomic_load(&cancelled.survived));
 	assert_int_equal(atomic_load(&ran), 1000);
