@@ -57,6 +57,7 @@ EG_BEGIN_DECLS
 
 typedef struct eg_error eg_error; /* errgroup/error.h */
 typedef struct eg_ctx eg_ctx;     /* errgroup/ctx.h */
+typedef struct eg_limit eg_limit; /* errgroup/limit.h */
 
 /*
  * The version of the library in use, as EG_VERSION_NUMBER is of the headers, and as text ("0.1.0").

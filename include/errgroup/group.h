@@ -23,6 +23,7 @@
 #include <errgroup/base.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
+#include <errgroup/observe.h>
 #include <errgroup/task.h>
 
 EG_BEGIN_DECLS
@@ -53,18 +54,45 @@ enum eg_group_flags {
 	EG_GROUP_ABORT_ON_PANIC = 1 << 3  /* a panic prints its error and aborts; no deferred call is made */
 };
 
+/* What the errors of a group do to its other tasks. The group fails in any case. */
+enum eg_halt {
+	EG_HALT_CANCEL, /* the context is cancelled; tasks not started still run, unless EG_GROUP_SKIP_UNSTARTED */
+	EG_HALT_NOW,  /* the context is cancelled, and no task starts any more */
+	EG_HALT_SOON, /* no task starts any more; those that run are left alone */
+	EG_HALT_NEVER /* nothing */
+};
+
 /*
  * Options. Zero means default everywhere; fields are only ever added at the end. A larger structure, from a
  * newer header, is accepted if all that this library does not know is zero.
  */
 struct eg_group_options {
-	size_t size;       /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
-	int limit;         /* tasks running at once, as eg_group_set_limit takes it; 0: EG_LIMIT_NONE */
-	int backlog;       /* tasks accepted but not started before eg_group_go blocks; 0: any number */
-	unsigned collect;  /* errors kept, in order of arrival; 0: 1 */
-	unsigned flags;    /* of enum eg_group_flags */
-	unsigned fault;    /* of enum eg_fault_mode; 0: as the process (eg_fault_set_mode) */
-	unsigned reserved; /* 0 */
+	size_t size;         /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
+	int limit;           /* tasks running at once, as eg_group_set_limit takes it; 0: EG_LIMIT_NONE */
+	int backlog;         /* tasks accepted but not started before eg_group_go blocks; 0: any number */
+	unsigned collect;    /* errors kept, in order of arrival; 0: 1 */
+	unsigned flags;      /* of enum eg_group_flags */
+	unsigned fault;      /* of enum eg_fault_mode; 0: as the process (eg_fault_set_mode) */
+	unsigned halt;       /* of enum eg_halt: what errors do to the rest; 0: EG_HALT_CANCEL */
+	unsigned halt_after; /* how many errors it takes; 0: 1 */
+	unsigned reserved;   /* 0 */
+
+	/* A limit on the tasks of all groups that have it, besides the group's own (errgroup/limit.h); or NULL. */
+	eg_limit *shared_limit;
+
+	/* What is dear to make, once for each slot (errgroup/task.h); or NULL. */
+	eg_slot_init_fn *slot_init;
+	eg_slot_finish_fn *slot_finish;
+	void *slot_arg;
+
+	/* Who wants to see what happens (errgroup/observe.h); or NULL. */
+	eg_observe_fn *observe;
+	void *observe_arg;
+
+	/* Called in waiting threads, every so often while tasks are unfinished (errgroup/observe.h); or NULL. */
+	eg_progress_fn *progress;
+	void *progress_arg;
+	int64_t progress_every_ns; /* 0: a second */
 };
 
 /*
@@ -74,7 +102,8 @@ struct eg_group_options {
  *     eg_group_init(&group, parent, EG_GROUP_OPTIONS(.limit = 4, .flags = EG_GROUP_SKIP_UNSTARTED));
  */
 /* clang-format off */
-#define EG_GROUP_OPTIONS_INIT {sizeof(struct eg_group_options), 0, 0, 0, 0, 0, 0}
+#define EG_GROUP_OPTIONS_INIT \
+	{sizeof(struct eg_group_options), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0}
 #ifndef __cplusplus
 #define EG_GROUP_OPTIONS(...) \
 	(&(struct eg_group_options){.size = sizeof(struct eg_group_options), __VA_ARGS__})

@@ -115,6 +115,13 @@ EG_PUBLIC void eg_scope_end(eg_scope *scope);
  */
 EG_PUBLIC int eg_task_slot(void);
 
+/*
+ * What is dear to make and good for one task at a time, a connection, a compressor, made once for each slot that is used
+ * (the options slot_init and slot_finish of a group).
+ */
+typedef int eg_slot_init_fn(eg_ctx *ctx, void *arg, void **ret_data);
+typedef void eg_slot_finish_fn(void *arg, void *data);
+
 EG_END_DECLS
 
 #endif
