@@ -14,7 +14,7 @@ extern EGI_HIDDEN const struct eg_group_options egi_options_default;
 
 /*
  * Takes over options, with the limit as a number or EG_LIMIT_NONE. They may come from a newer header: what is unknown here
- * is refused unless it says "default". Return: 0 or -EINVAL, with nothing taken over.
+ * is refused unless it says "default". Return: 0; or -EINVAL or EG_EFORKED, with nothing taken over.
  */
 int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options);
 

@@ -14,6 +14,7 @@
 
 #include "os/annotate.h"
 #include "os/verify.h"
+#include "runtime/limit/limit.h"
 
 /*
  * The most states that a thread keeps: enough for groups within groups, and for a thousand that are made before the first
@@ -32,6 +33,8 @@ static struct eg_group_state *state_alloc(void)
 	egi_gate_init(&state->gate);
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
+	state->awaiting = 0;
+	state->limit = NULL;
 	egi_failures_init(&state->failures);
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
@@ -70,6 +73,8 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	struct egi_thread *self = &egi_thread_self;
 	struct eg_group_state *state = state_get(self);
 	uint64_t limit = egi_gate_limit_of(options->limit), id = egi_thread_id();
+	/* Where room is asked for under a lock, or a permit, there is nothing to be gained by a bias. */
+	bool biased = options->backlog == 0;
 
 	if (!state)
 		return NULL;
@@ -82,14 +87,18 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->ctx = state->parent = NULL;
 	state->owns_ctx = false;
 	state->attention = (options->flags & EG_GROUP_SKIP_UNSTARTED) != 0 ? EGI_ATTENTION_LOOK : 0;
+	if (EGI_UNLIKELY(options->shared_limit)) {
+		state->limit = eg_limit_ref(options->shared_limit);
+		state->attention |= EGI_ATTENTION_PERMIT;
+		biased = false;
+	}
 	state->halted = state->over = state->closed = 0;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
 	state->first_queue.index_base = state->used_before = egi_queue_submitted(&state->first_queue);
 	state->slots_max = (uint32_t)limit;
-	/* Where room is asked for under a lock there is nothing to be gained by a bias. */
-	state->first_queue.owner = options->backlog == 0 ? id : 0;
-	egi_gate_open(&state->gate, limit, options->backlog == 0);
+	state->first_queue.owner = biased ? id : 0;
+	egi_gate_open(&state->gate, limit, biased);
 	return state;
 }
 
@@ -152,6 +161,10 @@ static void state_retire(struct eg_group_state *state)
 
 	egi_annotate_acquire(state);
 	egi_failures_forget(&state->failures);
+	if (EGI_UNLIKELY(state->limit)) {
+		eg_limit_unref(state->limit);
+		state->limit = NULL;
+	}
 	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request));
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
@@ -287,6 +300,9 @@ void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 	/* [W5] full: what it is about before the word; taken back, the word before the look. */
 	while (!egi_cas_u32(&state->attention, &attention, (attention & ~clear) | set))
 		;
+	/* Whoever waits for a permit looks again. */
+	if (EGI_UNLIKELY(state->limit && set != 0))
+		egi_limit_call(state->limit, state);
 }
 
 void egi_state_halt(struct eg_group_state *state)

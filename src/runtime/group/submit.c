@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/permit.h"
 #include "runtime/group/visit.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
@@ -86,7 +87,8 @@ static int try_submit(struct eg_group_state *state, struct egi_task task, enum e
 /* Whether tasks wait that no other thread is ever going to start. */
 static bool must_help(struct eg_group_state *state)
 {
-	return egi_crew_is_missing() && egi_gate_has_room(&state->gate) && egi_state_has_tasks(state);
+	return egi_crew_is_missing() && egi_permit_is_free(state) && egi_gate_has_room(&state->gate) &&
+	       egi_state_has_tasks(state);
 }
 
 /*
@@ -104,21 +106,15 @@ static bool sleep_for_room(struct eg_group_state *state, uint32_t key)
 		until_ns = egi_ctx_wakes_ns(state->ctx, deadline_ns);
 	}
 	until_ns = egi_crew_sleeps(until_ns);
+	egi_permit_lend();
 	return egi_event_wait(&state->room, key, until_ns) || until_ns < deadline_ns;
 }
 
-int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+/* Submits when there is room, for which it may wait. */
+static int submit_bounded(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
 {
 	int err;
 
-	/* [W2] acquire: pairs with [W1]. */
-	if (egi_load_acquire_u32(&state->closed) != 0)
-		return -ECANCELED;
-	if (mode == EGI_SUBMIT_GO && state->backlog == 0)
-		return submit_put(state, task);
-	/* A task of this group spills instead of waiting: what it waits for might be itself. */
-	if (mode == EGI_SUBMIT_GO && egi_recovery_is_inside(state))
-		return submit_put(state, task);
 	while ((err = try_submit(state, task, mode)) == -EAGAIN && mode == EGI_SUBMIT_GO) {
 		uint32_t key;
 		bool in_time = true;
@@ -134,5 +130,23 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 		if (!in_time)
 			egi_state_halt(state);
 	}
+	return err;
+}
+
+int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+{
+	int err;
+
+	/* [W2] acquire: pairs with [W1]. */
+	if (egi_load_acquire_u32(&state->closed) != 0)
+		return -ECANCELED;
+	if (mode == EGI_SUBMIT_GO && state->backlog == 0)
+		return submit_put(state, task);
+	/* A task of this group spills instead of waiting: what it waits for might be itself. */
+	if (mode == EGI_SUBMIT_GO && egi_recovery_is_inside(state))
+		return submit_put(state, task);
+	err = submit_bounded(state, task, mode);
+	/* It may have lent its place while it waited. */
+	egi_permit_resume();
 	return err;
 }

@@ -13,6 +13,7 @@
 #include "os/annotate.h"
 #include "os/exception.h"
 #include "os/verify.h"
+#include "runtime/group/permit.h"
 #include "runtime/group/schedule.h"
 #include "task/copy.h"
 #include "task/live.h"
@@ -194,6 +195,8 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 				worker_skip(worker, task);
 				continue;
 			}
+			if (egi_find_is_asked(worker, EGI_ATTENTION_PERMIT) && !egi_permit_hold(worker))
+				continue;
 		}
 		EGI_CALL_PROGRAM(code = egi_task_fn(&task)(state->ctx, task.arg));
 		if (EGI_UNLIKELY(code != 0 || recovery->dirty)) {
