@@ -23,6 +23,7 @@ runtime/crew
 runtime/limit
 runtime/group
 runtime/member
+batch
 .
 '
 

@@ -21,6 +21,8 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 	worker->cursor = NULL;
 	worker->suspect = slot + 1;
 	worker->permit.held = false;
+	worker->data = NULL;
+	worker->has_data = false;
 }
 
 static void block_init(struct egi_slots *block, unsigned first)

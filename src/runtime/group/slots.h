@@ -35,6 +35,10 @@ struct egi_worker {
 		int64_t since_ns;
 	} permit;
 	struct egi_recovery recovery;
+
+	/* the worker; in groups that have such data (slot_data.h) */
+	void *data;
+	bool has_data;
 };
 
 #ifndef EGI_SLOTS_PER_BLOCK
