@@ -15,6 +15,7 @@
 #include <errgroup/fault.h>
 #include <errgroup/frame.h>
 #include <errgroup/group.h>
+#include <errgroup/limit.h>
 #include <errgroup/observe.h>
 #include <errgroup/panic.h>
 #include <errgroup/spawn.h>

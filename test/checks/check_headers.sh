@@ -111,7 +111,7 @@ compiles() {
 
 cat >"$work/order" <<'END'
 base
-ctx error
+ctx error limit
 frame observe task
 fault group panic spawn
 batch

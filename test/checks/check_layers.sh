@@ -20,6 +20,7 @@ context
 fault
 runtime/queue
 runtime/crew
+runtime/limit
 runtime/group
 runtime/member
 batch

@@ -121,5 +121,11 @@ void claim_refill_and_thief(void);
 void claim_two_thieves(void);
 void queue_two_takers(void);
 void event_sleepers_and_notifier(void);
+void limit_shared_by_groups(void);
+void place_against_destroy(void);
+void task_lends_its_place(void);
+void helper_without_place(void);
+void raised_shared_limit(void);
+void permit_against_call(void);
 
 #endif
