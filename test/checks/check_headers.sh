@@ -113,7 +113,7 @@ cat >"$work/order" <<'END'
 base
 ctx error
 frame task
-fault group panic spawn
+command fault group panic spawn
 END
 
 # The comment before each declaration, or before several that have one.
