@@ -80,7 +80,7 @@ struct eg_group_options {
 	/* A limit on the tasks of all groups that have it, besides the group's own (errgroup/limit.h); or NULL. */
 	eg_limit *shared_limit;
 
-	/* What is dear to make, once for each slot (errgroup/task.h); or NULL. */
+	/* What is dear to make, once for each slot that is used (errgroup/task.h); or NULL. */
 	eg_slot_init_fn *slot_init;
 	eg_slot_finish_fn *slot_finish;
 	void *slot_arg;
@@ -247,6 +247,22 @@ EG_PUBLIC int eg_group_pass(eg_group *group) EG_MUST_CHECK;
 EG_PUBLIC eg_error *eg_group_error(const eg_group *group);
 EG_PUBLIC size_t eg_group_errors(const eg_group *group, size_t max, eg_error **ret_errors);
 EG_PUBLIC size_t eg_group_error_count(const eg_group *group);
+
+/*
+ * How far the group is: how many tasks it has accepted, and what has become of them (errgroup/observe.h).
+ *
+ *     struct eg_stats stats = EG_STATS_INIT;
+ *
+ *     if (eg_group_stats(&group, &stats) == 0)
+ *             printf("%ju of %ju\n", (uintmax_t)stats.done, (uintmax_t)stats.accepted);
+ *
+ * @ret_stats  with its size set, by EG_STATS_INIT; what this library does not know of it becomes zero
+ *
+ * Threads: any, also in tasks and while others submit and wait. Blocking: never. Return: 0; -EINVAL for a NULL
+ * group or ret_stats, or one that is smaller than the first version's; EG_EFORKED in a forked child. ret_stats
+ * is untouched on failure.
+ */
+EG_PUBLIC int eg_group_stats(const eg_group *group, struct eg_stats *ret_stats) EG_MUST_CHECK;
 
 /*
  * The context that the group's tasks get: NULL, the background context, for an all-zero group.

@@ -112,8 +112,8 @@ compiles() {
 cat >"$work/order" <<'END'
 base
 ctx error
-frame task
-command fault group panic spawn
+command frame observe task
+fault group panic spawn
 END
 
 # The comment before each declaration, or before several that have one.

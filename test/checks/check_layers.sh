@@ -23,6 +23,7 @@ runtime/queue
 runtime/crew
 runtime/group
 runtime/member
+batch
 .
 '
 

@@ -74,7 +74,9 @@ static const struct {
 	int (*group_destroy)(eg_group *);
 	void (*group_destroyp)(eg_group *);
 	int (*group_slots)(const eg_group *);
+	int (*group_stats)(const eg_group *, struct eg_stats *);
 	int (*task_slot)(void);
+	void *(*task_slot_data)(void);
 	void (*panic)(const char *, ...);
 	void (*panic_with)(eg_error *);
 	void (*panic_set_hook)(eg_panic_hook_fn *, void *);
@@ -149,7 +151,9 @@ static const struct {
     .group_destroy = eg_group_destroy,
     .group_destroyp = eg_group_destroyp,
     .group_slots = eg_group_slots,
+    .group_stats = eg_group_stats,
     .task_slot = eg_task_slot,
+    .task_slot_data = eg_task_slot_data,
     .panic = eg_panic,
     .panic_with = eg_panic_with,
     .panic_set_hook = eg_panic_set_hook,
@@ -267,6 +271,7 @@ static void group_functions_answer(void **state)
 	static struct eg_site site = {__FILE__, "elsewhere", __LINE__, 0};
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	atomic_long ran = 0, *counter = &ran;
+	struct eg_stats stats = EG_STATS_INIT;
 	eg_error *error = NULL;
 	eg_group group;
 
@@ -291,7 +296,9 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.group_destroy(&group), 0);
 	api.group_destroyp(&group);
 	assert_int_equal(api.task_slot(), -1);
+	assert_null(api.task_slot_data());
 	assert_int_equal(api.group_slots(NULL), -EINVAL);
+	assert_int_equal(api.group_stats(NULL, &stats), -EINVAL);
 }
 
 static void do_nothing_hook(eg_error *error, void *arg)

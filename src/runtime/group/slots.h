@@ -31,6 +31,10 @@ struct egi_worker {
 	struct egi_queue *cursor; /* the queue to look at next */
 	unsigned suspect;         /* the slot whose claim to check next for being late */
 	struct egi_recovery recovery;
+
+	/* the worker; in groups that have such data (slot_data.h) */
+	void *data;
+	bool has_data;
 };
 
 #ifndef EGI_SLOTS_PER_BLOCK

@@ -14,6 +14,7 @@
 #include "os/exception.h"
 #include "os/verify.h"
 #include "runtime/group/schedule.h"
+#include "runtime/group/slot_data.h"
 #include "task/copy.h"
 #include "task/live.h"
 
@@ -33,6 +34,13 @@ int eg_task_slot(void)
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	return recovery ? (int)worker_of(recovery)->slot : -1;
+}
+
+void *eg_task_slot_data(void)
+{
+	struct egi_recovery *recovery = egi_thread_self.recovery;
+
+	return recovery ? worker_of(recovery)->data : NULL;
 }
 
 static struct egi_error_origin worker_origin(struct egi_recovery *recovery)
@@ -126,6 +134,7 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 		skipped++;
 	} while (egi_find_is_asked(worker, EGI_ATTENTION_SKIP) && egi_claim_next(&worker->claim, &task));
 	egi_failures_count(&state->failures, unkept);
+	egi_failures_skip(&state->failures, skipped);
 	egi_annotate_release(state);
 	worker_count(worker, state, skipped);
 }
@@ -151,6 +160,24 @@ static bool worker_skips(struct egi_worker *worker)
 		return false;
 	egi_state_halt(state);
 	return egi_find_is_asked(worker, EGI_ATTENTION_SKIP);
+}
+
+/*
+ * What comes before a claimed task in groups that have it: the data of the slot is made. False: the task has ended with that,
+ * without having been called.
+ */
+static EGI_COLD bool worker_begin_task(struct egi_worker *worker)
+{
+	int code = 0;
+
+	if (egi_find_is_asked(worker, EGI_ATTENTION_DATA) && !worker->has_data)
+		code = egi_slot_data_make(worker);
+	if (code == 0)
+		return true;
+	worker_end_task(worker, code);
+	if (!worker_is_forked(worker))
+		worker_count(worker, worker->state, 1);
+	return false;
 }
 
 /* Whether more are running than the limit allows, as somebody has asked the workers to see to. */
@@ -193,6 +220,15 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 			if (worker_skips(worker)) {
 				worker_skip(worker, task);
 				continue;
+			}
+			if (egi_find_is_asked(worker, EGI_ATTENTION_TASK)) {
+				bool begun = worker_begin_task(worker);
+
+				if (!begun && worker_is_forked(worker))
+					return EGI_WORKER_FORKED;
+				EGI_RECOVERY_CALL_HERE(recovery);
+				if (!begun)
+					continue;
 			}
 		}
 		EGI_CALL_PROGRAM(code = egi_task_fn(&task)(state->ctx, task.arg));
