@@ -66,4 +66,8 @@ void scenario_errors_in_text(void);
 void scenario_frames(void);
 void scenario_resets(void);
 
+/* What blocks: scenarios_commands.c. */
+void scenario_poll(void);
+void scenario_command(void);
+
 #endif
