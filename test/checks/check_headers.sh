@@ -114,6 +114,7 @@ base
 ctx error
 command frame observe task
 fault group panic spawn
+batch
 END
 
 # The comment before each declaration, or before several that have one.

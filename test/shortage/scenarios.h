@@ -70,4 +70,9 @@ void scenario_resets(void);
 void scenario_poll(void);
 void scenario_command(void);
 
+/* Whole batches in one call: scenarios_batch.c. */
+void scenario_loop(void);
+void scenario_large_items(void);
+void scenario_retry(void);
+
 #endif

@@ -26,10 +26,10 @@ static bool is_zero(const unsigned char *bytes, size_t size)
 	return true;
 }
 
-/* What is behind the fields that are known. */
-static bool later_fields_are_zero(const struct eg_group_options *options)
+bool egi_options_is_size(const void *options, size_t size, size_t known)
 {
-	return is_zero((const unsigned char *)(options + 1), options->size - sizeof(*options));
+	return size >= known && size <= OPTIONS_SIZE_MAX &&
+	       is_zero((const unsigned char *)options + known, size - known);
 }
 
 int egi_options_named_limit(int limit, int *ret_limit)
@@ -45,8 +45,7 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	struct eg_group_options taken;
 	int err = 0;
 
-	if (options->size < sizeof(taken) || options->size > OPTIONS_SIZE_MAX ||
-	    !later_fields_are_zero(options))
+	if (!egi_options_is_size(options, options->size, sizeof(taken)))
 		return -EINVAL;
 	taken = *options;
 	if (taken.limit != 0)
