@@ -10,6 +10,7 @@
 
 #include <errgroup/base.h>
 #include <errgroup/batch.h>
+#include <errgroup/command.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
 #include <errgroup/fault.h>

@@ -416,6 +416,11 @@ static bool is_signal_code(int code)
 	return code <= EG_ESIGNAL(1) && code >= EG_ESIGNAL(64);
 }
 
+static bool is_status_code(int code)
+{
+	return code <= EG_ESTATUS(1) && code >= EG_ESTATUS(255);
+}
+
 /* A signal that arrived is said by the code, which errors without memory have, too. */
 int eg_error_signal(const eg_error *error)
 {
@@ -455,6 +460,8 @@ const char *eg_strerror(int code)
 	default:
 		if (is_signal_code(code))
 			return "signal arrived";
+		if (is_status_code(code))
+			return "program failed";
 		if (code < 0 && code > -4096)
 			text = strerrordesc_np(-code);
 		return text ? text : "unknown code";

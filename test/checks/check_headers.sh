@@ -112,7 +112,7 @@ compiles() {
 cat >"$work/order" <<'END'
 base
 ctx error limit
-frame observe task
+command frame observe task
 fault group panic spawn
 batch
 END

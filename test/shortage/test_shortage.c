@@ -185,6 +185,8 @@ static const struct {
     {"no_backlog", scenario_no_backlog, true},
     {"try_go", scenario_try_go, true},
     {"wait_until", scenario_wait_until, true},
+    {"poll", scenario_poll, false},
+    {"command", scenario_command, false},
     {"several_submitters", scenario_several_submitters, true},
 };
 
