@@ -30,9 +30,9 @@ int egi_run_options(const struct eg_group_options *options, int limit, struct eg
 
 	if (err)
 		return err;
-	/* What was unknown behind it is zero. */
+	/* What was unknown behind it is zero; and what the group makes of its options, it makes itself. */
 	chosen.size = sizeof(chosen);
-	chosen.flags |= EG_GROUP_SKIP_UNSTARTED;
+	chosen.flags = (options ? options->flags : 0) | EG_GROUP_SKIP_UNSTARTED;
 	/* A shared limit is the group's as well, if that is left out. */
 	if (chosen.limit == 0 && !chosen.shared_limit)
 		chosen.limit = limit;

@@ -172,6 +172,41 @@ static void options_of_a_newer_header_are_taken_if_their_rest_is_zero(void **sta
 	book_finish(&book);
 }
 
+static int slot_make(eg_ctx *ctx, void *arg, void **ret_data)
+{
+	(void)ctx;
+	atomic_fetch_add((atomic_long *)arg, 1);
+	*ret_data = arg;
+	return 0;
+}
+
+static void slot_unmake(void *arg, void *data)
+{
+	assert_ptr_equal(data, arg);
+	atomic_fetch_sub((atomic_long *)arg, 1);
+}
+
+static int each_has_data(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)ctx;
+	(void)index;
+	CHECK(eg_task_slot_data() == arg && atomic_load((atomic_long *)arg) > 0);
+	return 0;
+}
+
+static void slots_have_their_data_in_a_loop(void **state)
+{
+	atomic_long made = 0;
+
+	(void)state;
+	assert_int_equal(eg_for(NULL, 100, each_has_data, &made,
+				EG_GROUP_OPTIONS(.limit = 2, .slot_init = slot_make,
+						 .slot_finish = slot_unmake, .slot_arg = &made),
+				NULL),
+			 0);
+	assert_int_equal(atomic_load(&made), 0);
+}
+
 static void the_functions_behind_the_macros_know_no_call_site(void **state)
 {
 	struct book book = book_make(3, 1);
@@ -377,6 +412,7 @@ int main(void)
 	    TEST(a_parent_that_is_over_is_the_loops_error),
 	    TEST(whatever_fails_the_error_is_set),
 	    TEST(options_of_a_newer_header_are_taken_if_their_rest_is_zero),
+	    TEST(slots_have_their_data_in_a_loop),
 	    TEST(the_functions_behind_the_macros_know_no_call_site),
 	    TEST(a_task_fails_with_the_error_of_its_loop),
 	    TEST(a_task_that_takes_the_error_need_not_fail),
