@@ -13,6 +13,7 @@
 #include "os/annotate.h"
 #include "os/exception.h"
 #include "os/verify.h"
+#include "runtime/group/observe.h"
 #include "runtime/group/schedule.h"
 #include "runtime/group/slot_data.h"
 #include "task/copy.h"
@@ -74,12 +75,14 @@ static void worker_close_task(struct egi_worker *worker, int code)
 		return;
 	}
 	error = egi_recovery_end_task(recovery, code);
-	if (!error)
-		return;
-	if (worker_is_forked(worker))
+	if (worker_is_forked(worker)) {
 		eg_error_unref(error);
-	else
-		worker_fail(state, error);
+		return;
+	}
+	if (error)
+		worker_fail(state, worker->is_observed ? eg_error_ref(error) : error);
+	if (worker->is_observed)
+		egi_observe_end(worker, error);
 }
 
 static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
@@ -135,6 +138,8 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 	} while (egi_find_is_asked(worker, EGI_ATTENTION_SKIP) && egi_claim_next(&worker->claim, &task));
 	egi_failures_count(&state->failures, unkept);
 	egi_failures_skip(&state->failures, skipped);
+	if (egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE))
+		egi_observe_skip(worker, skipped);
 	egi_annotate_release(state);
 	worker_count(worker, state, skipped);
 }
@@ -163,13 +168,15 @@ static bool worker_skips(struct egi_worker *worker)
 }
 
 /*
- * What comes before a claimed task in groups that have it: the data of the slot is made. False: the task has ended with that,
- * without having been called.
+ * What comes before a claimed task in groups that have it: its beginning is told, and the data of the slot is made. False: the
+ * task has ended with that, without having been called.
  */
 static EGI_COLD bool worker_begin_task(struct egi_worker *worker)
 {
 	int code = 0;
 
+	if (egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE))
+		egi_observe_begin(worker);
 	if (egi_find_is_asked(worker, EGI_ATTENTION_DATA) && !worker->has_data)
 		code = egi_slot_data_make(worker);
 	if (code == 0)
