@@ -28,7 +28,7 @@ struct eg_stats {
 	uint64_t done;     /* tasks that are over: succeeded, failed or skipped */
 	uint64_t failed;   /* of these: returned an error, panicked, faulted, or ended their thread */
 	uint64_t skipped;  /* of these: never started, since the group was cancelled or destroyed */
-	uint64_t running;  /* tasks started and not done */
+	uint64_t running;  /* tasks started and not done; a piece of a range (eg_group_go_pieces) is one */
 	uint64_t pending;  /* tasks not started */
 	int limit;         /* tasks that may run at once; EG_LIMIT_NONE: no limit */
 	int reserved;      /* 0 */

@@ -14,6 +14,7 @@ static const struct {
 	const char *(*version_string)(void);
 	const char *(*strerror)(int);
 	int64_t (*clock_now_ns)(void);
+	int64_t (*clock_after_ns)(int64_t);
 	int (*ctx_with_cancel)(eg_ctx *, eg_ctx **);
 	eg_ctx *(*ctx_ref)(eg_ctx *);
 	void (*ctx_unref)(eg_ctx *);
@@ -30,6 +31,7 @@ static const struct {
 	int (*ctx_fd)(eg_ctx *);
 	int (*ctx_wait_until)(eg_ctx *, int64_t);
 	int (*ctx_sleep_until)(eg_ctx *, int64_t);
+	int (*ctx_poll)(eg_ctx *, struct pollfd *, nfds_t, int64_t);
 	int (*ctx_on_end)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
 	int (*ctx_off_end)(eg_ctx_callback *);
 	eg_error *(*error_create)(int, const char *, ...);
@@ -89,6 +91,7 @@ static const struct {
     .version_string = eg_version_string,
     .strerror = eg_strerror,
     .clock_now_ns = eg_clock_now_ns,
+    .clock_after_ns = eg_clock_after_ns,
     .ctx_with_cancel = eg_ctx_with_cancel,
     .ctx_ref = eg_ctx_ref,
     .ctx_unref = eg_ctx_unref,
@@ -105,6 +108,7 @@ static const struct {
     .ctx_fd = eg_ctx_fd,
     .ctx_wait_until = eg_ctx_wait_until,
     .ctx_sleep_until = eg_ctx_sleep_until,
+    .ctx_poll = eg_ctx_poll,
     .ctx_on_end = eg_ctx_on_end,
     .ctx_off_end = eg_ctx_off_end,
     .error_create = eg_error_create,
@@ -185,6 +189,7 @@ static void base_functions_answer(void **state)
 	assert_non_null(api.strerror(EG_EPANIC));
 	assert_true(api.clock_now_ns() > 0);
 	assert_true(api.clock_now_ns() <= api.clock_now_ns());
+	assert_true(api.clock_now_ns() <= api.clock_after_ns(1));
 }
 
 static void context_functions_answer(void **state)
@@ -224,6 +229,7 @@ static void derived_context_functions_answer(void **state)
 	assert_true(api.ctx_fd(ctxs[3]) >= 0);
 	assert_int_equal(api.ctx_wait_until(ctxs[3], 0), -ETIMEDOUT);
 	assert_int_equal(api.ctx_sleep_until(ctxs[3], 0), 0);
+	assert_int_equal(api.ctx_poll(ctxs[3], NULL, 0, 0), 0);
 	assert_int_equal(api.ctx_on_end(ctxs[3], do_nothing, NULL, &callback), 0);
 	assert_int_equal(api.ctx_off_end(&callback), 0);
 	for (int i = 0; i < 5; i++)

@@ -35,7 +35,7 @@ void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint
 	/* [J5] acquire: pairs with [Q2]. */
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next) {
 		submitted += egi_queue_submitted(queue);
-		base += queue->index_base;
+		base += queue->index_base + queue->looped_base;
 	}
 	*ret_submitted = submitted - base;
 	*ret_done = done - base;

@@ -14,7 +14,7 @@
  *                                             the wait returns
  *
  * So whoever has waited knows that the observer has seen everything. A worker remembers that it has told a task's beginning:
- * its end is then told once, whichever way it takes, since every way that is not the plain one leads through worker_end_task,
+ * its end is then told once, whichever way it takes, since every way that is not the plain one leads through egi_task_end,
  * and none is plain for a recovery that needs work.
  */
 #include "runtime/group/observe.h"
@@ -99,7 +99,7 @@ static struct eg_event event_of_task(enum eg_event_kind kind, struct egi_worker 
 
 	event.task_index = origin.task_index;
 	event.site = origin.site;
-	event.count = 1;
+	event.count = worker->weight;
 	return event;
 }
 
@@ -158,7 +158,7 @@ void egi_observe_steal(struct egi_worker *worker, const struct egi_worker *victi
 	struct eg_event event = event_of_worker(EG_EVENT_STEAL, worker);
 
 	/* Unless another thief has been here meanwhile. */
-	event.count = egi_claim_count(&worker->claim);
+	event.count = egi_claim_count_tasks(&worker->claim);
 	if (event.count == 0)
 		event.count = 1;
 	event.from_slot = (int)victim->slot;

@@ -130,7 +130,8 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 		biased = state_set_features(state, options) && biased;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
-	state->first_queue.index_base = state->used_before = egi_queue_submitted(&state->first_queue);
+	egi_queue_begin(&state->first_queue);
+	state->used_before = state->first_queue.index_base + state->first_queue.looped_base;
 	state->slots_max = (uint32_t)limit;
 	/* Where room is asked for under a lock there is nothing to be gained by a bias. */
 	state->first_queue.owner = options->backlog == 0 ? id : 0;
@@ -146,7 +147,7 @@ void egi_state_reset(struct eg_group_state *state)
 	egi_store_release_u32(&state->over, 0); /* [W9], the same */
 	egi_state_ask(state, 0, EGI_ATTENTION_SKIP);
 	for (struct egi_queue *queue = state->queues; queue; queue = queue->next)
-		queue->index_base = egi_queue_submitted(queue);
+		egi_queue_begin(queue);
 	state->progress.told = 0;
 	state->progress.due_ns = 0;
 }
