@@ -42,6 +42,8 @@ debugger_sees_events() {
             echo "break -probe-stap errgroup:$probe"
             echo commands
             echo silent
+            # The dollars are gdb's.
+            # shellcheck disable=SC2016
             case $probe in
             begin) printf '%s\n' 'printf "seen: begin %d %d\n", $_probe_arg1, $_probe_arg2' ;;
             end) printf '%s\n' 'printf "seen: end %d %d %d\n", $_probe_arg1, $_probe_arg2, $_probe_arg3' ;;
