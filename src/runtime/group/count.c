@@ -41,10 +41,15 @@ void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint
 	*ret_done = done - base;
 }
 
-/*
- * How many run is how many have a place, since threads that find nothing to do give theirs up; what is neither done nor running
- * is pending. So the three add up whenever they are read.
- */
+/* How many have a place and do not wait for a permit: threads that find nothing to do give their places up. */
+static uint64_t state_running(const struct eg_group_state *state)
+{
+	uint64_t placed = egi_gate_running(&state->gate), awaiting = egi_load_relaxed_u32(&state->awaiting);
+
+	return placed > awaiting ? placed - awaiting : 0;
+}
+
+/* What is neither done nor running is pending. So the three add up whenever they are read. */
 void egi_state_read_stats(struct eg_group_state *state, struct eg_stats *ret_stats)
 {
 	uint64_t limit = egi_gate_limit(&state->gate), unfinished;
@@ -54,7 +59,7 @@ void egi_state_read_stats(struct eg_group_state *state, struct eg_stats *ret_sta
 	ret_stats->failed = egi_failures_total(&state->failures) - ret_stats->skipped;
 	egi_state_count(state, &ret_stats->accepted, &ret_stats->done);
 	unfinished = ret_stats->accepted - ret_stats->done;
-	ret_stats->running = egi_gate_running(&state->gate);
+	ret_stats->running = state_running(state);
 	if (ret_stats->running > unfinished)
 		ret_stats->running = unfinished;
 	ret_stats->pending = unfinished - ret_stats->running;
