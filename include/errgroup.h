@@ -16,6 +16,7 @@
 #include <errgroup/group.h>
 #include <errgroup/observe.h>
 #include <errgroup/panic.h>
+#include <errgroup/pipeline.h>
 #include <errgroup/spawn.h>
 #include <errgroup/task.h>
 
