@@ -24,6 +24,7 @@
 #include "error/error.h"
 #include "os/cpus.h"
 #include "os/thread.h"
+#include "os/verify.h"
 
 struct egi_item egi_turnstile_turn;
 
@@ -214,6 +215,7 @@ static int pipeline_run(struct egi_pipeline *pipeline, void *memory, eg_ctx *par
 	err = pipeline_wait(pipeline, memory);
 	if (err == EG_EFORKED)
 		return err;
+	EGI_ASSERT(err || pipeline->is_cut || egi_traffic_is_over(&pipeline->traffic, pipeline->window));
 	pipeline_drop_rest(pipeline);
 	if (err)
 		*ret_error = eg_error_ref(eg_group_error(&pipeline->run.group));

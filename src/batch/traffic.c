@@ -20,7 +20,9 @@
  * A runner with nothing to do watches for so long before it ends: the next item of a source or a last stage of a few
  * microseconds is there by then. To end, and to be called again, costs two threads about a microsecond each.
  */
-#define WATCH (3 * EGI_MICROSECOND)
+#ifndef EGI_TRAFFIC_WATCH
+#define EGI_TRAFFIC_WATCH (3 * EGI_MICROSECOND)
+#endif
 
 static uint64_t word_runners(uint64_t word)
 {
@@ -147,11 +149,10 @@ void egi_traffic_watch(const struct egi_traffic *traffic)
 	/* A runner that is alone has nobody to watch. */
 	if (word_runners(egi_load_relaxed_u64(&traffic->word)) == 1 || !egi_crew_has_cpus())
 		return;
-	end = egi_clock_after(WATCH);
-	do
+	end = egi_clock_after(EGI_TRAFFIC_WATCH);
+	while (!word_has_work(egi_load_relaxed_u64(&traffic->word)) && eg_clock_now_ns() < end)
 		for (int i = 0; i < 32; i++)
 			egi_stall();
-	while (!word_has_work(egi_load_relaxed_u64(&traffic->word)) && eg_clock_now_ns() < end);
 }
 
 bool egi_traffic_try_end(struct egi_traffic *traffic)

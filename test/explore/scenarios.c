@@ -239,5 +239,11 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(claim_two_thieves, "a claim's owner, and two thieves", 2, false, 3, 5),
     SCENARIO(queue_two_takers, "a queue's producer, and two takers", 2, false, 2, 4),
     SCENARIO(event_sleepers_and_notifier, "two sleepers, and a notifier", 2, false, 5, 5),
+    SCENARIO(source_against_ending_runner, "a runner that finds the source busy, and another that leaves it",
+	     2, false, 1, 2),
+    SCENARIO(turn_against_leaving_item, "an item that comes to a stage, and another that leaves it", 2, false,
+	     1, 2),
+    SCENARIO(turn_against_failed_item, "an item that comes to a stage, and another that has failed", 2, false,
+	     1, 2),
     {.name = NULL},
 };
