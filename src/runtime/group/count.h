@@ -28,6 +28,9 @@
 /* Tasks submitted and not done; exact when nothing changes, and never too low for the caller's own view. */
 uint64_t egi_state_unfinished(struct eg_group_state *state);
 
+/* Tasks submitted and done since the group began or was last reset, by whoever does neither: never more done than submitted. */
+void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint64_t *ret_done);
+
 /* Tasks submitted that no worker has claimed. */
 uint64_t egi_state_pending(struct eg_group_state *state);
 

@@ -4,9 +4,10 @@
  *
  *   go.c        submission, the fast path; submit.c: what asks or waits for room; call.c: calling the crew
  *   wait.c      waiting, and what is left to do when everything is done
+ *   stats.c     how far it is, for who asks
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
  *   visit.c     a thread comes to run tasks, and leaves: crew, waiter or submitter
- *   worker.c    the loop that runs tasks; schedule.c: which
+ *   worker.c    the loop that runs tasks; schedule.c: which; slot_data.c: what a program has made for each slot
  *   state.c     all that a group is: gate.c (who is there), slots.c, count.c (when everything is done)
  *   runtime/crew/     the process's threads, and how groups ask for them
  *   runtime/queue/    one submitter's pending tasks, and what a worker has claimed of them
@@ -26,6 +27,7 @@
 #include "os/clock.h"
 #include "runtime/group/count.h"
 #include "runtime/group/options.h"
+#include "runtime/group/slot_data.h"
 #include "runtime/group/wait.h"
 
 /* Makes the state of an all-zero group on its first use. */
@@ -249,6 +251,9 @@ int eg_group_destroy(eg_group *group)
 		if (err == EG_EINSIDE)
 			return err;
 		if (err != EG_EFORKED) {
+			/* Which calls the program's functions: they find a group that is closed, and not one that is gone. */
+			if (!ended && (state->flags & EGI_GROUP_SLOT_DATA) != 0)
+				egi_slot_data_finish(state);
 			if (state->owns_ctx)
 				eg_ctx_cancel(state->ctx, NULL);
 			state_drop_ctx(state);

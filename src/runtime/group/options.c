@@ -59,10 +59,10 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 		err = -EINVAL;
 	if (taken.shared_limit)
 		err = -EINVAL;
-	if (taken.slot_init || taken.slot_finish)
-		err = -EINVAL;
 	if (taken.observe || taken.progress || taken.progress_every_ns != 0)
 		err = -EINVAL;
+	if (taken.slot_init || taken.slot_finish)
+		taken.flags |= EGI_GROUP_SLOT_DATA;
 	if (!err)
 		*ret_options = taken;
 	return err;

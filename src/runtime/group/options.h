@@ -10,6 +10,12 @@
 
 #include "os/compiler.h"
 
+/* Flags of the library's own, for what is there in few groups. No program can set them. */
+#define EGI_GROUP_SLOT_DATA (1u << 31) /* slot_init or slot_finish */
+#define EGI_GROUP_OBSERVED (1u << 30)  /* observe, or a tracer that has asked for the probes */
+#define EGI_GROUP_PROGRESS (1u << 29)  /* progress */
+#define EGI_GROUP_FEATURES (EGI_GROUP_SLOT_DATA | EGI_GROUP_OBSERVED | EGI_GROUP_PROGRESS)
+
 extern EGI_HIDDEN const struct eg_group_options egi_options_default;
 
 /*

@@ -20,6 +20,15 @@
 #define EGI_ATTENTION_SKIP 1u   /* tasks not started are to be skipped */
 #define EGI_ATTENTION_SHRINK 2u /* more are running than the limit allows */
 #define EGI_ATTENTION_LOOK 4u   /* always, with EG_GROUP_SKIP_UNSTARTED: the context is to be asked */
+#define EGI_ATTENTION_DATA 8u /* always, with slot_init or slot_finish: the slot's data may have to be made */
+#define EGI_ATTENTION_TASK EGI_ATTENTION_DATA /* any that is about the task, and not whether it starts */
+
+/* What makes the data of slots, and takes it back (slot_data.h). */
+struct egi_slot_hooks {
+	eg_slot_init_fn *init;     /* or NULL */
+	eg_slot_finish_fn *finish; /* or NULL */
+	void *arg;
+};
 
 /*
  * Who may touch what:
@@ -58,9 +67,10 @@ struct eg_group_state {
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;
-	struct egi_mutex lock;       /* adding queues, setting the limit, letting the context go */
-	struct egi_mutex submission; /* asking for room and submitting */
-	struct egi_mutex sharing;    /* putting into the shared queue; taken last */
+	struct egi_slot_hooks slot_hooks; /* I; with EGI_GROUP_SLOT_DATA (slot_data.h) */
+	struct egi_mutex lock;            /* adding queues, setting the limit, letting the context go */
+	struct egi_mutex submission;      /* asking for room and submitting */
+	struct egi_mutex sharing;         /* putting into the shared queue; taken last */
 	struct egi_queue
 	    *queues; /* L; A [Q2]: newest first, a prefix never changes, so it is walked without the lock */
 	unsigned queues_count;            /* L */
