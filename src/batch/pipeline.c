@@ -14,7 +14,7 @@
  * Something is left at the end only when a runner was unwound and there was no memory for another. Or when a stage has
  * ended the calling thread: the group ends while the frames of the caller are still there (batch/run.c), and so does this.
  */
-#include "batch/pipeline.h"
+#include "batch/runner.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -25,8 +25,6 @@
 #include "os/cpus.h"
 #include "os/thread.h"
 #include "os/verify.h"
-
-struct egi_item egi_turnstile_turn;
 
 /*
  * With so many for each runner one can be in every stage's call, and some lie before the stages that are in order, while
@@ -166,7 +164,7 @@ static void pipeline_drop_rest(struct egi_pipeline *pipeline)
 	if (pipeline->fork_count != egi_thread_fork_count)
 		return;
 	for (size_t i = 0; i < pipeline->source.places_begun; i++)
-		egi_item_drop(&pipeline->items[i]);
+		egi_runner_drop_left(&pipeline->items[i]);
 }
 
 struct ending {

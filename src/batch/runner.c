@@ -20,7 +20,7 @@
  * panic, a fault or the end of its thread, the runner's own deferred call does what is left to do, with the item that it was
  * given. The library's internals are used for this alone; by the public interface each call would have to be a task.
  */
-#include "batch/pipeline.h"
+#include "batch/runner.h"
 
 #include "context/tree.h"
 #include "os/annotate.h"
@@ -145,7 +145,7 @@ static EGI_COLD void item_drop_in_task(struct egi_recovery *recovery, struct egi
 	recovery->entry = entry;
 }
 
-void egi_item_drop(struct egi_item *item)
+void egi_runner_drop_left(struct egi_item *item)
 {
 	void *value = item->value;
 

@@ -37,14 +37,14 @@ struct egi_turnstile {
 } EGI_ALIGNED;
 
 /* What lies in the slot of the one whose turn it is, until it comes. */
-extern EGI_HIDDEN struct egi_item egi_turnstile_turn;
+#define EGI_TURNSTILE_TURN ((struct egi_item *)(uintptr_t)1)
 
 /* `slots` are all NULL, a power of two of them, and no fewer than items in the window. */
 static inline void egi_turnstile_init(struct egi_turnstile *turnstile, struct egi_item **slots, size_t count)
 {
 	turnstile->slots = slots;
 	turnstile->mask = count - 1;
-	turnstile->slots[0] = &egi_turnstile_turn;
+	turnstile->slots[0] = EGI_TURNSTILE_TURN;
 }
 
 static inline uint64_t egi_turnstile_draw(struct egi_turnstile *turnstile)
@@ -62,8 +62,8 @@ static inline bool egi_turnstile_enter(struct egi_turnstile *turnstile, struct e
 	 * [P4] acquire: what was done in the stage before; pairs with the swap in leave. The swap says more: what the item
 	 * is, to whoever takes it over.
 	 */
-	if (egi_load_acquire_ptr(slot) != &egi_turnstile_turn &&
-	    egi_swap_ptr(slot, item) != &egi_turnstile_turn)
+	if (egi_load_acquire_ptr(slot) != EGI_TURNSTILE_TURN &&
+	    egi_swap_ptr(slot, item) != EGI_TURNSTILE_TURN)
 		return false;
 	/* The slot is used again only when this item has left, which tells everybody. */
 	*slot = NULL;
@@ -74,7 +74,7 @@ static inline bool egi_turnstile_enter(struct egi_turnstile *turnstile, struct e
 static inline struct egi_item *egi_turnstile_leave(struct egi_turnstile *turnstile, uint64_t turn)
 {
 	struct egi_item **slot = &turnstile->slots[(turn + 1) & turnstile->mask];
-	struct egi_item *next = egi_swap_ptr(slot, &egi_turnstile_turn);
+	struct egi_item *next = egi_swap_ptr(slot, EGI_TURNSTILE_TURN);
 
 	if (next)
 		*slot = NULL;

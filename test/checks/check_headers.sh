@@ -114,6 +114,7 @@ base
 ctx error
 frame observe task
 fault group panic spawn
+pipeline
 END
 
 # The comment before each declaration, or before several that have one.

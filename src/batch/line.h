@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef EGI_BATCH_PIPELINE_H
-#define EGI_BATCH_PIPELINE_H
+#ifndef EGI_BATCH_LINE_H
+#define EGI_BATCH_LINE_H
 
 /*
- * A pipeline while it runs: what its runners share. See pipeline.c.
+ * A pipeline while it runs: what its runners share.
  */
 
 #include <errgroup/pipeline.h>
@@ -61,11 +61,5 @@ struct egi_pipeline {
 	    EGI_ALIGNED;        /* places that were used: put by anyone, taken by who is in the source */
 	struct egi_item *items; /* `window` of them */
 };
-
-/* A task of the pipeline's group. */
-int egi_runner_run(eg_ctx *ctx, void *arg);
-
-/* Calls the drop function with an item, if there is an item and a function. Outside of its tasks. */
-void egi_item_drop(struct egi_item *item);
 
 #endif
