@@ -33,8 +33,9 @@ int egi_run_options(const struct eg_group_options *options, int limit, struct eg
 	/* What was unknown behind it is zero. */
 	chosen.size = sizeof(chosen);
 	chosen.flags |= EG_GROUP_SKIP_UNSTARTED;
-	if (chosen.limit == 0)
-		chosen.limit = chosen.shared_limit ? EG_LIMIT_NONE : limit;
+	/* A shared limit is the group's as well, if that is left out. */
+	if (chosen.limit == 0 && !chosen.shared_limit)
+		chosen.limit = limit;
 	*ret_options = chosen;
 	return 0;
 }

@@ -49,6 +49,15 @@ void spill_against_empty_ring(void);
 void segment_against_submit(void);
 void two_submitters(void);
 void steal_against_owner(void);
+void loop_owner_and_thief(void);
+void loop_piece_and_thief(void);
+void loop_two_takers(void);
+void loop_against_taker(void);
+void loop_against_spill(void);
+void range_between_tasks(void);
+void range_of_owner(void);
+void range_destroyed(void);
+void end_against_next_index(void);
 void tasks_await_each_other(void);
 void tasks_await_without_help(void);
 void park_against_wake(void);
@@ -124,5 +133,11 @@ void claim_refill_and_thief(void);
 void claim_two_thieves(void);
 void queue_two_takers(void);
 void event_sleepers_and_notifier(void);
+void limit_shared_by_groups(void);
+void place_against_destroy(void);
+void task_lends_its_place(void);
+void helper_without_place(void);
+void raised_shared_limit(void);
+void permit_against_call(void);
 
 #endif
