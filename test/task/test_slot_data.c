@@ -439,35 +439,6 @@ static void a_panic_in_slot_finish_ends_the_process(void **state)
 	assert_non_null(strstr(child.text, "panic between eg_panic_forbid and eg_panic_allow"));
 }
 
-struct inherited {
-	eg_group group;
-	struct maker maker;
-};
-
-static void child_destroys(void *arg)
-{
-	struct inherited *inherited = arg;
-
-	EXPECT(eg_group_destroy(&inherited->group) == 0);
-	EXPECT(atomic_load(&inherited->maker.finished) == 0);
-}
-
-static void a_forked_child_finishes_nothing(void **state)
-{
-	struct inherited inherited = {.maker = {0}};
-	atomic_long ran = 0;
-	struct child child;
-
-	(void)state;
-	group_begin(&inherited.group, &inherited.maker, 1, 0);
-	eg_group_go(&inherited.group, task_uses_tool, &ran);
-	assert_int_equal(eg_group_wait(&inherited.group), 0);
-	child_run(child_destroys, &inherited, &child);
-	assert_true(child_exited(&child, 0));
-	eg_group_destroy(&inherited.group);
-	assert_int_equal(atomic_load(&inherited.maker.finished), 1);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -483,7 +454,6 @@ int main(void)
 	    TEST(either_function_may_be_missing),
 	    TEST(a_group_that_is_destroyed_accepts_nothing_from_slot_finish),
 	    TEST(a_panic_in_slot_finish_ends_the_process),
-	    TEST(a_forked_child_finishes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
