@@ -16,8 +16,10 @@
 #include <errgroup/fault.h>
 #include <errgroup/frame.h>
 #include <errgroup/group.h>
+#include <errgroup/limit.h>
 #include <errgroup/observe.h>
 #include <errgroup/panic.h>
+#include <errgroup/pipeline.h>
 #include <errgroup/spawn.h>
 #include <errgroup/task.h>
 

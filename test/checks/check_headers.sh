@@ -126,10 +126,10 @@ compiles() {
 
 cat >"$work/order" <<'END'
 base
-ctx error
+ctx error limit
 command frame observe task
 fault group panic spawn
-batch
+batch pipeline
 END
 
 # The comment before each declaration, or before several that have one.

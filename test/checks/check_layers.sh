@@ -21,6 +21,7 @@ command
 fault
 runtime/queue
 runtime/crew
+runtime/limit
 runtime/group
 runtime/member
 batch
