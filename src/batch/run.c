@@ -30,11 +30,11 @@ int egi_run_options(const struct eg_group_options *options, int limit, struct eg
 
 	if (err)
 		return err;
-	/* What was unknown behind it is zero. */
+	/* They are handed on as a program's: what was unknown behind them is zero, and flags are the program's. */
 	chosen.size = sizeof(chosen);
-	chosen.flags |= EG_GROUP_SKIP_UNSTARTED;
-	/* A shared limit is the group's as well, if that is left out. */
-	if (chosen.limit == 0 && !chosen.shared_limit)
+	chosen.flags = (options ? options->flags : 0) | EG_GROUP_SKIP_UNSTARTED;
+	/* With a shared limit it is a number by now. */
+	if (chosen.limit == 0)
 		chosen.limit = limit;
 	*ret_options = chosen;
 	return 0;

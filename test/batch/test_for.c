@@ -137,7 +137,7 @@ static void a_parent_that_is_over_is_the_loops_error(void **state)
 }
 
 /*
- * What a call itself refuses
+ * What a call takes and refuses
  */
 
 static void whatever_fails_the_error_is_set(void **state)
@@ -169,6 +169,38 @@ static void options_of_a_newer_header_are_taken_if_their_rest_is_zero(void **sta
 	book_is_full(&book);
 	newer.unknown = 1;
 	assert_int_equal(eg_for(NULL, book.count, each_note, &book, &newer.known, NULL), -EINVAL);
+	book_finish(&book);
+}
+
+static int slot_make(eg_ctx *ctx, void *arg, void **ret_data)
+{
+	(void)ctx;
+	*ret_data = arg;
+	return 0;
+}
+
+static int each_data(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)ctx, (void)index;
+	CHECK(eg_task_slot_data() == arg);
+	return 0;
+}
+
+static void a_loop_takes_all_options_of_a_group(void **state)
+{
+	struct book book = book_make(100, SIZE_MAX);
+	eg_limit *limit;
+
+	(void)state;
+	assert_int_equal(eg_limit_create(2, &limit), 0);
+	assert_int_equal(
+	    eg_for(NULL, book.count, each_note, &book, EG_GROUP_OPTIONS(.shared_limit = limit), NULL), 0);
+	book_is_full(&book);
+	assert_int_equal(
+	    eg_for(NULL, 100, each_data, &book,
+		   EG_GROUP_OPTIONS(.shared_limit = limit, .slot_init = slot_make, .slot_arg = &book), NULL),
+	    0);
+	eg_limit_unref(limit);
 	book_finish(&book);
 }
 
@@ -377,6 +409,7 @@ int main(void)
 	    TEST(a_parent_that_is_over_is_the_loops_error),
 	    TEST(whatever_fails_the_error_is_set),
 	    TEST(options_of_a_newer_header_are_taken_if_their_rest_is_zero),
+	    TEST(a_loop_takes_all_options_of_a_group),
 	    TEST(the_functions_behind_the_macros_know_no_call_site),
 	    TEST(a_task_fails_with_the_error_of_its_loop),
 	    TEST(a_task_that_takes_the_error_need_not_fail),
