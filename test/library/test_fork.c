@@ -6,6 +6,8 @@
 
 #include "support.h"
 
+#include <sys/wait.h>
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -354,6 +356,83 @@ static void a_task_may_fork_and_its_child_may_use_new_groups(void **state)
 	eg_group_destroy(&group);
 }
 
+/*
+ * A stage of a pipeline that forks and returns in the child, too: the pipeline is the parent's.
+ */
+
+struct forking {
+	pthread_t caller;
+	int pulled, ended, dropped;
+	pid_t child; /* -1: not forked yet; 0: this is the child */
+};
+
+static int source_of_ten(eg_ctx *ctx, void *arg, void **item)
+{
+	struct forking *forking = arg;
+
+	(void)ctx;
+	*item = forking;
+	return forking->pulled++ < 10;
+}
+
+static int stage_forks(eg_ctx *ctx, void *arg, void **item)
+{
+	struct forking *forking = arg;
+
+	(void)ctx;
+	(void)item;
+	/* The caller's thread is the one that comes back in the child. */
+	if (forking->child < 0 && pthread_equal(pthread_self(), forking->caller)) {
+		fflush(NULL);
+		forking->child = fork();
+	}
+	forking->ended++;
+	return 0;
+}
+
+static void drop_in_parent(void *item, void *arg)
+{
+	(void)item;
+	((struct forking *)arg)->dropped++;
+}
+
+static void run_forking(struct forking *forking)
+{
+	const struct eg_stage stages[] = {{source_of_ten, forking, EG_STAGE_SERIAL},
+					  {stage_forks, forking, EG_STAGE_IN_ORDER}};
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
+	int code, status;
+
+	group.limit = 1;
+	code = eg_pipeline(NULL, stages, 2,
+			   EG_PIPELINE_OPTIONS(.drop = drop_in_parent, .drop_arg = forking, .group = &group),
+			   NULL);
+	if (forking->child == 0) {
+		EXPECT(code == EG_EFORKED);
+		EXPECT(forking->ended < 11 && forking->dropped == 0);
+		expect_new_groups_work();
+		_exit(0);
+	}
+	assert_int_equal(code, 0);
+	assert_int_equal(forking->ended, 10);
+	if (forking->child > 0) {
+		assert_int_equal(waitpid(forking->child, &status, 0), forking->child);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+}
+
+static void a_pipeline_is_dead_in_the_child_of_its_stage(void **state)
+{
+	struct forking forking = {pthread_self(), 0, 0, 0, -1};
+
+	(void)state;
+	for (int i = 0; forking.child < 0 && i < 1000; i++) {
+		forking.pulled = forking.ended = 0;
+		run_forking(&forking);
+	}
+	assert_true(forking.child > 0);
+}
+
 static void child_panics(void *arg)
 {
 	(void)arg;
@@ -449,6 +528,7 @@ int main(void)
 	    TEST(a_fork_at_any_moment_leaves_no_lock_held),
 	    TEST(a_child_is_told_nothing_of_its_parents_groups),
 	    TEST(a_task_may_fork_and_its_child_may_use_new_groups),
+	    TEST(a_pipeline_is_dead_in_the_child_of_its_stage),
 	    TEST(a_panic_in_the_child_of_a_task_ends_the_child),
 	};
 

@@ -75,5 +75,7 @@ void scenario_command(void);
 void scenario_loop(void);
 void scenario_large_items(void);
 void scenario_retry(void);
+void scenario_pipeline(void);
+void scenario_pipeline_that_fails(void);
 
 #endif

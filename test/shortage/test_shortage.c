@@ -180,6 +180,8 @@ static const struct {
     {"loop", scenario_loop, true},
     {"large_items", scenario_large_items, false},
     {"retry", scenario_retry, true},
+    {"pipeline", scenario_pipeline, true},
+    {"pipeline_that_fails", scenario_pipeline_that_fails, true},
     {"skipped_tasks", scenario_skipped_tasks, true},
     {"destroy_with_tasks_pending", scenario_destroy_with_tasks_pending, true},
     {"backlog", scenario_backlog, true},
