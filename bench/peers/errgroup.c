@@ -290,6 +290,7 @@ static void rt_pipeline(int workers, struct bench_pipeline *pipeline)
 	};
 	struct eg_pipeline_options options = {
 	    .size = sizeof(options),
+	    .window = BENCH_PIPELINE_WINDOW,
 	    .group = EG_GROUP_OPTIONS(.limit = workers),
 	};
 
