@@ -114,7 +114,7 @@ base
 ctx error limit
 command frame observe task
 fault group panic spawn
-batch
+batch pipeline
 END
 
 # The comment before each declaration, or before several that have one.

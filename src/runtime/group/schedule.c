@@ -15,6 +15,7 @@
 #include "os/pause.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/observe.h"
 #include "runtime/group/permit.h"
 
 /*
@@ -149,8 +150,11 @@ static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, i
 	if (victim == worker || !egi_claim_has_tasks(&victim->claim))
 		return false;
 	due = (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) + CLAIM_LATE;
-	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now))
+	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now)) {
+		if (EGI_UNLIKELY(egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE)))
+			egi_observe_steal(worker, victim);
 		return true;
+	}
 	if (due < *ret_due)
 		*ret_due = due > now ? due : now;
 	return false;

@@ -40,6 +40,11 @@ struct egi_worker {
 	/* the worker; in groups that have such data (slot_data.h) */
 	void *data;
 	bool has_data;
+
+	/* the worker; in groups that are observed (observe.h) */
+	bool is_observed;         /* the running task's beginning has been told */
+	int64_t began_ns;         /* when that was */
+	uint64_t observed_thread; /* whose tasks were told last in this slot; 0: nobody's */
 };
 
 #ifndef EGI_SLOTS_PER_BLOCK
