@@ -8,6 +8,8 @@
 #include <errno.h>
 
 #include "os/annotate.h"
+#include "runtime/group/observe.h"
+#include "runtime/group/permit.h"
 #include "runtime/group/schedule.h"
 #include "runtime/group/slot_data.h"
 #include "runtime/group/task_end.h"
@@ -25,6 +27,16 @@ static eg_error *worker_skip_error(struct egi_worker *worker)
 	origin.worker_slot = -1;
 	egi_error_set_origin(error, origin);
 	return error;
+}
+
+/* Tasks that have been skipped, and counted as failed, are done. */
+static void worker_count_skipped(struct egi_worker *worker, uint64_t skipped)
+{
+	egi_failures_skip(&worker->state->failures, skipped);
+	if (egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE))
+		egi_observe_skip(worker, skipped);
+	egi_annotate_release(worker->state);
+	egi_task_count(worker, worker->state, skipped);
 }
 
 /*
@@ -47,9 +59,7 @@ static void worker_skip_tasks(struct egi_worker *worker)
 		skipped++;
 	} while (egi_find_is_asked(worker, EGI_ATTENTION_SKIP) && egi_claim_next(&worker->claim, &task));
 	egi_failures_count(&state->failures, unkept);
-	egi_failures_skip(&state->failures, skipped);
-	egi_annotate_release(state);
-	egi_task_count(worker, state, skipped);
+	worker_count_skipped(worker, skipped);
 }
 
 /*
@@ -75,9 +85,7 @@ static void worker_skip_indices(struct egi_worker *worker)
 		unkept += indices;
 	}
 	egi_failures_count(&state->failures, unkept);
-	egi_failures_skip(&state->failures, skipped);
-	egi_annotate_release(state);
-	egi_task_count(worker, state, skipped);
+	worker_count_skipped(worker, skipped);
 }
 
 /*
@@ -104,13 +112,15 @@ static bool worker_skips(struct egi_worker *worker)
 }
 
 /*
- * What comes before a claimed task in groups that have it: the data of the slot is made. False: the task has ended with that,
- * without having been called.
+ * What comes before a claimed task in groups that have it: its beginning is told, and the data of the slot is made. False: the
+ * task has ended with that, without having been called.
  */
 static EGI_COLD bool worker_begin_task(struct egi_worker *worker)
 {
 	int code = 0;
 
+	if (egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE))
+		egi_observe_begin(worker);
 	if (egi_find_is_asked(worker, EGI_ATTENTION_DATA) && !worker->has_data)
 		code = egi_slot_data_make(worker);
 	if (code == 0)
@@ -150,6 +160,8 @@ enum egi_worker_end egi_attend(struct egi_worker *worker)
 			worker_skip_tasks(worker);
 		return EGI_WORKER_PASSES;
 	}
+	if (egi_find_is_asked(worker, EGI_ATTENTION_PERMIT) && !egi_permit_hold(worker))
+		return EGI_WORKER_PASSES;
 	if (!egi_find_is_asked(worker, EGI_ATTENTION_TASK) || worker_begin_task(worker))
 		return EGI_WORKER_STARTS;
 	return egi_worker_is_forked(worker) ? EGI_WORKER_FORKED : EGI_WORKER_PASSES;

@@ -15,6 +15,8 @@
 #include "os/pause.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/observe.h"
+#include "runtime/group/permit.h"
 
 /*
  * A claim doubles while it takes less than CLAIM_SHORT. With 2 us instead of 8 a stream of tasks of 1 us kept two workers 85%
@@ -148,8 +150,11 @@ static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, i
 	if (victim == worker || !egi_claim_has_tasks(&victim->claim))
 		return false;
 	due = (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) + CLAIM_LATE;
-	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now))
+	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now)) {
+		if (EGI_UNLIKELY(egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE)))
+			egi_observe_steal(worker, victim);
 		return true;
+	}
 	if (due < *ret_due)
 		*ret_due = due > now ? due : now;
 	return false;
@@ -343,7 +348,8 @@ bool egi_find_more(struct egi_worker *worker)
 	}
 	egi_fence_light(); /* [G1] the claim before the look at the gate; pairs with [G2] */
 	urgent = worker->tasks_are_long && egi_gate_limit(&state->gate) != EGI_GATE_MAX;
-	if (egi_gate_may_post(&state->gate, urgent) && worker_sees_more(worker))
+	if (egi_gate_may_post(&state->gate, urgent) && !egi_permit_is_awaited(state) &&
+	    worker_sees_more(worker))
 		egi_state_call(state, urgent);
 	if (EGI_UNLIKELY(egi_hire_shortage_now() != EGI_SHORTAGE_NONE))
 		worker_await_thread(worker, now);

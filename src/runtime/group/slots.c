@@ -22,8 +22,10 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 	worker->tasks_are_long = false;
 	worker->cursor = NULL;
 	worker->suspect = slot + 1;
+	worker->permit.held = false;
 	worker->data = NULL;
-	worker->has_data = false;
+	worker->has_data = worker->is_observed = false;
+	worker->observed_thread = 0;
 }
 
 static void block_init(struct egi_slots *block, unsigned first)

@@ -13,8 +13,11 @@
 #include <stdlib.h>
 
 #include "os/annotate.h"
+#include "os/clock.h"
 #include "os/verify.h"
 #include "runtime/group/options.h"
+#include "runtime/group/probes.h"
+#include "runtime/limit/limit.h"
 
 /*
  * The most states that a thread keeps: enough for groups within groups, and for a thousand that are made before the first
@@ -33,10 +36,14 @@ static struct eg_group_state *state_alloc(void)
 	egi_gate_init(&state->gate);
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
+	state->awaiting = 0;
+	state->limit = NULL;
 	egi_failures_init(&state->failures);
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
+	egi_mutex_init(&state->progress.lock);
+	state->progress.teller = EGI_OWNER_NONE;
 	state->request = (struct egi_request){.waiters = &state->finished, .submitters = &state->room};
 	egi_slots_init(&state->slots, &state->first_worker, state);
 	egi_queue_init(&state->first_queue, 0);
@@ -66,9 +73,23 @@ static struct eg_group_state *state_get(struct egi_thread *self)
 	return state;
 }
 
+/* Nothing has been told of this group yet. */
+static void state_set_observed(struct eg_group_state *state, const struct eg_group_options *options)
+{
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+
+	state->flags |= EGI_GROUP_OBSERVED;
+	state->attention |= EGI_ATTENTION_OBSERVE;
+	state->observer = (struct egi_observer){options->observe, options->observe_arg};
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		worker->observed_thread = 0;
+}
+
 /*
  * What few groups have. Returns whether the group may be biased all the same: not if functions of the program's are called
- * when all is done, since that would be in a section, or when the group is gone.
+ * when all is done, since that would be in a section, or when the group is gone; nor if tasks need permits, where there is
+ * nothing to be gained.
  */
 static EGI_COLD bool state_set_features(struct eg_group_state *state, const struct eg_group_options *options)
 {
@@ -79,7 +100,18 @@ static EGI_COLD bool state_set_features(struct eg_group_state *state, const stru
 		state->slot_hooks =
 		    (struct egi_slot_hooks){options->slot_init, options->slot_finish, options->slot_arg};
 	}
-	return (options->flags & EGI_GROUP_FEATURES) == 0;
+	if ((options->flags & EGI_GROUP_SHARED_LIMIT) != 0) {
+		state->attention |= EGI_ATTENTION_PERMIT;
+		state->limit = eg_limit_ref(options->shared_limit);
+	}
+	if (options->observe || egi_probes_are_wanted())
+		state_set_observed(state, options);
+	state->progress.fn = options->progress;
+	state->progress.arg = options->progress_arg;
+	state->progress.every_ns = options->progress_every_ns > 0 ? options->progress_every_ns : EGI_SECOND;
+	state->progress.told = 0;
+	state->progress.due_ns = 0;
+	return (state->flags & EGI_GROUP_FEATURES) == 0;
 }
 
 struct eg_group_state *egi_state_create(const struct eg_group_options *options)
@@ -101,7 +133,8 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->owns_ctx = false;
 	state->attention = 0;
 	state->halted = state->over = state->closed = 0;
-	if (EGI_UNLIKELY((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_FEATURES)) != 0))
+	if (EGI_UNLIKELY((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_FEATURES)) != 0) ||
+	    egi_probes_are_wanted())
 		biased = state_set_features(state, options) && biased;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
@@ -109,7 +142,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->used_before = state->first_queue.index_base + state->first_queue.looped_base;
 	state->slots_max = (uint32_t)limit;
 	/* Where room is asked for under a lock there is nothing to be gained by a bias. */
-	state->first_queue.owner = options->backlog == 0 ? id : 0;
+	state->first_queue.owner = biased ? id : 0;
 	egi_gate_open(&state->gate, limit, biased);
 	return state;
 }
@@ -123,6 +156,8 @@ void egi_state_reset(struct eg_group_state *state)
 	egi_state_ask(state, 0, EGI_ATTENTION_SKIP);
 	for (struct egi_queue *queue = state->queues; queue; queue = queue->next)
 		egi_queue_begin(queue);
+	state->progress.told = 0;
+	state->progress.due_ns = 0;
 }
 
 static void state_free(struct eg_group_state *state)
@@ -144,6 +179,7 @@ static void state_free(struct eg_group_state *state)
 	egi_mutex_finish(&state->lock);
 	egi_mutex_finish(&state->submission);
 	egi_mutex_finish(&state->sharing);
+	egi_mutex_finish(&state->progress.lock);
 	free(state);
 }
 
@@ -173,6 +209,10 @@ static void state_retire(struct eg_group_state *state)
 
 	egi_annotate_acquire(state);
 	egi_failures_forget(&state->failures);
+	if (EGI_UNLIKELY(state->limit)) {
+		eg_limit_unref(state->limit);
+		state->limit = NULL;
+	}
 	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request));
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
@@ -309,6 +349,9 @@ void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 	/* [W5] full: what it is about before the word; taken back, the word before the look. */
 	while (!egi_cas_u32(&state->attention, &attention, (attention & ~clear) | set))
 		;
+	/* Whoever waits for a permit looks again. */
+	if (EGI_UNLIKELY(state->limit && set != 0))
+		egi_limit_call(state->limit, state);
 }
 
 void egi_state_halt(struct eg_group_state *state)

@@ -139,6 +139,15 @@ EGI_COLD uint32_t egi_claim_advance_slow(struct egi_claim *claim)
 	return found ? front : EGI_CLAIM_NONE;
 }
 
+uint64_t egi_claim_count_tasks(const struct egi_claim *claim)
+{
+	uint32_t units = egi_claim_count(claim);
+
+	return egi_claim_is_loop(claim)
+		   ? egi_body_indices(&claim->body, claim_index(claim, claim->front), units)
+		   : units;
+}
+
 uint64_t egi_claim_next_rest(struct egi_claim *claim)
 {
 	bool locked = claim_exclude(claim);

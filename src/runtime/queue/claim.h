@@ -159,6 +159,9 @@ static inline uint32_t egi_claim_count(const struct egi_claim *claim)
 	return front < back ? back - front : 0;
 }
 
+/* The same, an index of a loop being a task. */
+uint64_t egi_claim_count_tasks(const struct egi_claim *claim);
+
 /*
  * Owner: claims up to `max` tasks of a queue, when the range is empty; or units of a loop. If they are of another kind than what
  * it held before, then one alone. False if the queue is empty too.
