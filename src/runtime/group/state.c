@@ -302,15 +302,16 @@ void egi_state_release(struct eg_group_state *state)
 bool egi_state_end_alone(struct eg_group_state *state)
 {
 	struct egi_gate *gate = &state->gate;
-	bool ends;
 
 	if (!egi_gate_is_mine(gate) || !egi_gate_begin_alone(gate))
 		return false;
-	ends = !egi_gate_is_engaged(gate) && !egi_queue_has_tasks(&state->first_queue);
-	if (ends)
-		egi_gate_kill_alone(gate);
+	if (egi_gate_is_engaged(gate) || egi_queue_has_tasks(&state->first_queue)) {
+		egi_gate_end_alone(gate);
+		return false;
+	}
+	egi_gate_kill_alone(gate);
 	egi_gate_end_alone(gate);
-	return ends;
+	return true;
 }
 
 void egi_state_discard(struct eg_group_state *state)
