@@ -19,7 +19,7 @@
 #include "runtime/crew/crew.h"
 #include "runtime/crew/hire.h"
 #include "runtime/group/state.h"
-#include "runtime/limit/limit.h"
+#include "runtime/limit/object.h"
 #include "runtime/member/look.h"
 #include "runtime/member/member.h"
 #include "runtime/queue/segments.h"

@@ -59,12 +59,6 @@ static inline int egi_limit_most(const eg_limit *limit)
 	return limit->most;
 }
 
-/* At exit: tokens are given back, whatever tasks still run. Around fork. */
-void egi_limits_stop(void);
-void egi_limits_lock(void);
-void egi_limits_unlock(void);
-void egi_limits_start_child(void);
-
 /* How many permits there are from now on. */
 void egi_limit_change(eg_limit *limit, int tasks);
 

@@ -6,8 +6,9 @@
  * somebody has it. It is found by a pointer under a lock of its own, which is taken before the limit's, outlives all
  * limits and is held around fork.
  */
-#include <errgroup/limit.h>
+#include "runtime/limit/object.h"
 
+#include <errgroup/limit.h>
 #include <errno.h>
 #include <stdlib.h>
 
