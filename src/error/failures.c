@@ -5,6 +5,16 @@
  * The first one has a place of its own, which is written once, so that it is read without the lock. The ones after it are
  * in an array that grows under the lock, and whose first place stays empty. Counting needs no lock: once no more are
  * kept, an error is a number.
+ *
+ * An error has its number before it can be found, so who finds the first one finds it counted. The other way round the first
+ * may be missing for a moment, which whoever needs it then waits out by the lock:
+ *
+ *   first to fail                   second to fail
+ *   takes the lock
+ *   total = 1
+ *                                   none is kept any more: total = 2
+ *                                   looks for the first: not there yet
+ *   writes it, gives the lock back
  */
 #include "error/failures.h"
 
@@ -57,13 +67,14 @@ static bool kept_grow(struct egi_failures *failures)
 	return true;
 }
 
-bool egi_failures_add(struct egi_failures *failures, eg_error *error)
+uint64_t egi_failures_add(struct egi_failures *failures, eg_error *error)
 {
 	bool is_first, keep;
+	uint64_t number;
 
 	egi_annotate_release(failures);
 	egi_mutex_lock(&failures->lock);
-	egi_add_u64(&failures->total, 1); /* [F3] nothing is ordered: a number */
+	number = egi_add_u64(&failures->total, 1) + 1; /* [F3] nothing is ordered: a number */
 	is_first = !failures->first;
 	keep = failures->kept_count < failures->kept_max;
 	if (keep && !is_first)
@@ -78,7 +89,7 @@ bool egi_failures_add(struct egi_failures *failures, eg_error *error)
 	egi_mutex_unlock(&failures->lock);
 	if (!keep)
 		eg_error_unref(error);
-	return is_first;
+	return number;
 }
 
 eg_error *egi_failures_first(const struct egi_failures *failures)
@@ -91,14 +102,25 @@ eg_error *egi_failures_first(const struct egi_failures *failures)
 	return first;
 }
 
+eg_error *egi_failures_first_counted(struct egi_failures *failures)
+{
+	eg_error *first;
+
+	egi_mutex_lock(&failures->lock);
+	first = failures->first;
+	egi_mutex_unlock(&failures->lock);
+	egi_annotate_acquire(failures);
+	return first;
+}
+
 bool egi_failures_wants(const struct egi_failures *failures)
 {
 	return egi_load_relaxed_u64(&failures->total) < failures->kept_max;
 }
 
-void egi_failures_count(struct egi_failures *failures, uint64_t count)
+uint64_t egi_failures_count(struct egi_failures *failures, uint64_t count)
 {
-	egi_add_u64(&failures->total, count); /* [F3] nothing is ordered: a number */
+	return egi_add_u64(&failures->total, count) + count; /* [F3] nothing is ordered: a number */
 }
 
 size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors)

@@ -6,7 +6,7 @@
  *   wait.c      waiting, and what is left to do when everything is done
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
  *   visit.c     a thread comes to run tasks, and leaves: crew, waiter or submitter
- *   worker.c    the loop that runs tasks; schedule.c: which
+ *   worker.c    the loop that runs tasks; schedule.c: which; fail.c: what their errors do
  *   state.c     all that a group is: gate.c (who is there), slots.c, count.c (when everything is done)
  *   runtime/crew/     the process's threads, and how groups ask for them
  *   runtime/queue/    one submitter's pending tasks, and what a worker has claimed of them
@@ -25,6 +25,7 @@
 #include "fault/mode.h"
 #include "os/clock.h"
 #include "runtime/group/count.h"
+#include "runtime/group/fail.h"
 #include "runtime/group/options.h"
 #include "runtime/group/wait.h"
 
@@ -196,6 +197,26 @@ int eg_group_cancel(eg_group *group, eg_error *cause)
 	if (!state || !state->owns_ctx)
 		return -EINVAL;
 	return eg_ctx_cancel(state->ctx, cause);
+}
+
+int eg_group_fail(eg_group *group, eg_error *error)
+{
+	struct eg_group_state *state;
+	int err;
+
+	if (!error)
+		return -EINVAL;
+	err = egi_group_open(group, &state);
+	if (err)
+		return err;
+	/* [W2] acquire: pairs with [W1]. */
+	if (egi_load_acquire_u32(&state->closed) != 0)
+		return -ECANCELED;
+	if (egi_failures_wants(&state->failures))
+		egi_state_fail(state, eg_error_ref(error));
+	else
+		egi_state_fail_unkept(state);
+	return 0;
 }
 
 int eg_group_reset(eg_group *group)

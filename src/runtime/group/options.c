@@ -54,9 +54,9 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
 	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0)
 		err = -EINVAL;
-	/* Refused until each is there. */
-	if (taken.halt != 0 || taken.halt_after != 0)
+	if (taken.halt > EG_HALT_NEVER)
 		err = -EINVAL;
+	/* Refused until each is there. */
 	if (taken.shared_limit)
 		err = -EINVAL;
 	if (taken.slot_init || taken.slot_finish)

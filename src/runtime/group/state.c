@@ -76,12 +76,20 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	egi_gate_begin_life(&state->gate);
 	state->fork_count = egi_thread_fork_count;
 	state->flags = options->flags;
+	if (options->halt == EG_HALT_NOW)
+		state->flags |= EG_GROUP_SKIP_UNSTARTED;
 	state->is_hooks = egi_recovery_is_hooks();
 	state->faults = options->fault;
 	state->backlog = options->backlog;
 	state->ctx = state->parent = NULL;
 	state->owns_ctx = false;
-	state->attention = (options->flags & EG_GROUP_SKIP_UNSTARTED) != 0 ? EGI_ATTENTION_LOOK : 0;
+	state->halt = options->halt;
+	state->halt_at = options->halt == EG_HALT_NEVER ? EGI_HALT_NEVER
+			 : options->halt_after          ? options->halt_after
+							: 1;
+	state->attention = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 || options->halt == EG_HALT_SOON
+			       ? EGI_ATTENTION_LOOK
+			       : 0;
 	state->halted = state->over = state->closed = 0;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
@@ -289,15 +297,29 @@ void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 		;
 }
 
+/* Submitters do not wait for room any more. */
+static void state_refuse(struct eg_group_state *state)
+{
+	/* [W3] release: the end of the context, or of all starts, before the word of it; pairs with [W4]. */
+	egi_store_release_u32(&state->halted, 1);
+	egi_fence_full(); /* [E2]: the change before the look at sleepers */
+	egi_event_notify(&state->room);
+}
+
 void egi_state_halt(struct eg_group_state *state)
 {
 	/* [W8] acquire: the caller was told by the context's end [X1], and [W7] comes before that. */
 	if (egi_load_acquire_u32(&state->over) != 0)
 		return;
-	/* [W3] release: the end of the context before the word of it; pairs with [W4]. */
-	egi_store_release_u32(&state->halted, 1);
-	if (state->flags & EG_GROUP_SKIP_UNSTARTED)
-		egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
-	egi_fence_full(); /* [E2]: the change before the look at sleepers */
-	egi_event_notify(&state->room);
+	if (state->flags & EG_GROUP_SKIP_UNSTARTED) {
+		egi_state_stop(state);
+		return;
+	}
+	state_refuse(state);
+}
+
+void egi_state_stop(struct eg_group_state *state)
+{
+	egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
+	state_refuse(state);
 }

@@ -19,7 +19,10 @@
 /* What `attention` asks of every worker before its next task. */
 #define EGI_ATTENTION_SKIP 1u   /* tasks not started are to be skipped */
 #define EGI_ATTENTION_SHRINK 2u /* more are running than the limit allows */
-#define EGI_ATTENTION_LOOK 4u   /* always, with EG_GROUP_SKIP_UNSTARTED: the context is to be asked */
+#define EGI_ATTENTION_LOOK 4u   /* always, where tasks may be skipped: context and errors are to be asked */
+
+/* The number of the error that halts a group, if none does. */
+#define EGI_HALT_NEVER 0
 
 /*
  * Who may touch what:
@@ -47,7 +50,7 @@ struct eg_group_state {
 	eg_ctx *ctx;                /* S, and L when it goes: what tasks get */
 	struct egi_ctx_watch watch; /* the context's lock */
 	uint32_t attention;         /* A [W5]: read before every task */
-	uint32_t halted;            /* A [W3]: cancelled, other than by a wait's end */
+	uint32_t halted;            /* A [W3]: cancelled, other than by a wait's end, or stopped */
 	uint32_t over;              /* A [W7]: a wait has ended the group's context */
 	uint32_t closed;            /* A [W1]: being destroyed */
 	uint32_t slots_max;         /* S, L; read at any time: see limit.c */
@@ -58,6 +61,8 @@ struct eg_group_state {
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;
+	uint64_t halt_at;            /* I: the number of the error that halts the group */
+	unsigned halt;               /* I: how, of enum eg_halt */
 	struct egi_mutex lock;       /* adding queues, setting the limit, letting the context go */
 	struct egi_mutex submission; /* asking for room and submitting */
 	struct egi_mutex sharing;    /* putting into the shared queue; taken last */
@@ -124,8 +129,11 @@ void egi_state_discard(struct eg_group_state *state);
 /* The group is being destroyed: nothing is accepted any more, and what has not started is skipped. */
 void egi_state_close(struct eg_group_state *state);
 
-/* Stops the group: what was cancelled, and with EG_GROUP_SKIP_UNSTARTED what has not started is skipped. */
+/* The group's context is over: with EG_GROUP_SKIP_UNSTARTED what has not started is skipped. */
 void egi_state_halt(struct eg_group_state *state);
+
+/* Stops the group for good, or until it is reset: what has not started is skipped. */
+void egi_state_stop(struct eg_group_state *state);
 
 /* Sets or clears bits of `attention`. */
 void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear);

@@ -111,9 +111,8 @@ static int result_of(const eg_error *first)
  *   cancels the context, returns       frees the group
  */
 struct round {
-	eg_ctx *ctx; /* to be cancelled, with a reference; or NULL */
-	eg_error
-	    *error; /* what the group has failed with, with a reference if the caller wants it; or NULL */
+	eg_ctx *ctx;     /* to be cancelled, with a reference; or NULL */
+	eg_error *error; /* what the group has failed with, with a reference; or NULL */
 	int code;
 };
 
@@ -127,14 +126,14 @@ static eg_ctx *round_ctx(struct eg_group_state *state)
 	return eg_ctx_ref(state->ctx);
 }
 
-static void round_end(const struct egi_ticket *ticket, bool wants_error, struct round *ret_round)
+static void round_end(const struct egi_ticket *ticket, struct round *ret_round)
 {
 	struct eg_group_state *state = ticket->state;
 	eg_error *first = egi_failures_first(&state->failures);
 
 	egi_annotate_acquire(state);
 	ret_round->code = EGI_LIKELY(!first) ? 0 : result_of(first);
-	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
+	ret_round->error = eg_error_ref(first);
 	ret_round->ctx = NULL;
 	egi_state_hide(state, ticket->alone);
 	if (!state->owns_ctx)
@@ -150,12 +149,15 @@ static void round_end(const struct egi_ticket *ticket, bool wants_error, struct 
 static void round_finish(const struct round *round, int *ret_code, eg_error **ret_error)
 {
 	if (round->ctx) {
-		eg_ctx_cancel(round->ctx, NULL);
+		/* An error that has not halted the group is the cause all the same. */
+		eg_ctx_cancel(round->ctx, round->error);
 		eg_ctx_unref(round->ctx);
 	}
 	*ret_code = round->code;
 	if (ret_error)
 		*ret_error = round->error;
+	else
+		eg_error_unref(round->error);
 }
 
 /* Waits until everything is done, by whatever ticket. With any other return than 0 or EG_EUNFINISHED it is empty. */
@@ -183,7 +185,7 @@ int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int 
 	if (err && err != EG_EUNFINISHED)
 		return err;
 	if (!err)
-		round_end(&ticket, ret_error != NULL, &round);
+		round_end(&ticket, &round);
 	egi_visit_leave(&ticket);
 	if (!err)
 		round_finish(&round, ret_code, ret_error);

@@ -13,6 +13,7 @@
 #include "os/annotate.h"
 #include "os/exception.h"
 #include "os/verify.h"
+#include "runtime/group/fail.h"
 #include "runtime/group/schedule.h"
 #include "task/copy.h"
 #include "task/live.h"
@@ -45,15 +46,6 @@ static struct egi_error_origin worker_origin(struct egi_recovery *recovery)
 					 egi_site_find(egi_task_site(task))};
 }
 
-/* Keeps or counts the error, and cancels if it is the first. In this order: nothing woken can come before it. */
-static void worker_fail(struct eg_group_state *state, eg_error *error)
-{
-	if (!egi_failures_add(&state->failures, error))
-		return;
-	if (state->owns_ctx)
-		eg_ctx_cancel(state->ctx, error);
-}
-
 /* The task has ended: with a code, with defers to run, or by a panic whose error waits in the recovery. */
 static void worker_close_task(struct egi_worker *worker, int code)
 {
@@ -62,7 +54,7 @@ static void worker_close_task(struct egi_worker *worker, int code)
 	eg_error *error;
 
 	if (code != 0 && !recovery->dirty && !egi_failures_wants(&state->failures)) {
-		egi_failures_count(&state->failures, 1);
+		egi_state_fail_unkept(state);
 		return;
 	}
 	error = egi_recovery_end_task(recovery, code);
@@ -71,7 +63,7 @@ static void worker_close_task(struct egi_worker *worker, int code)
 	if (worker_is_forked(worker))
 		eg_error_unref(error);
 	else
-		worker_fail(state, error);
+		egi_state_fail(state, error);
 }
 
 static EGI_COLD void worker_end_task(struct egi_worker *worker, int code)
@@ -93,14 +85,20 @@ static void worker_count(struct egi_worker *worker, struct eg_group_state *state
 	egi_event_notify(&state->room);
 }
 
+/* Why tasks do not start: the context is over, or errors have stopped the group. */
+static eg_error *skip_cause(struct eg_group_state *state)
+{
+	eg_error *cause = state->ctx ? eg_ctx_cause(state->ctx) : NULL;
+
+	return eg_error_ref(cause ? cause : egi_failures_first_counted(&state->failures));
+}
+
 /* An error that says what a task would have been and why it did not start. */
 static eg_error *worker_skip_error(struct egi_worker *worker)
 {
-	struct eg_group_state *state = worker->state;
 	struct egi_error_origin origin = worker_origin(&worker->recovery);
-	eg_error *cause = state->ctx ? eg_error_ref(eg_ctx_cause(state->ctx)) : NULL;
-	eg_error *error =
-	    egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, cause, NULL, "canceled before it started");
+	eg_error *error = egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, skip_cause(worker->state), NULL,
+					       "canceled before it started");
 
 	origin.worker_slot = -1;
 	egi_error_set_origin(error, origin);
@@ -131,8 +129,8 @@ static EGI_COLD void worker_skip(struct egi_worker *worker, struct egi_task task
 }
 
 /*
- * Whether what has not started is to be skipped. Somebody may have said so; or the context is over and that has not been
- * said yet. A task that it woke has seen the end, and so does the look that follows, on whatever thread that is:
+ * Whether what has not started is to be skipped. Somebody may have said so; or the context is over, or there are errors
+ * enough, and that has not been said yet. A task that it woke has seen the end, and so does the look that follows, on whatever thread that is:
  *
  *   ending thread                   worker
  *   the context is over
@@ -147,7 +145,11 @@ static bool worker_skips(struct egi_worker *worker)
 	/* [W10] acquire: the context's end, and its cause, before the word to skip; pairs with [W5]. */
 	if ((egi_load_acquire_u32(&state->attention) & EGI_ATTENTION_SKIP) != 0)
 		return true;
-	if (!egi_find_is_asked(worker, EGI_ATTENTION_LOOK) || eg_ctx_err(state->ctx) == 0)
+	if (!egi_find_is_asked(worker, EGI_ATTENTION_LOOK))
+		return false;
+	if (egi_state_has_failed_enough(state))
+		return true;
+	if ((state->flags & EG_GROUP_SKIP_UNSTARTED) == 0 || eg_ctx_err(state->ctx) == 0)
 		return false;
 	egi_state_halt(state);
 	return egi_find_is_asked(worker, EGI_ATTENTION_SKIP);
