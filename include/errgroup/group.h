@@ -213,10 +213,10 @@ EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *b
 				  struct eg_site *site);
 
 /*
- * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
- * context and returns the first error. The waiting thread runs tasks itself while a place under the limit is
- * free, unless EG_GROUP_NO_HELP is set; from inside a task of another group that is how nesting never
- * starves.
+ * Waits until every accepted task has ended, those that tasks submitted included, and nobody holds the group
+ * open; then cancels the group's context and returns the first error. The waiting thread runs tasks itself
+ * while a place under the limit is free, unless EG_GROUP_NO_HELP is set; from inside a task of another group
+ * that is how nesting never starves.
  *
  * Repeated waits return the same; the error stays until eg_group_reset, and tasks submitted after a wait are
  * waited for by the next.
@@ -253,6 +253,50 @@ EG_PUBLIC int eg_group_wait_until(eg_group *group, int64_t deadline_ns) EG_MUST_
  * eg_group_wait says.
  */
 EG_PUBLIC int eg_group_pass(eg_group *group) EG_MUST_CHECK;
+
+/*
+ * Holds a group open, and lets it go again: until as many releases as holds no wait returns, also when every task has
+ * ended. So an event loop keeps its group between two submissions, and what is about to be submitted from elsewhere is
+ * waited for.
+ *
+ *     eg_group_hold(&group);
+ *     ... callbacks submit ...
+ *     eg_group_release(&group);      the last callback has been: from now on a wait may return
+ *
+ * A hold is no task: it takes no place under a limit or backlog, and is not skipped. eg_group_destroy drops holds, and does
+ * not wait for them; a release afterwards is -EPERM, as on any all-zero group.
+ *
+ * Threads: any, and inside tasks; a hold need not be released by the thread that made it. A group may be destroyed, and freed,
+ * as soon as a wait has returned that the last release let go. Blocking: never. Ordering: what a thread wrote before it
+ * released is visible to whoever's wait returns then.
+ * Return: 0; -EINVAL for NULL; EG_EFORKED in a forked child. eg_group_hold also -ENOMEM when an all-zero group could not
+ * get its state and -ECANCELED when the group is being destroyed; eg_group_release -EPERM when the group is not held.
+ */
+EG_PUBLIC int eg_group_hold(eg_group *group);
+EG_PUBLIC int eg_group_release(eg_group *group);
+
+/*
+ * A descriptor for poll, select, epoll and io_uring that is readable when everything is done: every task has ended and nobody
+ * holds the group open. It stays readable until a wait has returned, and becomes so again when what was submitted after that
+ * is done. With it an event loop needs no thread that waits:
+ *
+ *     eg_group_hold(&group);
+ *     fd = eg_group_fd(&group);
+ *     ... callbacks submit, the last one releases; when fd is readable: ...
+ *     err = eg_group_wait(&group);   does not block
+ *
+ * A group in which nothing is unfinished is done, also before the first task; hence the hold. If more was submitted since it
+ * became readable, a wait takes as long as that; eg_group_wait_until with a time in the past looks, and then lowers it until
+ * that is done.
+ *
+ * It is made at the first call; later ones return the same. It is never 0, 1 or 2, and must not be read, written or closed.
+ *
+ * Ownership: the group's, closed by eg_group_destroy. Threads: any. Blocking: never for long.
+ * Return: the descriptor; -EINVAL for NULL; -EMFILE, -ENFILE or -ENOMEM when there is none to be had; -EAGAIN when no
+ * worker thread can be started, so that nobody would run the tasks; -ECANCELED when the group is being destroyed; EG_EFORKED
+ * in a forked child.
+ */
+EG_PUBLIC int eg_group_fd(eg_group *group) EG_MUST_CHECK;
 
 /*
  * Fails a group from outside its tasks: a watchdog, a callback, a submitter that cannot go on. The error is recorded as a
@@ -302,7 +346,7 @@ EG_PUBLIC int eg_group_cancel(eg_group *group, eg_error *cause);
  * After a wait: forgets errors and cancellation and keeps the options, as if newly initialised.
  *
  * Threads: one; nobody may use the group meanwhile. Return: 0; -EINVAL for NULL; -EBUSY with tasks
- * unfinished; -ENOMEM with the group unchanged; EG_EFORKED in a forked child.
+ * unfinished, or the group held open; -ENOMEM with the group unchanged; EG_EFORKED in a forked child.
  */
 EG_PUBLIC int eg_group_reset(eg_group *group);
 

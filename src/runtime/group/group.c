@@ -25,6 +25,7 @@
 #include "fault/mode.h"
 #include "os/clock.h"
 #include "runtime/group/count.h"
+#include "runtime/group/done.h"
 #include "runtime/group/fail.h"
 #include "runtime/group/options.h"
 #include "runtime/group/wait.h"
@@ -227,11 +228,12 @@ int eg_group_reset(eg_group *group)
 
 	if (err || !state)
 		return err;
-	if (egi_state_unfinished(state) != 0)
+	if (!egi_state_is_done(state))
 		return -EBUSY;
 	err = state_make_ctx(state, &ctx);
 	if (err)
 		return err;
+	egi_done_waited(state, true);
 	state_drop_ctx(state);
 	egi_state_reset(state);
 	state_set_ctx(state, ctx);
@@ -251,6 +253,7 @@ static int state_close(struct eg_group_state *state)
 		eg_ctx_cancel(state->ctx, NULL);
 	/* [E2] full, by the swap [W5] of egi_state_close: what it says before the look at sleepers. */
 	egi_event_notify(&state->room);
+	egi_event_notify(&state->finished); /* the same: holds do not count any more */
 	return egi_wait(state, true, EGI_FOREVER, &code, NULL);
 }
 
@@ -272,6 +275,7 @@ int eg_group_destroy(eg_group *group)
 		if (err != EG_EFORKED) {
 			if (state->owns_ctx)
 				eg_ctx_cancel(state->ctx, NULL);
+			egi_done_close_fd(state);
 			state_drop_ctx(state);
 			state_drop_parent(state);
 			ended ? egi_state_discard(state) : egi_state_abandon(state);

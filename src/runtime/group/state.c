@@ -33,6 +33,8 @@ static struct eg_group_state *state_alloc(void)
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
 	egi_failures_init(&state->failures);
+	state->done_fd = EGI_CTX_FD_NONE;
+	state->has_done_fd = 0;
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
@@ -91,6 +93,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 			       ? EGI_ATTENTION_LOOK
 			       : 0;
 	state->halted = state->over = state->closed = 0;
+	state->held = state->released = 0;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
 	state->first_queue.index_base = state->used_before = egi_queue_submitted(&state->first_queue);
@@ -160,7 +163,8 @@ static void state_retire(struct eg_group_state *state)
 
 	egi_annotate_acquire(state);
 	egi_failures_forget(&state->failures);
-	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request));
+	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request) &&
+		   state->done_fd.read < 0);
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
 		state_free(state);

@@ -8,6 +8,7 @@
 
 #include <errgroup/group.h>
 
+#include "context/fd.h"
 #include "context/watch.h"
 #include "error/failures.h"
 #include "os/event.h"
@@ -61,9 +62,14 @@ struct eg_group_state {
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;
-	uint64_t halt_at;            /* I: the number of the error that halts the group */
-	unsigned halt;               /* I: how, of enum eg_halt */
-	struct egi_mutex lock;       /* adding queues, setting the limit, letting the context go */
+	uint64_t halt_at;          /* I: the number of the error that halts the group */
+	unsigned halt;             /* I: how, of enum eg_halt */
+	uint64_t held, released;   /* A [H1], [H3]: how often the group was held open, and let go */
+	struct egi_ctx_fd done_fd; /* L: readable when everything is done */
+	bool done_fd_raised;       /* L */
+	uint32_t has_done_fd;      /* L, and read at any time, as a hint */
+	uint64_t done_fd_waited;   /* L: how much had been submitted when a wait last found all of it done */
+	struct egi_mutex lock; /* adding queues, setting the limit, letting the context go, the descriptor */
 	struct egi_mutex submission; /* asking for room and submitting */
 	struct egi_mutex sharing;    /* putting into the shared queue; taken last */
 	struct egi_queue

@@ -20,6 +20,7 @@
 
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/done.h"
 #include "runtime/group/worker.h"
 
 /* Leaves the slot. What is still claimed, after a task ended its thread, say, is the next owner's, or a thief's. */
@@ -42,7 +43,7 @@ static void visit_exited(struct egi_recovery *recovery)
 	egi_gate_leave_place(&state->gate);
 	if (egi_state_has_left_over(state))
 		egi_state_call(state, false);
-	egi_state_notify_if_done(state);
+	egi_state_tell_if_done(state);
 	egi_state_release(state);
 }
 
@@ -135,7 +136,7 @@ bool egi_visit_run(struct egi_ticket *ticket)
 		egi_state_call(state, false);
 		egi_event_notify(&state->finished);
 	}
-	egi_state_notify_if_done(state);
+	egi_state_tell_if_done(state);
 	return true;
 }
 

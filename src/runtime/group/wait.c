@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/done.h"
 #include "runtime/group/visit.h"
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
@@ -29,7 +30,7 @@ static bool watch_until_done(struct eg_group_state *state)
 	do {
 		for (int i = 0; i < 32; i++)
 			egi_stall();
-		if (egi_state_unfinished(state) == 0)
+		if (egi_state_is_done(state))
 			return true;
 	} while (!egi_state_has_tasks(state) && eg_clock_now_ns() < end);
 	return false;
@@ -63,18 +64,18 @@ static int wait_inside(struct egi_ticket *ticket, bool helps, int64_t deadline_n
 			if (!egi_visit_run(ticket))
 				return EG_EFORKED;
 		}
-		if (egi_state_unfinished(state) == 0 || (worked && watch_until_done(state)))
+		if (egi_state_is_done(state) || (worked && watch_until_done(state)))
 			return 0;
 		egi_event_prepare(&state->finished, &key);
 		ticket->placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
 				 egi_gate_take_place(&state->gate);
-		if (!ticket->placed && egi_state_unfinished(state) != 0) {
+		if (!ticket->placed && !egi_state_is_done(state)) {
 			int64_t until_ns = egi_crew_sleeps(deadline_ns);
 
 			in_time = egi_event_wait(&state->finished, key, until_ns) || until_ns < deadline_ns;
 		}
 		egi_event_finish(&state->finished);
-		if (!in_time && egi_state_unfinished(state) != 0)
+		if (!in_time && !egi_state_is_done(state))
 			return EG_EUNFINISHED;
 	}
 }
@@ -129,9 +130,13 @@ static eg_ctx *round_ctx(struct eg_group_state *state)
 static void round_end(const struct egi_ticket *ticket, struct round *ret_round)
 {
 	struct eg_group_state *state = ticket->state;
-	eg_error *first = egi_failures_first(&state->failures);
+	eg_error *first;
 
 	egi_annotate_acquire(state);
+	/* What is done by then the descriptor does not tell of again: its errors are there. */
+	if (!ticket->alone)
+		egi_done_waited(state, true);
+	first = egi_failures_first(&state->failures);
 	ret_round->code = EGI_LIKELY(!first) ? 0 : result_of(first);
 	ret_round->error = eg_error_ref(first);
 	ret_round->ctx = NULL;
@@ -186,6 +191,8 @@ int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int 
 		return err;
 	if (!err)
 		round_end(&ticket, &round);
+	else
+		egi_done_waited(state, false);
 	egi_visit_leave(&ticket);
 	if (!err)
 		round_finish(&round, ret_code, ret_error);
