@@ -6,15 +6,7 @@
  * in an array that grows under the lock, and whose first place stays empty. Counting needs no lock: once no more are
  * kept, an error is a number.
  *
- * An error has its number before it can be found, so who finds the first one finds it counted. The other way round the first
- * may be missing for a moment, which whoever needs it then waits out by the lock:
- *
- *   first to fail                   second to fail
- *   takes the lock
- *   total = 1
- *                                   none is kept any more: total = 2
- *                                   looks for the first: not there yet
- *   writes it, gives the lock back
+ * The first error is there before it is counted: whoever is told of errors by their number finds it.
  */
 #include "error/failures.h"
 
@@ -74,7 +66,6 @@ uint64_t egi_failures_add(struct egi_failures *failures, eg_error *error)
 
 	egi_annotate_release(failures);
 	egi_mutex_lock(&failures->lock);
-	number = egi_add_u64(&failures->total, 1) + 1; /* [F3] nothing is ordered: a number */
 	is_first = !failures->first;
 	keep = failures->kept_count < failures->kept_max;
 	if (keep && !is_first)
@@ -86,6 +77,8 @@ uint64_t egi_failures_add(struct egi_failures *failures, eg_error *error)
 	/* The error before the pointer, for those who read it without the lock. */
 	if (is_first)
 		egi_store_release_ptr(&failures->first, error); /* [F1] release: pairs with [F2] */
+	/* [F3] full: the first before its number; pairs with [F4]. */
+	number = egi_add_u64(&failures->total, 1) + 1;
 	egi_mutex_unlock(&failures->lock);
 	if (!keep)
 		eg_error_unref(error);
@@ -102,17 +95,6 @@ eg_error *egi_failures_first(const struct egi_failures *failures)
 	return first;
 }
 
-eg_error *egi_failures_first_counted(struct egi_failures *failures)
-{
-	eg_error *first;
-
-	egi_mutex_lock(&failures->lock);
-	first = failures->first;
-	egi_mutex_unlock(&failures->lock);
-	egi_annotate_acquire(failures);
-	return first;
-}
-
 bool egi_failures_wants(const struct egi_failures *failures)
 {
 	return egi_load_relaxed_u64(&failures->total) < failures->kept_max;
@@ -120,7 +102,8 @@ bool egi_failures_wants(const struct egi_failures *failures)
 
 uint64_t egi_failures_count(struct egi_failures *failures, uint64_t count)
 {
-	return egi_add_u64(&failures->total, count) + count; /* [F3] nothing is ordered: a number */
+	return egi_add_u64(&failures->total, count) +
+	       count; /* [F3] full: pairs with itself, in egi_failures_add */
 }
 
 size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors)
@@ -137,5 +120,5 @@ size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **r
 
 uint64_t egi_failures_total(const struct egi_failures *failures)
 {
-	return egi_load_relaxed_u64(&failures->total);
+	return egi_load_acquire_u64(&failures->total); /* [F4] acquire: pairs with [F3] */
 }

@@ -15,7 +15,7 @@
 struct egi_failures {
 	eg_error *first; /* written once */
 	uint64_t total;
-	struct egi_mutex lock; /* for what follows, and while the first is written */
+	struct egi_mutex lock; /* for what follows */
 	eg_error **kept;       /* kept[0] is the first; NULL while only that one is kept */
 	size_t kept_count, kept_room;
 	uint64_t kept_max;
@@ -41,9 +41,6 @@ uint64_t egi_failures_add(struct egi_failures *failures, eg_error *error);
 
 /* The first error, or NULL. */
 eg_error *egi_failures_first(const struct egi_failures *failures);
-
-/* The same for whoever knows that errors have been counted: it is there. */
-eg_error *egi_failures_first_counted(struct egi_failures *failures);
 
 /* Whether another error would be kept; if not, egi_failures_count is all that it needs. Returns the last one's number. */
 bool egi_failures_wants(const struct egi_failures *failures);

@@ -122,4 +122,13 @@ void claim_two_thieves(void);
 void queue_two_takers(void);
 void event_sleepers_and_notifier(void);
 
+void two_failures_halt_at_first(void);
+void two_failures_halt_at_second(void);
+void failure_against_next_task(void);
+void release_against_wait(void);
+void release_after_submit_against_wait(void);
+void hold_against_wait(void);
+void fd_against_last_task(void);
+void fd_against_next_round(void);
+
 #endif

@@ -10,7 +10,7 @@
  *   the context is cancelled    EG_HALT_CANCEL, EG_HALT_NOW: with the first error as the cause, which is what a wait returns
  *   the task is counted         by the worker, afterwards: a wait that is over has all of it behind it, and so has a reset
  *
- * Between the first two a task may see the n-th error, and return; so a worker of such a group looks at the number itself
+ * Between the first two a task may see the n-th error, and return; so a worker of such a group looks at the errors itself
  * before it starts another (egi_state_has_failed_enough).
  *
  * Errors of skipped tasks are counted in the same number. They come when no task starts any more, and then there is nothing
@@ -23,7 +23,7 @@ static EGI_COLD void state_halt(struct eg_group_state *state)
 	if (state->halt != EG_HALT_CANCEL)
 		egi_state_stop(state);
 	if (state->halt != EG_HALT_SOON && state->owns_ctx)
-		eg_ctx_cancel(state->ctx, egi_failures_first_counted(&state->failures));
+		eg_ctx_cancel(state->ctx, egi_failures_first(&state->failures));
 }
 
 void egi_state_fail(struct eg_group_state *state, eg_error *error)
@@ -38,10 +38,17 @@ void egi_state_fail_unkept(struct eg_group_state *state)
 		state_halt(state);
 }
 
+/* The first error can be seen before it is counted; the others cannot. */
+static bool errors_are_enough(const struct eg_group_state *state)
+{
+	if (state->halt_at == 1)
+		return egi_failures_first(&state->failures) != NULL;
+	return state->halt_at != EGI_HALT_NEVER && egi_failures_total(&state->failures) >= state->halt_at;
+}
+
 bool egi_state_has_failed_enough(struct eg_group_state *state)
 {
-	if (state->halt == EG_HALT_CANCEL || state->halt_at == EGI_HALT_NEVER ||
-	    egi_failures_total(&state->failures) < state->halt_at)
+	if (state->halt == EG_HALT_CANCEL || !errors_are_enough(state))
 		return false;
 	egi_state_stop(state);
 	return true;

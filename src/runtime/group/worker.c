@@ -90,7 +90,7 @@ static eg_error *skip_cause(struct eg_group_state *state)
 {
 	eg_error *cause = state->ctx ? eg_ctx_cause(state->ctx) : NULL;
 
-	return eg_error_ref(cause ? cause : egi_failures_first_counted(&state->failures));
+	return eg_error_ref(cause ? cause : egi_failures_first(&state->failures));
 }
 
 /* An error that says what a task would have been and why it did not start. */
