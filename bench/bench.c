@@ -165,6 +165,18 @@ void bench_marks_check(unsigned char *marks, long count)
 	free(marks);
 }
 
+void bench_range_check(uint64_t sum, long count)
+{
+	/* One of two neighbours is even. */
+	uint64_t half = count % 2 == 0 ? (uint64_t)count / 2 : (uint64_t)count;
+	uint64_t other = count % 2 == 0 ? (uint64_t)count - 1 : ((uint64_t)count - 1) / 2;
+
+	for (int i = 0; i < BENCH_TERM_STEPS; i++)
+		half *= BENCH_TERM;
+	if (sum != half * other)
+		bench_fail("indices of %ld were lost or came twice", count);
+}
+
 sem_t bench_hold_arg; /* posted by the submitter; its address is what marks a task that is to be held */
 static sem_t hold_held;
 static int hold_running, hold_is_over;

@@ -98,6 +98,54 @@ void bench_hold_wait(int held);
 void bench_hold_ready(int held);
 void bench_hold_release(void);
 
+/*
+ * Ranges: the work for an index is some multiplications that no compiler can foresee or do for several indices at once.
+ * There are so many that they keep the multiplier busy, and what else there is in a loop, which compilers arrange
+ * differently, fits in beside them. The sum of it over a range is known without the work.
+ *
+ *   bench_term(index)        the term of the sum
+ *   bench_use(index)         needs the index, and that is all
+ *   bench_range_sum(a, b)    the sum from a up to below b, in a plain loop
+ *   bench_range_check(sum, count)  ends the program unless that is the sum of the first `count` terms
+ *
+ * BENCH_OPAQUE makes a call of a function a call, whatever the compiler knows of the function.
+ */
+#define BENCH_TERM UINT64_C(0x9e3779b97f4a7c15)
+#define BENCH_TERM_STEPS 4
+
+#if defined(__clang__)
+#define BENCH_OPAQUE __attribute__((noinline))
+#else
+#define BENCH_OPAQUE __attribute__((noipa))
+#endif
+
+static inline uint64_t bench_term(size_t index)
+{
+	uint64_t term = index;
+
+	for (int i = 0; i < BENCH_TERM_STEPS; i++) {
+		term *= BENCH_TERM;
+		__asm__("" : "+r"(term));
+	}
+	return term;
+}
+
+static inline void bench_use(size_t index)
+{
+	__asm__ volatile("" : : "r"(index));
+}
+
+static inline uint64_t bench_range_sum(size_t begin, size_t end)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = begin; i < end; i++)
+		sum += bench_term(i);
+	return sum;
+}
+
+void bench_range_check(uint64_t sum, long count);
+
 /* The most memory that the process has had resident since bench_rss_reset, in bytes. */
 void bench_rss_reset(void);
 int64_t bench_rss_peak(void);

@@ -37,6 +37,13 @@
  *                  the wait, which returns how many tasks were skipped, or -1 where the runtime does not tell
  *   RT_HAS_PANIC   see cases/panic.h
  *   RT_HAS_FAULT   see cases/fault.h
+ *   RT_HAS_FOR     loops over ranges, each by WORKERS threads, from the call to the end of the last index:
+ *                  uint64_t rt_for_sum(workers, count), the sum of bench_term over the indices, in the runtime's pieces;
+ *                  rt_for_each(workers, count, fn, arg), a call of RT_EACH(fn, arg, index) { ... RT_EACH_RETURN; } for
+ *                  each index
+ *   RT_HAS_PIPELINE
+ *                  rt_pipeline(workers, pipeline), see pipeline.h
+ *   RT_FOR_ONLY    it has nothing but these two, and perhaps batch_empty_run of its own, which RT_BATCH_EMPTY says
  *   RT_HAS_CTX     rt_ctx, rt_ctx_call; rt_ctx_under(parent), rt_ctx_until(parent, ns, from_now), rt_ctx_cancel,
  *                  rt_ctx_free, rt_ctx_is_over, rt_ctx_wait, rt_ctx_fd, rt_ctx_on_end, rt_ctx_off_end, and
  *                  rt_ctx_block_submission(ctx, begins, woken): see cases/ctx.h
@@ -46,6 +53,7 @@
 
 #include "bench.h"
 
+#ifndef RT_FOR_ONLY
 #include "cases/batch.h"
 
 #include "cases/batch_empty.h"
@@ -66,9 +74,20 @@
 #include "cases/submit_only.h"
 #include "cases/uneven.h"
 #include "cases/wake_idle.h"
+#endif
+#ifdef RT_HAS_FOR
+#include "cases/for_range.h"
+#include "cases/for_uneven.h"
+#endif
+#ifdef RT_HAS_PIPELINE
+#include "cases/pipeline.h"
+#endif
 
 static const struct bench_case rt_cases[] = {
+#if !defined(RT_FOR_ONLY) || defined(RT_BATCH_EMPTY)
     {"batch_empty", batch_empty_run},
+#endif
+#ifndef RT_FOR_ONLY
     {"stream_1us", stream_1us_run},
     {"stream_slow", stream_slow_run},
     {"scaling", scaling_run},
@@ -112,6 +131,17 @@ static const struct bench_case rt_cases[] = {
     {"ctx_cancel", ctx_cancel_run},
     {"ctx_deadlines", ctx_deadlines_run},
     {"ctx_wake", ctx_wake_run},
+#endif
+#endif
+#ifdef RT_HAS_FOR
+    {"for_range", for_range_run},
+    {"for_range_each", for_range_each_run},
+    {"for_uneven", for_uneven_run},
+    {"for_ramp", for_ramp_run},
+#endif
+#ifdef RT_HAS_PIPELINE
+    {"pipeline", pipeline_run},
+    {"pipeline_1us", pipeline_1us_run},
 #endif
 };
 

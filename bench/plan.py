@@ -10,15 +10,21 @@ them: as a program this one prints the library's benchmarks for meson.
 import os
 from collections import namedtuple
 
-# The programs, in the order of a round. `package` is the Debian package whose version is reported.
-Runtime = namedtuple("Runtime", "name package")
+# The programs, in the order of a round. `package` is the Debian package whose version is reported. `of`: it is a variant
+# of that runtime for a few cases, and not missed in the others.
+Runtime = namedtuple("Runtime", "name package of", defaults=(None,))
 
 RUNTIMES = [
     Runtime("errgroup", None),
     Runtime("floor", None),
     Runtime("onetbb", "libtbb-dev"),
+    Runtime("onetbb-static", "libtbb-dev", of="onetbb"),
     Runtime("openmp-gcc", "libgomp1"),
+    Runtime("openmp-gcc-guided", "libgomp1", of="openmp-gcc"),
+    Runtime("openmp-gcc-dynamic", "libgomp1", of="openmp-gcc"),
     Runtime("openmp-clang", "libomp-dev"),
+    Runtime("openmp-clang-guided", "libomp-dev", of="openmp-clang"),
+    Runtime("openmp-clang-dynamic", "libomp-dev", of="openmp-clang"),
     Runtime("rayon", "librust-rayon-dev"),
     Runtime("go-kratos", "golang-go"),
     Runtime("go-kratos-nolimit", "golang-go"),
@@ -94,6 +100,18 @@ CASES = [
          "n tasks that dereference nil six calls deep, each recovered with its trace; one worker", workers=(1,)),
     case("uneven", "ratio", (5000,),
          "n tasks of Pareto distributed length: makespan by the least possible"),
+    case("for_range", "ns/index", (100 * MILLION,),
+         "a sum over n indices, in pieces"),
+    case("for_range_each", "ns/index", (100 * MILLION,),
+         "a call for each of n indices"),
+    case("for_uneven", "ratio", (5000,),
+         "n indices of Pareto distributed length: makespan by the least possible"),
+    case("for_ramp", "ratio", (5000,),
+         "n indices of evenly rising length: makespan by the least possible"),
+    case("pipeline", "ns/item", (MILLION,),
+         "n items through a source, a parallel stage and a sink in order, all empty"),
+    case("pipeline_1us", "ns/item", (100000,),
+         "the same with 1 us of work in the parallel stage"),
     case("ctx_create", "ns", (MILLION,),
          "a context made, cancelled and given back", quick=(100000,)),
     case("ctx_child", "ns", (MILLION,),

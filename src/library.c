@@ -98,7 +98,7 @@ static void fork_enters_child(void)
 /* In this order: what its tasks leave behind may be put on the board, and states come back to it. */
 static void thread_exits(void)
 {
-	egi_recovery_exit_thread();
+	egi_recovery_exit_inside(NULL);
 	egi_look_exit_thread();
 	egi_state_exit_thread();
 	egi_fault_exit_thread();

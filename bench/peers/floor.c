@@ -80,4 +80,59 @@ static inline void rt_group_close(struct rt_group *group)
 	(void)group;
 }
 
+/*
+ * Loops: one task for each thread, which is its part of the range and calls the function, or adds up, in a plain loop.
+ */
+#define RT_HAS_FOR
+#define RT_EACH(name, arg, index) static BENCH_OPAQUE void name(void *arg, size_t index)
+#define RT_EACH_RETURN return
+
+typedef void rt_each_fn(void *arg, size_t index);
+
+struct rt_part {
+	size_t begin, end;
+	rt_each_fn *fn;
+	void *arg;
+	uint64_t sum;
+} __attribute__((aligned(128)));
+
+static void rt_part_each(void *arg)
+{
+	struct rt_part *part = arg;
+
+	for (size_t i = part->begin; i < part->end; i++)
+		part->fn(part->arg, i);
+}
+
+static void rt_part_sum(void *arg)
+{
+	struct rt_part *part = arg;
+
+	part->sum = bench_range_sum(part->begin, part->end);
+}
+
+static uint64_t rt_for_parts(int workers, size_t count, floor_fn *run, rt_each_fn *fn, void *arg)
+{
+	static struct floor_list *list;
+	struct rt_part parts[64];
+	uint64_t sum = 0;
+
+	if (workers > 64)
+		bench_cannot("the floor has 64 parts at most");
+	if (list == NULL)
+		list = floor_create((size_t)workers, (size_t)workers);
+	for (int i = 0; i < workers; i++) {
+		parts[i] = (struct rt_part){count * (size_t)i / (size_t)workers,
+					    count * (size_t)(i + 1) / (size_t)workers, fn, arg, 0};
+		floor_submit(list, run, &parts[i]);
+	}
+	floor_run(list);
+	for (int i = 0; i < workers; i++)
+		sum += parts[i].sum;
+	return sum;
+}
+
+#define rt_for_sum(workers, count) rt_for_parts((workers), (count), rt_part_sum, NULL, NULL)
+#define rt_for_each(workers, count, fn, arg) rt_for_parts((workers), (count), rt_part_each, (fn), (arg))
+
 #include "../cases.h"

@@ -8,12 +8,27 @@
  * otherwise.
  *
  * Cancelling is task_group::cancel: tasks that have not started are dropped.
+ *
+ * Loops are parallel_for in the same arena, over a blocked_range for pieces and over indices for single calls, with the
+ * partitioner that it has by default. RT_STATIC is another runtime, with the static_partitioner.
+ *
+ * Pipelines are parallel_pipeline.
  */
+#ifdef RT_STATIC
+#define RT_FOR_ONLY
+#endif
+
+#include <atomic>
+
+#include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/parallel_pipeline.h>
+#include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
 
-#include "../bench.h"
+#include "../pipeline.h"
 
 struct rt_pool {
 	oneapi::tbb::task_group group;
@@ -41,16 +56,21 @@ static inline void rt_setup(char **)
 {
 }
 
-static void rt_in_arena(int workers, rt_body *body, void *context)
+static oneapi::tbb::task_arena &rt_arena(int workers)
 {
 	static oneapi::tbb::global_control control(oneapi::tbb::global_control::max_allowed_parallelism,
 						   static_cast<std::size_t>(workers));
 	static oneapi::tbb::task_arena arena(workers);
 
-	arena.execute([=] {
+	return arena;
+}
+
+static inline void rt_in_arena(int workers, rt_body *body, void *context)
+{
+	rt_arena(workers).execute([=] {
 		rt_pool pool;
 
-		pool.arena = &arena;
+		pool.arena = &rt_arena(workers);
 		body(&pool, context);
 	});
 }
@@ -101,5 +121,69 @@ static inline long rt_finish_failed(struct rt_pool *pool)
 		bench_fail("the group was not cancelled");
 	return -1;
 }
+
+#define RT_HAS_FOR
+#define RT_EACH(name, arg, index) static BENCH_OPAQUE void name(void *arg, std::size_t index)
+#define RT_EACH_RETURN return
+
+#ifdef RT_STATIC
+typedef oneapi::tbb::static_partitioner rt_partitioner;
+#else
+typedef oneapi::tbb::auto_partitioner rt_partitioner;
+#endif
+
+#define rt_for_each(workers, count, fn, arg)                                               \
+	rt_arena(workers).execute([&] {                                                    \
+		oneapi::tbb::parallel_for(                                                 \
+		    std::size_t{0}, (count), [=](std::size_t index) { fn((arg), index); }, \
+		    rt_partitioner());                                                     \
+	})
+
+static inline std::uint64_t rt_for_sum(int workers, std::size_t count)
+{
+	std::atomic<std::uint64_t> sum{0};
+
+	rt_arena(workers).execute([&] {
+		oneapi::tbb::parallel_for(
+		    oneapi::tbb::blocked_range<std::size_t>(0, count),
+		    [&](const oneapi::tbb::blocked_range<std::size_t> &piece) {
+			    sum.fetch_add(bench_range_sum(piece.begin(), piece.end()),
+					  std::memory_order_relaxed);
+		    },
+		    rt_partitioner());
+	});
+	return sum.load();
+}
+
+#ifndef RT_STATIC
+#define RT_HAS_PIPELINE
+#define RT_TOKENS 64 /* the fastest for empty stages; more are as good for those that work */
+
+static void rt_pipeline(int workers, struct bench_pipeline *pipeline)
+{
+	using oneapi::tbb::filter_mode;
+	using oneapi::tbb::make_filter;
+
+	rt_arena(workers).execute([=] {
+		oneapi::tbb::parallel_pipeline(
+		    RT_TOKENS, make_filter<void, void *>(filter_mode::serial_in_order,
+							 [=](oneapi::tbb::flow_control &flow) {
+								 void *item = bench_pipeline_make(pipeline);
+
+								 if (item == nullptr)
+									 flow.stop();
+								 return item;
+							 }) &
+				   make_filter<void *, void *>(filter_mode::parallel,
+							       [=](void *item) {
+								       bench_pipeline_work(pipeline, item);
+								       return item;
+							       }) &
+				   make_filter<void *, void>(filter_mode::serial_in_order, [=](void *item) {
+					   bench_pipeline_take(pipeline, item);
+				   }));
+	});
+}
+#endif
 
 #include "../cases.h"

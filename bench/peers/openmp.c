@@ -15,7 +15,21 @@
  * can not.
  *
  * cancel_pending is left out: "cancel taskgroup" would need every batch to be a lexical taskgroup.
+ *
+ * Loops are "parallel for", with a reduction where there is a sum, and schedule(static). Built with RT_GUIDED or
+ * RT_DYNAMIC the program is another runtime, which has loops only, with that schedule. Dynamic chunks are so small that
+ * they are many for a thread, and so large that taking them costs nothing.
  */
+#if defined(RT_GUIDED)
+#define RT_FOR_ONLY
+#define RT_SCHEDULE guided
+#elif defined(RT_DYNAMIC)
+#define RT_FOR_ONLY
+#define RT_SCHEDULE dynamic, count / ((size_t)workers * 4096) + 1
+#else
+#define RT_SCHEDULE static
+#endif
+
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +65,11 @@ struct rt_group {
 #if defined(__clang__)
 #define RT_SPINS                                                                                  \
 	"stream_1us stream_slow scaling uneven metg50 metg50_stream metg_curve skynet fork_join " \
-	"spawn_nested "
+	"spawn_nested for_range for_range_each for_uneven for_ramp "
 #else
-#define RT_SPINS "stream_1us stream_slow scaling uneven metg50_stream metg_curve "
+#define RT_SPINS                                                                                   \
+	"stream_1us stream_slow scaling uneven metg50_stream metg_curve for_range for_range_each " \
+	"for_uneven for_ramp "
 #endif
 #define RT_PENDS "submit_only drain_only metg50 pending_memory "
 
@@ -82,7 +98,7 @@ static void rt_setup(char **argv)
 	bench_fail("cannot execute itself again");
 }
 
-static void rt_with_team(int workers, rt_body *body, void *context)
+static inline void rt_with_team(int workers, rt_body *body, void *context)
 {
 	struct rt_pool pool = {workers};
 
@@ -131,6 +147,34 @@ static inline void rt_group_wait(struct rt_group *group)
 static inline void rt_group_close(struct rt_group *group)
 {
 	(void)group;
+}
+
+#define RT_HAS_FOR
+#define RT_EACH(name, arg, index) static BENCH_OPAQUE void name(void *arg, size_t index)
+#define RT_EACH_RETURN return
+
+typedef void rt_each_fn(void *arg, size_t index);
+
+#define RT_TEXT(text) #text
+#define RT_PRAGMA(text) _Pragma(RT_TEXT(text))
+#define RT_FOR(clause, ...) RT_PRAGMA(omp parallel for num_threads(workers) schedule(__VA_ARGS__) clause)
+
+static inline uint64_t rt_for_sum(int workers, size_t count)
+{
+	uint64_t sum = 0;
+
+	RT_FOR(reduction(+ : sum), RT_SCHEDULE)
+	for (size_t i = 0; i < count; i++)
+		sum += bench_term(i);
+	return sum;
+}
+
+static inline __attribute__((always_inline)) void rt_for_each(int workers, size_t count, rt_each_fn *fn,
+							      void *arg)
+{
+	RT_FOR(shared(arg), RT_SCHEDULE)
+	for (size_t i = 0; i < count; i++)
+		fn(arg, i);
 }
 
 #include "../cases.h"

@@ -53,6 +53,24 @@
 
 #define EG_ESIGNAL(signal) (-4352 - (signal)) /* that signal arrived: the cause of eg_ctx_with_signals */
 
+/*
+ * Durations, in nanoseconds as every duration that the library takes. What is too long to be told so becomes the longest
+ * there is, of either sign.
+ *
+ * @n  a whole number, of any type of integer; EG_MILLISECONDS(500) is half a second, as EG_SECONDS(0.5) does not compile.
+ *     It is evaluated more than once. Of a constant the result is a constant expression
+ */
+/* clang-format off */
+#define EG_MICROSECONDS(n) EG_DURATION(n, INT64_C(1000))
+#define EG_MILLISECONDS(n) EG_DURATION(n, INT64_C(1000000))
+#define EG_SECONDS(n) EG_DURATION(n, INT64_C(1000000000))
+/* What they are made of. Divided, a number of a small type is compared with nothing that its type cannot hold. */
+#define EG_DURATION(n, unit_ns)                                   \
+	((n) / (INT64_MAX / (unit_ns) + 1) > 0 ? INT64_MAX        \
+	 : (int64_t)(n) / (INT64_MAX / (unit_ns) + 1) < 0 ? INT64_MIN \
+	 : (int64_t)((n) | 0) * (unit_ns))
+/* clang-format on */
+
 EG_BEGIN_DECLS
 
 typedef struct eg_error eg_error; /* errgroup/error.h */
@@ -78,6 +96,15 @@ EG_PUBLIC const char *eg_strerror(int code);
  * Threads: any, async-signal-safe. Never fails.
  */
 EG_PUBLIC int64_t eg_clock_now_ns(void);
+
+/*
+ * The time so many nanoseconds from now: a deadline. A sum beyond the clock's range is EG_CTX_NO_DEADLINE.
+ *
+ *     err = eg_ctx_sleep_until(ctx, eg_clock_after_ns(EG_MILLISECONDS(100)));
+ *
+ * Threads: any, async-signal-safe. Never fails.
+ */
+EG_PUBLIC int64_t eg_clock_after_ns(int64_t duration_ns);
 
 /*
  * Ends the library's threads that are idle, and returns when they are gone: joined, and no more among the

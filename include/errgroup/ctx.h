@@ -10,15 +10,15 @@
  * keeps the cause. NULL is accepted everywhere and means the background context, which never ends, has no
  * deadline and no values.
  *
- *     err = eg_ctx_with_timeout(ctx, 2 * 1000000000LL, &limited);
+ *     err = eg_ctx_with_timeout(ctx, EG_SECONDS(2), &limited);
  *     ...
  *     err = fetch(limited, url);
  *     eg_ctx_cancel(limited, NULL);
  *     eg_ctx_unref(limited);
  *
  * Work can learn of the end in four ways: ask eg_ctx_err now and then; sleep in eg_ctx_wait_until or
- * eg_ctx_sleep_until; poll eg_ctx_fd beside its own descriptors; or have a function called, by eg_ctx_on_end,
- * that wakes whatever it blocks in.
+ * eg_ctx_sleep_until; wait for its own descriptors in eg_ctx_poll, or with eg_ctx_fd beside them; or have a
+ * function called, by eg_ctx_on_end, that wakes whatever it blocks in.
  *
  * A group hands its context to its tasks and cancels it at the first error, or when it has been waited for.
  * Work that outlives the group must not be given that context as it is: give it eg_ctx_without_cancel of it,
@@ -33,6 +33,7 @@
  */
 
 #include <errgroup/base.h>
+#include <poll.h>
 
 EG_BEGIN_DECLS
 
@@ -186,6 +187,29 @@ EG_PUBLIC int eg_ctx_wait_until(eg_ctx *ctx, int64_t deadline_ns) EG_MUST_CHECK;
  * Threads: any. Return: 0, the time has come; the code of eg_ctx_err if the context is over.
  */
 EG_PUBLIC int eg_ctx_sleep_until(eg_ctx *ctx, int64_t time_ns);
+
+/*
+ * poll(2) that the context ends: waits until one of the descriptors is ready, or until a time, or until the
+ * context is over, which counts for more than what is ready at the same moment.
+ *
+ *     struct pollfd fds[] = {{socket, POLLIN, 0}};
+ *
+ *     ready = eg_ctx_poll(ctx, fds, 1, EG_CTX_NO_DEADLINE);
+ *     if (ready < 0)
+ *             return ready;
+ *
+ * @fds          as poll takes them; revents are set when this succeeds, and untouched when it fails
+ * @deadline_ns  as eg_clock_now_ns counts; in the past means: only look. EG_CTX_NO_DEADLINE: as long as it
+ *               takes
+ *
+ * Signals do not cut it short, and no thread is needed for deadlines. Of the context it takes the descriptor
+ * of eg_ctx_fd, and from 16 descriptors on some memory.
+ * Threads: any. Blocking: as said.
+ * Return: how many of the descriptors have revents; 0, the time has come and none has; the code of eg_ctx_err
+ * if the context is over; -EINVAL for NULL fds with a count, or for more descriptors, with the context's,
+ * than the process may have; -EMFILE, -ENFILE or -ENOMEM when there is no descriptor, or no memory, to be had.
+ */
+EG_PUBLIC int eg_ctx_poll(eg_ctx *ctx, struct pollfd *fds, nfds_t count, int64_t deadline_ns) EG_MUST_CHECK;
 
 /*
  * A callback: the room for a function registered with eg_ctx_on_end. All-zero is registered nowhere.

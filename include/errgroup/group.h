@@ -97,7 +97,7 @@ struct eg_group_options {
 	/* A limit on the tasks of all groups that have it, besides the group's own (errgroup/limit.h); or NULL. */
 	eg_limit *shared_limit;
 
-	/* What is dear to make, once for each slot (errgroup/task.h); or NULL. */
+	/* What is dear to make, once for each slot that is used (errgroup/task.h); or NULL. */
 	eg_slot_init_fn *slot_init;
 	eg_slot_finish_fn *slot_finish;
 	void *slot_arg;
@@ -213,6 +213,47 @@ EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *b
 				  struct eg_site *site);
 
 /*
+ * Ranges: submits count tasks at once, fn(ctx, arg, index) for each index from 0 to below count. They take the
+ * time and the memory of one submission, whatever the count, and are tasks as others are: each is started,
+ * skipped, reported, panics and is counted by itself, under the group's limit and options. The index of a
+ * task in its error is this index (eg_error_task_index).
+ *
+ * The indices start in order, after the tasks that the thread submitted before and before those that it
+ * submits afterwards; as with eg_group_go, short ones are taken in batches.
+ *
+ * With a backlog bound a range is accepted whole when there is room for one task.
+ *
+ * @count  0 is accepted, and nothing is called
+ * @arg    handed to every call
+ * @site   the call site; NULL: not known
+ *
+ * Ownership: arg stays the caller's and must live until all calls have ended. Threads, blocking, ordering: as
+ * eg_group_go. Return: as eg_group_go, and -EOVERFLOW, nothing accepted, if more than 2^56 indices that one
+ * thread has submitted would be waiting. Where a thread has a range in the group already that has not been started
+ * to the end another takes some memory, and may be -ENOMEM.
+ */
+EG_PUBLIC int eg_group_go_each(eg_group *group, size_t count, eg_each_fn *fn, void *arg);
+EG_PUBLIC int eg_group_go_each_at(eg_group *group, size_t count, eg_each_fn *fn, void *arg,
+				  struct eg_site *site);
+
+/*
+ * The same in pieces: fn(ctx, arg, begin, end) is to do what is to be done for the indices from begin to below
+ * end. For work that is too small to be called one by one.
+ *
+ * A piece is one call, which takes one place under the limit, starts or is skipped as a whole, and makes at
+ * most one error, whose index is the piece's begin. Where tasks are counted (eg_group_error_count for those
+ * that were skipped, for one) a piece that did not start counts as many as it has indices.
+ *
+ * @grain  how many indices a piece has, the last one fewer: it begins at a multiple of grain. 0: pieces are
+ *         sized by the time they take, some tens of microseconds each, and smaller towards the end
+ *
+ * All else is as eg_group_go_each says.
+ */
+EG_PUBLIC int eg_group_go_pieces(eg_group *group, size_t count, size_t grain, eg_piece_fn *fn, void *arg);
+EG_PUBLIC int eg_group_go_pieces_at(eg_group *group, size_t count, size_t grain, eg_piece_fn *fn, void *arg,
+				    struct eg_site *site);
+
+/*
  * Waits until every accepted task has ended, those that tasks submitted included, and nobody holds the group
  * open; then cancels the group's context and returns the first error. The waiting thread runs tasks itself
  * while a place under the limit is free, unless EG_GROUP_NO_HELP is set; from inside a task of another group
@@ -323,6 +364,22 @@ EG_PUBLIC size_t eg_group_errors(const eg_group *group, size_t max, eg_error **r
 EG_PUBLIC size_t eg_group_error_count(const eg_group *group);
 
 /*
+ * How far the group is: how many tasks it has accepted, and what has become of them (errgroup/observe.h).
+ *
+ *     struct eg_stats stats = EG_STATS_INIT;
+ *
+ *     if (eg_group_stats(&group, &stats) == 0)
+ *             printf("%ju of %ju\n", (uintmax_t)stats.done, (uintmax_t)stats.accepted);
+ *
+ * @ret_stats  with its size set, by EG_STATS_INIT; what this library does not know of it becomes zero
+ *
+ * Threads: any, also in tasks and while others submit and wait. Blocking: never. Return: 0; -EINVAL for a NULL
+ * group or ret_stats, or one that is smaller than the first version's; EG_EFORKED in a forked child. ret_stats
+ * is untouched on failure.
+ */
+EG_PUBLIC int eg_group_stats(const eg_group *group, struct eg_stats *ret_stats) EG_MUST_CHECK;
+
+/*
  * The context that the group's tasks get: NULL, the background context, for an all-zero group.
  *
  * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any.
@@ -376,6 +433,8 @@ EG_PUBLIC void eg_group_destroyp(eg_group *group);
 #define eg_group_go(...) eg_group_go_at(__VA_ARGS__, EG_SITE())
 #define eg_group_try_go(...) eg_group_try_go_at(__VA_ARGS__, EG_SITE())
 #define eg_group_go_copy(...) eg_group_go_copy_at(__VA_ARGS__, EG_SITE())
+#define eg_group_go_each(...) eg_group_go_each_at(__VA_ARGS__, EG_SITE())
+#define eg_group_go_pieces(...) eg_group_go_pieces_at(__VA_ARGS__, EG_SITE())
 #endif
 
 EG_END_DECLS

@@ -18,6 +18,13 @@ EG_BEGIN_DECLS
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
 /*
+ * One of many tasks that are alike: it gets its index (eg_group_go_each). And a piece of them, with the indices
+ * from begin to below end (eg_group_go_pieces).
+ */
+typedef int eg_each_fn(eg_ctx *ctx, void *arg, size_t index);
+typedef int eg_piece_fn(eg_ctx *ctx, void *arg, size_t begin, size_t end);
+
+/*
  * Attaches a message to the running task's result and returns the code, so that a task fails in one line:
  *
  *     return eg_fail(-errno, "read %s", path);
@@ -116,11 +123,45 @@ EG_PUBLIC void eg_scope_end(eg_scope *scope);
 EG_PUBLIC int eg_task_slot(void);
 
 /*
- * What is dear to make and good for one task at a time, a connection, a compressor, made once for each slot that is used
- * (the options slot_init and slot_finish of a group).
+ * What is dear to make and good for one task at a time, a connection, a compressor: made once for each slot
+ * that is used, by the options slot_init and slot_finish of a group (errgroup/group.h).
+ *
+ *     static int connect_slot(eg_ctx *ctx, void *arg, void **ret_data)
+ *     {
+ *             *ret_data = connection_open(arg);
+ *             return *ret_data ? 0 : eg_fail(-errno, "connect");
+ *     }
+ *
+ * slot_init is called as the beginning of the first task that runs in a slot, on that task's thread, and may
+ * do what a task does: what it returns, if that is not 0, or panics with, is the task's error, the task is not
+ * called, and the slot's next task tries anew. What it has deferred is done when the task ends. Tasks that are
+ * skipped make nothing. A NULL slot_init is one that stores NULL.
+ *
+ * slot_finish is called once for each slot whose slot_init has succeeded, with what that has stored, when the
+ * group is destroyed and all its tasks have ended: on the destroying thread, one after the other. It must
+ * return, and must not use the group; panics are forbidden meanwhile as between eg_panic_forbid and
+ * eg_panic_allow. A forked child, in which the group is dead, calls none.
+ *
+ * The data is used by one task at a time, on whichever thread has the slot, and stays for later tasks and
+ * rounds, after eg_group_reset too.
+ *
+ * @ctx       what the task gets
+ * @arg       the option slot_arg
+ * @ret_data  where to store the data; NULL is stored there
+ *
+ * Return: 0, or the task's error, with nothing left to finish.
  */
 typedef int eg_slot_init_fn(eg_ctx *ctx, void *arg, void **ret_data);
 typedef void eg_slot_finish_fn(void *arg, void *data);
+
+/*
+ * The data of the calling task's slot.
+ *
+ * Ownership: the slot's. Threads: any. Ordering: as of the slot, see eg_task_slot.
+ * Return: what slot_init has stored; inside nested groups that of the innermost group's task; NULL outside
+ * tasks, in slot_init itself, and in groups that have none.
+ */
+EG_PUBLIC void *eg_task_slot_data(void);
 
 EG_END_DECLS
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways to learn of a context's end without asking: asleep on its code, by a descriptor, by a function that is called.
+ * The ways to learn of a context's end without asking: asleep on its code, by a descriptor (poll.c has the sleep on it), by a
+ * function that is called.
  *
  * Each begins by having somebody see to the deadline, if there is one. A sleeper does without, and then looks at the clock
  * itself; the others are refused. A sleeper looks, late, even when there is somebody: that one may have to call a function
@@ -53,6 +54,11 @@ int64_t egi_ctx_wakes_ns(const eg_ctx *ctx, int64_t until_ns)
 	return late < until_ns ? late : until_ns;
 }
 
+int64_t egi_ctx_sleeps(const eg_ctx *ctx, int64_t until_ns)
+{
+	return on_sleep(egi_ctx_wakes_ns(ctx, until_ns));
+}
+
 /* Somebody is going to sleep on the context's code. */
 static void mark_waited(eg_ctx *ctx)
 {
@@ -78,7 +84,7 @@ static bool wait_for_end(eg_ctx *ctx, int64_t until_ns)
 	if (eg_ctx_deadline(ctx) != EG_CTX_NO_DEADLINE)
 		(void)egi_timer_ensure();
 	for (;;) {
-		egi_word_wait(ctx ? &ctx->err : &never, 0, on_sleep(egi_ctx_wakes_ns(ctx, until_ns)));
+		egi_word_wait(ctx ? &ctx->err : &never, 0, egi_ctx_sleeps(ctx, until_ns));
 		if (eg_ctx_err(ctx))
 			return true;
 		if (until_ns != EGI_FOREVER && eg_clock_now_ns() >= until_ns)
@@ -109,13 +115,10 @@ static int fd_make(eg_ctx *ctx)
 	return err;
 }
 
-int eg_ctx_fd(eg_ctx *ctx)
+int egi_ctx_end_fd(eg_ctx *ctx)
 {
 	int saved = errno, result = 0;
 
-	/* Without a thread nobody would raise it when the deadline comes. */
-	if (egi_ctx_attend(ctx) != 0)
-		return -EAGAIN;
 	/* The one context that nobody has made, so that the library may begin here. */
 	if (!ctx && egi_thread_id())
 		ctx = &background;
@@ -130,12 +133,25 @@ int eg_ctx_fd(eg_ctx *ctx)
 	return result;
 }
 
+/* Without a thread nobody would do at the deadline what has to be done then. */
+static bool is_attended(eg_ctx *ctx)
+{
+	int saved = errno, err = egi_ctx_attend(ctx);
+
+	errno = saved;
+	return err == 0;
+}
+
+int eg_ctx_fd(eg_ctx *ctx)
+{
+	return is_attended(ctx) ? egi_ctx_end_fd(ctx) : -EAGAIN;
+}
+
 int eg_ctx_on_end(eg_ctx *ctx, void (*fn)(void *arg), void *arg, eg_ctx_callback *ret_callback)
 {
 	if (!fn || !ret_callback)
 		return -EINVAL;
-	/* Without a thread nobody would call it when the deadline comes. */
-	if (egi_ctx_attend(ctx) != 0)
+	if (!is_attended(ctx))
 		return -EAGAIN;
 	egi_ctx_call_add(ctx, (struct egi_ctx_call *)(void *)ret_callback, fn, arg);
 	return 0;

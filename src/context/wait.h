@@ -21,6 +21,15 @@ void egi_ctx_on_sleep(int64_t (*sleeps)(int64_t until_ns));
  */
 int64_t egi_ctx_wakes_ns(const eg_ctx *ctx, int64_t until_ns);
 
+/* A thread is about to sleep until a time on a context, as above. Returns until when, before it looks and asks again. */
+int64_t egi_ctx_sleeps(const eg_ctx *ctx, int64_t until_ns);
+
+/*
+ * The context's descriptor, as eg_ctx_fd gives it, but that nobody need see to the deadline: for those who look at the clock.
+ * Return: the descriptor or a negative code.
+ */
+int egi_ctx_end_fd(eg_ctx *ctx);
+
 /* At exit. */
 void egi_ctx_wait_stop(void);
 

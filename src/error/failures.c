@@ -20,7 +20,7 @@ void egi_failures_init(struct egi_failures *failures)
 	egi_mutex_init(&failures->lock);
 	failures->first = NULL;
 	failures->kept = NULL;
-	failures->total = 0;
+	failures->total = failures->skipped = 0;
 	failures->kept_count = failures->kept_room = 0;
 	failures->kept_max = 1;
 }
@@ -36,7 +36,7 @@ void egi_failures_forget(struct egi_failures *failures)
 	free(failures->kept);
 	failures->first = NULL;
 	failures->kept = NULL;
-	failures->total = 0;
+	failures->total = failures->skipped = 0;
 	failures->kept_count = failures->kept_room = 0;
 }
 
@@ -121,4 +121,14 @@ size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **r
 uint64_t egi_failures_total(const struct egi_failures *failures)
 {
 	return egi_load_acquire_u64(&failures->total); /* [F4] acquire: pairs with [F3] */
+}
+
+void egi_failures_skip(struct egi_failures *failures, uint64_t count)
+{
+	egi_add_u64(&failures->skipped, count); /* [I1] full: behind the total; pairs with [I2] */
+}
+
+uint64_t egi_failures_skipped(const struct egi_failures *failures)
+{
+	return egi_load_acquire_u64(&failures->skipped); /* [I2] acquire: before the total; pairs with [I1] */
 }

@@ -15,6 +15,7 @@
 struct egi_failures {
 	eg_error *first; /* written once */
 	uint64_t total;
+	uint64_t skipped;      /* of these: tasks that never started */
 	struct egi_mutex lock; /* for what follows */
 	eg_error **kept;       /* kept[0] is the first; NULL while only that one is kept */
 	size_t kept_count, kept_room;
@@ -51,5 +52,9 @@ size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **r
 
 /* How many errors there were in all. */
 uint64_t egi_failures_total(const struct egi_failures *failures);
+
+/* Of errors that were added or counted just before: so many are tasks that never started. And how many that is in all. */
+void egi_failures_skip(struct egi_failures *failures, uint64_t count);
+uint64_t egi_failures_skipped(const struct egi_failures *failures);
 
 #endif

@@ -20,6 +20,11 @@ int64_t eg_clock_now_ns(void)
 	return (int64_t)now.tv_sec * EGI_SECOND + now.tv_nsec;
 }
 
+int64_t eg_clock_after_ns(int64_t duration_ns)
+{
+	return egi_clock_after(duration_ns);
+}
+
 struct timespec egi_clock_timespec(int64_t time_ns)
 {
 	struct timespec time = {0, 0};
@@ -83,4 +88,15 @@ bool egi_clock_is_kernels(void)
 				      second); /* [Z6] release: the answer before the question's second */
 	}
 	return egi_load_relaxed_u32(&is_another) == 0;
+}
+
+struct timespec egi_clock_left(int64_t until_ns)
+{
+	int64_t left;
+
+	if (__builtin_sub_overflow(until_ns, eg_clock_now_ns(), &left))
+		left = until_ns < 0 ? 0 : EGI_FOREVER;
+	if (left > EGI_CLOCK_SLEEP_MAX && !egi_clock_is_kernels())
+		left = EGI_CLOCK_SLEEP_MAX;
+	return egi_clock_timespec(left);
 }

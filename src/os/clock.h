@@ -29,8 +29,14 @@ static inline int64_t egi_clock_after(int64_t delay_ns)
  */
 bool egi_clock_is_kernels(void);
 
+/* The longest sleep without a look at a clock that may run ahead; programs that have one are tests, mostly. */
+#define EGI_CLOCK_SLEEP_MAX (10 * EGI_MILLISECOND)
+
 /* A time as the kernel takes it; one before the epoch becomes the epoch. */
 struct timespec egi_clock_timespec(int64_t time_ns);
+
+/* How long to sleep until a time, at the most before the clock is to be looked at again. */
+struct timespec egi_clock_left(int64_t until_ns);
 
 /* The CPU time that this process has used, in nanoseconds. */
 int64_t egi_clock_process_ns(void);

@@ -17,9 +17,6 @@
 #include "os/clock.h"
 #include "os/verify.h"
 
-/* The longest sleep without a look at a clock that may run ahead; programs that have one are tests, mostly. */
-#define BY_CLOCK_MAX (10 * EGI_MILLISECOND)
-
 /*
  * ThreadSanitizer keeps a signal back until the thread calls a function that it knows. A sleep with a timeout, however far,
  * returns when a signal arrives, instead of being restarted; and then such a function is called.
@@ -56,7 +53,8 @@ static EGI_COLD bool word_wait_by_clock(uint32_t *word, uint32_t value, int64_t 
 
 	if (now >= deadline_ns)
 		return false;
-	left = egi_clock_timespec(deadline_ns < now + BY_CLOCK_MAX ? deadline_ns - now : BY_CLOCK_MAX);
+	left = egi_clock_timespec(deadline_ns < now + EGI_CLOCK_SLEEP_MAX ? deadline_ns - now
+									  : EGI_CLOCK_SLEEP_MAX);
 	if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &left, NULL, 0) == 0)
 		return true;
 	EGI_VERIFY(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "futex wait failed");

@@ -45,13 +45,13 @@ void egi_recovery_init(struct egi_recovery *recovery)
 	recovery->defers_room = EGI_DEFERS_INLINE;
 }
 
-void egi_recovery_exit_thread(void)
+void egi_recovery_exit_inside(const struct egi_recovery *outer)
 {
 	struct egi_recovery *recovery;
 
 	egi_thread_self.guarded_call = NULL;
 	egi_thread_self.told_of = NULL;
-	while ((recovery = egi_thread_self.recovery) != NULL) {
+	while ((recovery = egi_thread_self.recovery) != outer) {
 		egi_thread_self.recovery = recovery->outer;
 		/* What open scopes were to clean up may have been on the stack, and is lost with it. */
 		if (recovery->scope) {

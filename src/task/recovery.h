@@ -75,8 +75,11 @@ void egi_recovery_leave(struct egi_recovery *recovery);
 /* The function that uses it calls tasks, or deferred calls, from now on. */
 #define EGI_RECOVERY_CALL_HERE(recovery) ((recovery)->stop = (recovery)->entry = __builtin_frame_address(0))
 
-/* The calling thread ends, perhaps inside tasks: has each of them recorded as failed. */
-void egi_recovery_exit_thread(void);
+/*
+ * The calling thread ends, perhaps inside tasks: has each of them recorded as failed, down to but without `outer`, one of
+ * them; NULL: all.
+ */
+void egi_recovery_exit_inside(const struct egi_recovery *outer);
 
 /* Whether the calling thread is running a task of this group, at any depth. */
 bool egi_recovery_is_inside(const void *group);

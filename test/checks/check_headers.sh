@@ -112,7 +112,7 @@ compiles() {
 cat >"$work/order" <<'END'
 base
 ctx error
-frame task
+frame observe task
 fault group panic spawn
 END
 

@@ -22,6 +22,7 @@ runtime/queue
 runtime/crew
 runtime/group
 runtime/member
+batch
 .
 '
 

@@ -14,6 +14,7 @@ static const struct {
 	const char *(*version_string)(void);
 	const char *(*strerror)(int);
 	int64_t (*clock_now_ns)(void);
+	int64_t (*clock_after_ns)(int64_t);
 	int (*ctx_with_cancel)(eg_ctx *, eg_ctx **);
 	eg_ctx *(*ctx_ref)(eg_ctx *);
 	void (*ctx_unref)(eg_ctx *);
@@ -30,6 +31,7 @@ static const struct {
 	int (*ctx_fd)(eg_ctx *);
 	int (*ctx_wait_until)(eg_ctx *, int64_t);
 	int (*ctx_sleep_until)(eg_ctx *, int64_t);
+	int (*ctx_poll)(eg_ctx *, struct pollfd *, nfds_t, int64_t);
 	int (*ctx_on_end)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
 	int (*ctx_off_end)(eg_ctx_callback *);
 	eg_error *(*error_create)(int, const char *, ...);
@@ -76,7 +78,9 @@ static const struct {
 	int (*group_destroy)(eg_group *);
 	void (*group_destroyp)(eg_group *);
 	int (*group_slots)(const eg_group *);
+	int (*group_stats)(const eg_group *, struct eg_stats *);
 	int (*task_slot)(void);
+	void *(*task_slot_data)(void);
 	void (*panic)(const char *, ...);
 	void (*panic_with)(eg_error *);
 	void (*panic_set_hook)(eg_panic_hook_fn *, void *);
@@ -91,6 +95,7 @@ static const struct {
     .version_string = eg_version_string,
     .strerror = eg_strerror,
     .clock_now_ns = eg_clock_now_ns,
+    .clock_after_ns = eg_clock_after_ns,
     .ctx_with_cancel = eg_ctx_with_cancel,
     .ctx_ref = eg_ctx_ref,
     .ctx_unref = eg_ctx_unref,
@@ -107,6 +112,7 @@ static const struct {
     .ctx_fd = eg_ctx_fd,
     .ctx_wait_until = eg_ctx_wait_until,
     .ctx_sleep_until = eg_ctx_sleep_until,
+    .ctx_poll = eg_ctx_poll,
     .ctx_on_end = eg_ctx_on_end,
     .ctx_off_end = eg_ctx_off_end,
     .error_create = eg_error_create,
@@ -153,7 +159,9 @@ static const struct {
     .group_destroy = eg_group_destroy,
     .group_destroyp = eg_group_destroyp,
     .group_slots = eg_group_slots,
+    .group_stats = eg_group_stats,
     .task_slot = eg_task_slot,
+    .task_slot_data = eg_task_slot_data,
     .panic = eg_panic,
     .panic_with = eg_panic_with,
     .panic_set_hook = eg_panic_set_hook,
@@ -189,6 +197,7 @@ static void base_functions_answer(void **state)
 	assert_non_null(api.strerror(EG_EPANIC));
 	assert_true(api.clock_now_ns() > 0);
 	assert_true(api.clock_now_ns() <= api.clock_now_ns());
+	assert_true(api.clock_now_ns() <= api.clock_after_ns(1));
 }
 
 static void context_functions_answer(void **state)
@@ -228,6 +237,7 @@ static void derived_context_functions_answer(void **state)
 	assert_true(api.ctx_fd(ctxs[3]) >= 0);
 	assert_int_equal(api.ctx_wait_until(ctxs[3], 0), -ETIMEDOUT);
 	assert_int_equal(api.ctx_sleep_until(ctxs[3], 0), 0);
+	assert_int_equal(api.ctx_poll(ctxs[3], NULL, 0, 0), 0);
 	assert_int_equal(api.ctx_on_end(ctxs[3], do_nothing, NULL, &callback), 0);
 	assert_int_equal(api.ctx_off_end(&callback), 0);
 	for (int i = 0; i < 5; i++)
@@ -269,6 +279,7 @@ static void group_functions_answer(void **state)
 	static struct eg_site site = {__FILE__, "elsewhere", __LINE__, 0};
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	atomic_long ran = 0, *counter = &ran;
+	struct eg_stats stats = EG_STATS_INIT;
 	eg_error *error = NULL;
 	eg_group group;
 
@@ -297,7 +308,9 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.group_destroy(&group), 0);
 	api.group_destroyp(&group);
 	assert_int_equal(api.task_slot(), -1);
+	assert_null(api.task_slot_data());
 	assert_int_equal(api.group_slots(NULL), -EINVAL);
+	assert_int_equal(api.group_stats(NULL, &stats), -EINVAL);
 }
 
 static void do_nothing_hook(eg_error *error, void *arg)

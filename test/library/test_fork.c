@@ -48,6 +48,8 @@ static void expect_new_groups_work(void)
 
 static void expect_dead(eg_group *group)
 {
+	struct eg_stats stats = EG_STATS_INIT;
+
 	EXPECT(eg_group_go(group, task_nothing, NULL) == EG_EFORKED);
 	EXPECT(eg_group_try_go(group, task_nothing, NULL) == EG_EFORKED);
 	EXPECT(eg_group_go_copy(group, task_nothing, "", 1) == EG_EFORKED);
@@ -57,6 +59,7 @@ static void expect_dead(eg_group *group)
 	EXPECT(eg_group_cancel(group, NULL) == EG_EFORKED);
 	EXPECT(eg_group_reset(group) == EG_EFORKED);
 	EXPECT(eg_group_slots(group) == EG_EFORKED);
+	EXPECT(eg_group_stats(group, &stats) == EG_EFORKED);
 	EXPECT(eg_group_pass(group) == EG_EFORKED);
 	EXPECT(eg_group_fail(group, eg_error_create(-EIO, "in the child")) == EG_EFORKED);
 	EXPECT(eg_group_hold(group) == EG_EFORKED);

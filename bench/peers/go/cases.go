@@ -34,6 +34,8 @@ func benchCases() map[string]benchCase {
 	}
 	if runtimeName == "go-errgroup" {
 		cases["spawn_nested"] = spawnNested
+		cases["pipeline"] = pipelineEmpty
+		cases["pipeline_1us"] = pipelineWorking
 		cases["ctx_create"] = ctxCreate
 		cases["ctx_child"] = ctxChild
 		cases["ctx_timeout"] = ctxTimeout

@@ -2,8 +2,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,7 +11,7 @@
 
 #define SERVER_CONNECTIONS 256
 #define SERVER_IDLE_SECONDS 30u
-#define SERVER_TICK_NS INT64_C(1000000000)
+#define SERVER_TICK_NS EG_SECONDS(1)
 
 static void server_log(void *closure, const char *format, va_list arguments) EG_PRINTF(2, 0);
 
@@ -33,7 +31,7 @@ int server_open(struct server *server, const struct address *address, eg_ctx *sh
 {
 	const union MHD_DaemonInfo *info;
 
-	*server = (struct server){.shutdown = shutdown, .tick_ns = eg_clock_now_ns() + SERVER_TICK_NS};
+	*server = (struct server){.shutdown = shutdown, .tick_ns = eg_clock_after_ns(SERVER_TICK_NS)};
 	LIST_INIT(&server->held);
 	server->listen_fd = address_listen(address, server->address);
 	if (server->listen_fd < 0)
@@ -54,20 +52,16 @@ int server_open(struct server *server, const struct address *address, eg_ctx *sh
 	return 0;
 }
 
-/* How long poll may sleep, in milliseconds: until libmicrohttpd has to look at its timeouts, or until the next tick. */
-static int server_timeout(struct server *server)
+/* Until when to sleep at most: until libmicrohttpd has to look at its timeouts, or until the next tick. */
+static int64_t server_wakes_ns(struct server *server)
 {
-	int64_t tick_ms = INT_MAX;
+	int64_t tick_ns = LIST_EMPTY(&server->held) ? EG_CTX_NO_DEADLINE : server->tick_ns, timeout_ns;
 	MHD_UNSIGNED_LONG_LONG milliseconds;
 
-	if (!LIST_EMPTY(&server->held)) {
-		tick_ms = (server->tick_ns - eg_clock_now_ns()) / 1000000 + 1;
-		if (tick_ms < 0)
-			tick_ms = 0;
-	}
-	if (MHD_get_timeout(server->daemon, &milliseconds) == MHD_YES && milliseconds < (uint64_t)tick_ms)
-		return (int)milliseconds;
-	return tick_ms < INT_MAX ? (int)tick_ms : -1;
+	if (MHD_get_timeout(server->daemon, &milliseconds) != MHD_YES)
+		return tick_ns;
+	timeout_ns = eg_clock_after_ns(EG_MILLISECONDS(milliseconds));
+	return timeout_ns < tick_ns ? timeout_ns : tick_ns;
 }
 
 /* Has answers that come in pieces go on. Ticks are late when nobody needs them. */
@@ -88,25 +82,23 @@ static void server_tick(struct server *server)
 static int server_loop(struct server *server, eg_ctx *ctx, bool until_idle)
 {
 	struct pollfd watched[] = {
-	    {.fd = eg_ctx_fd(ctx), .events = POLLIN},
 	    {.fd = server->epoll_fd, .events = POLLIN},
 	    {.fd = server->listen_fd, .events = 0}, /* only to hear of its end */
 	};
+	int ready;
 
-	if (watched[0].fd < 0)
-		return eg_fail(watched[0].fd, "no descriptor for the context: %s",
-			       eg_strerror(watched[0].fd));
 	for (;;) {
 		server_tick(server);
 		if (MHD_run(server->daemon) != MHD_YES)
 			return eg_fail(-EIO, "the HTTP server has failed");
 		if (until_idle && server->in_flight == 0)
 			return 0;
-		if (poll(watched, 3, server_timeout(server)) < 0 && errno != EINTR)
-			return eg_fail(-errno, "poll: %s", eg_strerror(-errno));
-		if (watched[0].revents != 0)
+		ready = eg_ctx_poll(ctx, watched, 2, server_wakes_ns(server));
+		if (eg_ctx_err(ctx))
 			return 0;
-		if (watched[2].revents != 0)
+		if (ready < 0)
+			return eg_fail(ready, "poll: %s", eg_strerror(ready));
+		if (watched[1].revents != 0)
 			return eg_fail(-ENOTCONN, "the listening socket has failed");
 	}
 }

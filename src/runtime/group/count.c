@@ -5,15 +5,22 @@
  */
 #include "runtime/group/count.h"
 
-uint64_t egi_state_unfinished(struct eg_group_state *state)
+static uint64_t slots_done(struct eg_group_state *state)
 {
 	struct egi_slots_walk walk = {&state->slots, 0};
 	struct egi_worker *worker;
-	uint64_t done = 0, submitted = 0;
+	uint64_t done = 0;
 
-	/* Every D before any S. */
 	while ((worker = egi_slots_next(&walk)) != NULL)
 		done += egi_load_acquire_u64(&worker->done); /* [D1] acquire: pairs with [D2] */
+	return done;
+}
+
+uint64_t egi_state_unfinished(struct eg_group_state *state)
+{
+	/* Every D before any S. */
+	uint64_t done = slots_done(state), submitted = 0;
+
 	/* [J5] acquire: pairs with [Q2]. */
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
 		submitted += egi_queue_submitted(queue);
@@ -39,6 +46,20 @@ uint64_t egi_state_submitted(struct eg_group_state *state)
 	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
 		submitted += egi_queue_submitted(queue);
 	return submitted;
+}
+
+/* When a group begins or is reset all that was ever submitted is done, so what both sums start from is the same. */
+void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint64_t *ret_done)
+{
+	uint64_t done = slots_done(state), submitted = 0, base = 0;
+
+	/* [J5] acquire: pairs with [Q2]. */
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next) {
+		submitted += egi_queue_submitted(queue);
+		base += queue->index_base + queue->looped_base;
+	}
+	*ret_submitted = submitted - base;
+	*ret_done = done - base;
 }
 
 uint64_t egi_state_pending(struct eg_group_state *state)

@@ -45,6 +45,9 @@ bool egi_state_is_done(struct eg_group_state *state);
 /* How many tasks and holds there have been; it only rises. */
 uint64_t egi_state_submitted(struct eg_group_state *state);
 
+/* Tasks submitted and done since the group began or was last reset, by whoever does neither: never more done than submitted. */
+void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint64_t *ret_done);
+
 /* Tasks submitted that no worker has claimed. */
 uint64_t egi_state_pending(struct eg_group_state *state);
 

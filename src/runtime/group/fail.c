@@ -18,37 +18,44 @@
  */
 #include "runtime/group/fail.h"
 
+#include "runtime/group/options.h"
+
 static EGI_COLD void state_halt(struct eg_group_state *state)
 {
-	if (state->halt != EG_HALT_CANCEL)
+	if (state->flags & EGI_GROUP_STOPS)
 		egi_state_stop(state);
 	if (state->halt != EG_HALT_SOON && state->owns_ctx)
 		eg_ctx_cancel(state->ctx, egi_failures_first(&state->failures));
 }
 
+/* An error has been recorded, and is so many. */
+static void state_note_failure(struct eg_group_state *state, uint64_t number)
+{
+	if (number - 1 == state->halt_after && state->halt != EG_HALT_NEVER)
+		state_halt(state);
+}
+
 void egi_state_fail(struct eg_group_state *state, eg_error *error)
 {
-	if (egi_failures_add(&state->failures, error) == state->halt_at)
-		state_halt(state);
+	state_note_failure(state, egi_failures_add(&state->failures, error));
 }
 
 void egi_state_fail_unkept(struct eg_group_state *state)
 {
-	if (egi_failures_count(&state->failures, 1) == state->halt_at)
-		state_halt(state);
+	state_note_failure(state, egi_failures_count(&state->failures, 1));
 }
 
 /* The first error can be seen before it is counted; the others cannot. */
 static bool errors_are_enough(const struct eg_group_state *state)
 {
-	if (state->halt_at == 1)
+	if (state->halt_after == 0)
 		return egi_failures_first(&state->failures) != NULL;
-	return state->halt_at != EGI_HALT_NEVER && egi_failures_total(&state->failures) >= state->halt_at;
+	return egi_failures_total(&state->failures) > state->halt_after;
 }
 
 bool egi_state_has_failed_enough(struct eg_group_state *state)
 {
-	if (state->halt == EG_HALT_CANCEL || !errors_are_enough(state))
+	if ((state->flags & EGI_GROUP_STOPS) == 0 || !errors_are_enough(state))
 		return false;
 	egi_state_stop(state);
 	return true;

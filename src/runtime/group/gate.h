@@ -136,6 +136,16 @@ static inline bool egi_gate_is_posted(const struct egi_gate *gate)
 	return (egi_gate_look(gate) & EGI_GATE_POSTED) != 0;
 }
 
+/* How many places are taken. */
+static inline uint64_t egi_gate_running(const struct egi_gate *gate)
+{
+	uint64_t word = egi_gate_look(gate);
+
+	if (egi_gate_word_is_biased(word))
+		return egi_load_relaxed_u32(&gate->engaged);
+	return egi_gate_word_running(word);
+}
+
 /* EGI_GATE_MAX: none. */
 static inline uint64_t egi_gate_limit(const struct egi_gate *gate)
 {

@@ -4,9 +4,11 @@
  *
  *   go.c        submission, the fast path; submit.c: what asks or waits for room; call.c: calling the crew
  *   wait.c      waiting, and what is left to do when everything is done
+ *   stats.c     how far it is, for who asks
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
  *   visit.c     a thread comes to run tasks, and leaves: crew, waiter or submitter
- *   worker.c    the loop that runs tasks; schedule.c: which; fail.c: what their errors do
+ *   worker.c    the loop that runs tasks; schedule.c: which; fail.c: what their errors do; slot_data.c: what a program has
+ *               made for each slot
  *   state.c     all that a group is: gate.c (who is there), slots.c, count.c (when everything is done)
  *   runtime/crew/     the process's threads, and how groups ask for them
  *   runtime/queue/    one submitter's pending tasks, and what a worker has claimed of them
@@ -28,6 +30,7 @@
 #include "runtime/group/done.h"
 #include "runtime/group/fail.h"
 #include "runtime/group/options.h"
+#include "runtime/group/slot_data.h"
 #include "runtime/group/wait.h"
 
 /* Makes the state of an all-zero group on its first use. */
@@ -243,7 +246,7 @@ int eg_group_reset(eg_group *group)
 /* Ends a group with whatever is unfinished in it. Returns 0, EG_EINSIDE or EG_EFORKED. */
 static int state_close(struct eg_group_state *state)
 {
-	int code;
+	int code, err;
 
 	if (egi_recovery_is_inside(state))
 		return EG_EINSIDE;
@@ -254,7 +257,10 @@ static int state_close(struct eg_group_state *state)
 	/* [E2] full, by the swap [W5] of egi_state_close: what it says before the look at sleepers. */
 	egi_event_notify(&state->room);
 	egi_event_notify(&state->finished); /* the same: holds do not count any more */
-	return egi_wait(state, true, EGI_FOREVER, &code, NULL);
+	err = egi_wait(state, true, EGI_FOREVER, &code, NULL);
+	if (!err) /* its tasks have ended, and nobody else may hold it or release it now */
+		egi_store_relaxed_u64(&state->released, egi_load_relaxed_u64(&state->held));
+	return err;
 }
 
 int eg_group_destroy(eg_group *group)
@@ -273,6 +279,9 @@ int eg_group_destroy(eg_group *group)
 		if (err == EG_EINSIDE)
 			return err;
 		if (err != EG_EFORKED) {
+			/* Which calls the program's functions: they find a group that is closed, and not one that is gone. */
+			if (!ended && (state->flags & EGI_GROUP_SLOT_DATA) != 0)
+				egi_slot_data_finish(state);
 			if (state->owns_ctx)
 				eg_ctx_cancel(state->ctx, NULL);
 			egi_done_close_fd(state);

@@ -40,6 +40,16 @@ int egi_options_named_limit(int limit, int *ret_limit)
 	return 0;
 }
 
+static void options_take_halt(struct eg_group_options *taken)
+{
+	if (taken->halt_after > 0)
+		taken->halt_after--;
+	if (taken->halt == EG_HALT_NOW)
+		taken->flags |= EG_GROUP_SKIP_UNSTARTED;
+	if (taken->halt == EG_HALT_NOW || taken->halt == EG_HALT_SOON)
+		taken->flags |= EGI_GROUP_STOPS;
+}
+
 int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options)
 {
 	struct eg_group_options taken;
@@ -52,17 +62,16 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	if (taken.limit != 0)
 		err = egi_options_limit(taken.limit, &taken.limit);
 	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
-	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0)
-		err = -EINVAL;
-	if (taken.halt > EG_HALT_NEVER)
+	    !egi_fault_is_mode(taken.fault) || taken.halt > EG_HALT_NEVER || taken.reserved != 0)
 		err = -EINVAL;
 	/* Refused until each is there. */
 	if (taken.shared_limit)
 		err = -EINVAL;
-	if (taken.slot_init || taken.slot_finish)
-		err = -EINVAL;
 	if (taken.observe || taken.progress || taken.progress_every_ns != 0)
 		err = -EINVAL;
+	if (taken.slot_init || taken.slot_finish)
+		taken.flags |= EGI_GROUP_SLOT_DATA;
+	options_take_halt(&taken);
 	if (!err)
 		*ret_options = taken;
 	return err;

@@ -17,9 +17,12 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 	worker->slot = slot;
 	worker->chunk = worker->claimed = 1;
 	worker->claimed_ns = 0;
+	worker->weight = 1;
 	worker->tasks_are_long = false;
 	worker->cursor = NULL;
 	worker->suspect = slot + 1;
+	worker->data = NULL;
+	worker->has_data = false;
 }
 
 static void block_init(struct egi_slots *block, unsigned first)

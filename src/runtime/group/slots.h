@@ -26,11 +26,16 @@ struct egi_worker {
 	uint64_t chunk;   /* how many tasks to claim at once */
 	uint64_t claimed; /* how many it last claimed, and when */
 	int64_t claimed_ns;
+	uint64_t weight; /* how many tasks the running call stands for: 1, or the indices of a piece */
 	bool tasks_are_long;
 	bool biased;              /* it is the owner's, and has its place by the bias */
 	struct egi_queue *cursor; /* the queue to look at next */
 	unsigned suspect;         /* the slot whose claim to check next for being late */
 	struct egi_recovery recovery;
+
+	/* the worker; in groups that have such data (slot_data.h) */
+	void *data;
+	bool has_data;
 };
 
 #ifndef EGI_SLOTS_PER_BLOCK

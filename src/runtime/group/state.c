@@ -14,6 +14,7 @@
 
 #include "os/annotate.h"
 #include "os/verify.h"
+#include "runtime/group/options.h"
 
 /*
  * The most states that a thread keeps: enough for groups within groups, and for a thousand that are made before the first
@@ -33,6 +34,7 @@ static struct eg_group_state *state_alloc(void)
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
 	egi_failures_init(&state->failures);
+	state->held = state->released = 0;
 	state->done_fd = EGI_CTX_FD_NONE;
 	state->has_done_fd = 0;
 	egi_mutex_init(&state->lock);
@@ -67,40 +69,54 @@ static struct eg_group_state *state_get(struct egi_thread *self)
 	return state;
 }
 
+/*
+ * What few groups have. Returns whether the group may be biased all the same: not if functions of the program's are called
+ * when all is done, since that would be in a section, or when the group is gone.
+ */
+static EGI_COLD bool state_set_features(struct eg_group_state *state, const struct eg_group_options *options)
+{
+	if ((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS)) != 0)
+		state->attention |= EGI_ATTENTION_LOOK;
+	if ((options->flags & EGI_GROUP_SLOT_DATA) != 0) {
+		state->attention |= EGI_ATTENTION_DATA;
+		state->slot_hooks =
+		    (struct egi_slot_hooks){options->slot_init, options->slot_finish, options->slot_arg};
+	}
+	return (options->flags & EGI_GROUP_FEATURES) == 0;
+}
+
 struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 {
 	struct egi_thread *self = &egi_thread_self;
 	struct eg_group_state *state = state_get(self);
 	uint64_t limit = egi_gate_limit_of(options->limit), id = egi_thread_id();
+	bool biased = options->backlog == 0;
 
 	if (!state)
 		return NULL;
 	egi_gate_begin_life(&state->gate);
 	state->fork_count = egi_thread_fork_count;
 	state->flags = options->flags;
-	if (options->halt == EG_HALT_NOW)
-		state->flags |= EG_GROUP_SKIP_UNSTARTED;
 	state->is_hooks = egi_recovery_is_hooks();
 	state->faults = options->fault;
 	state->backlog = options->backlog;
+	state->halt = options->halt;
+	state->halt_after = options->halt_after;
 	state->ctx = state->parent = NULL;
 	state->owns_ctx = false;
-	state->halt = options->halt;
-	state->halt_at = options->halt == EG_HALT_NEVER ? EGI_HALT_NEVER
-			 : options->halt_after          ? options->halt_after
-							: 1;
-	state->attention = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 || options->halt == EG_HALT_SOON
-			       ? EGI_ATTENTION_LOOK
-			       : 0;
+	state->attention = 0;
 	state->halted = state->over = state->closed = 0;
-	state->held = state->released = 0;
+	if (EGI_UNLIKELY(
+		(options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS | EGI_GROUP_FEATURES)) != 0))
+		biased = state_set_features(state, options) && biased;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
-	state->first_queue.index_base = state->used_before = egi_queue_submitted(&state->first_queue);
+	egi_queue_begin(&state->first_queue);
+	state->used_before = state->first_queue.index_base + state->first_queue.looped_base;
 	state->slots_max = (uint32_t)limit;
 	/* Where room is asked for under a lock there is nothing to be gained by a bias. */
 	state->first_queue.owner = options->backlog == 0 ? id : 0;
-	egi_gate_open(&state->gate, limit, options->backlog == 0);
+	egi_gate_open(&state->gate, limit, biased);
 	return state;
 }
 
@@ -112,7 +128,7 @@ void egi_state_reset(struct eg_group_state *state)
 	egi_store_release_u32(&state->over, 0); /* [W9], the same */
 	egi_state_ask(state, 0, EGI_ATTENTION_SKIP);
 	for (struct egi_queue *queue = state->queues; queue; queue = queue->next)
-		queue->index_base = egi_queue_submitted(queue);
+		egi_queue_begin(queue);
 }
 
 static void state_free(struct eg_group_state *state)

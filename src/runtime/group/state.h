@@ -21,9 +21,15 @@
 #define EGI_ATTENTION_SKIP 1u   /* tasks not started are to be skipped */
 #define EGI_ATTENTION_SHRINK 2u /* more are running than the limit allows */
 #define EGI_ATTENTION_LOOK 4u   /* always, where tasks may be skipped: context and errors are to be asked */
+#define EGI_ATTENTION_DATA 8u /* always, with slot_init or slot_finish: the slot's data may have to be made */
+#define EGI_ATTENTION_TASK EGI_ATTENTION_DATA /* any that is about the task, and not whether it starts */
 
-/* The number of the error that halts a group, if none does. */
-#define EGI_HALT_NEVER 0
+/* What makes the data of slots, and takes it back (slot_data.h). */
+struct egi_slot_hooks {
+	eg_slot_init_fn *init;     /* or NULL */
+	eg_slot_finish_fn *finish; /* or NULL */
+	void *arg;
+};
 
 /*
  * Who may touch what:
@@ -42,6 +48,8 @@ struct eg_group_state {
 	unsigned flags;
 	unsigned faults; /* of enum eg_fault_mode; 0: as the process */
 	int backlog;
+	unsigned halt;        /* of enum eg_halt: what errors do to the rest */
+	unsigned halt_after;  /* how many errors do not do that yet */
 	bool owns_ctx;        /* the context is derived, and cancelled by the group */
 	bool is_hooks;        /* the hook of panics made it, or a task of one that it made */
 	eg_ctx *parent;       /* what a new context is derived from */
@@ -59,16 +67,16 @@ struct eg_group_state {
 	/* A [E1]: changes when threads sleep */
 	EGI_ALIGNED struct egi_event finished; /* everything done, or a waiter should look again */
 	struct egi_event room;                 /* a bounded group may have room for a submitter */
+	uint64_t held,
+	    released; /* A [H1], [H3]: how often the state was held open, and let go, in any life */
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;
-	uint64_t halt_at;          /* I: the number of the error that halts the group */
-	unsigned halt;             /* I: how, of enum eg_halt */
-	uint64_t held, released;   /* A [H1], [H3]: how often the group was held open, and let go */
 	struct egi_ctx_fd done_fd; /* L: readable when everything is done */
 	bool done_fd_raised;       /* L */
 	uint32_t has_done_fd;      /* L, and read at any time, as a hint */
 	uint64_t done_fd_waited;   /* L: how much had been submitted when a wait last found all of it done */
+	struct egi_slot_hooks slot_hooks; /* I; with EGI_GROUP_SLOT_DATA (slot_data.h) */
 	struct egi_mutex lock; /* adding queues, setting the limit, letting the context go, the descriptor */
 	struct egi_mutex submission; /* asking for room and submitting */
 	struct egi_mutex sharing;    /* putting into the shared queue; taken last */

@@ -60,7 +60,7 @@ int egi_visit_alone(struct egi_ticket *ticket)
 		egi_gate_end_alone(gate);
 		return EG_EINSIDE;
 	}
-	ticket->alone = !egi_claim_refill_alone(&worker->claim, &state->first_queue);
+	ticket->alone = !egi_claim_refill_alone(&worker->claim, &state->first_queue, 1, 0);
 	if (ticket->alone)
 		return 0;
 	/* The first slot, and with it the place that the gate is going to show should the group be shared. */

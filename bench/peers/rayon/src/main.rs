@@ -6,9 +6,11 @@
 //! A pool of WORKERS threads is made before anything is timed. The submitter runs inside the pool (`install`)
 //! and is thus one of the WORKERS, which is rayon's documented and faster way: a spawn from outside the pool
 //! goes through a shared injector. Batches and groups are `scope` with `spawn`; two halves of a computation
-//! are `join`. Rayon has no cancellation, and a panic carries no trace, so these two cases are not here.
+//! are `join`. Loops are parallel iterators over ranges. Rayon has no cancellation, and a panic carries no trace, so
+//! these two cases are not here.
 
 mod cases;
+mod ranges;
 mod support;
 mod timing;
 
@@ -25,7 +27,7 @@ pub struct Job {
 
 type Case = fn(&Job);
 
-const CASES: [(&str, Case); 15] = [
+const CASES: [(&str, Case); 19] = [
     ("batch_empty", cases::batch_empty),
     ("submit_only", cases::submit_only),
     ("drain_only", cases::drain_only),
@@ -41,6 +43,10 @@ const CASES: [(&str, Case); 15] = [
     ("metg_curve", timing::metg_curve),
     ("uneven", timing::uneven),
     ("scaling", timing::scaling),
+    ("for_range", ranges::for_range),
+    ("for_range_each", ranges::for_range_each),
+    ("for_uneven", ranges::for_uneven),
+    ("for_ramp", ranges::for_ramp),
 ];
 
 /// Cases whose submitter is a thread outside the pool, since it sleeps between tasks.

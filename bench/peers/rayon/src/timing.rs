@@ -163,7 +163,7 @@ pub fn metg_curve(job: &Job) {
 }
 
 /// The same for every runtime: a fixed seed, mean near 20 us, at most 5 ms.
-fn pareto_lengths(tasks: usize) -> Vec<f64> {
+pub fn pareto_lengths(tasks: usize) -> Vec<f64> {
     const SHAPE: f64 = 1.3;
     const LEAST: f64 = 4600.0;
     const MOST: f64 = 5e6;
