@@ -29,6 +29,7 @@
 #include "runtime/group/count.h"
 #include "runtime/group/done.h"
 #include "runtime/group/fail.h"
+#include "runtime/group/observe.h"
 #include "runtime/group/options.h"
 #include "runtime/group/progress.h"
 #include "runtime/group/slot_data.h"
@@ -221,6 +222,8 @@ int eg_group_fail(eg_group *group, eg_error *error)
 		egi_state_fail(state, eg_error_ref(error));
 	else
 		egi_state_fail_unkept(state);
+	if ((state->flags & EGI_GROUP_OBSERVED) != 0)
+		egi_observe_fail(state, error);
 	return 0;
 }
 
