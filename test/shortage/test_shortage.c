@@ -162,6 +162,7 @@ static const struct {
     {"group_with_options", scenario_group_with_options, true},
     {"no_help_group", scenario_no_help_group, true},
     {"spill", scenario_spill, true},
+    {"ranges", scenario_ranges, true},
     {"collected_errors", scenario_collected_errors, false},
     {"copied_arguments", scenario_copied_arguments, false},
     {"panic", scenario_panic, false},
