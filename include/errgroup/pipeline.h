@@ -85,8 +85,8 @@ struct eg_pipeline_options {
  *
  * @parent   the context above the stages'; NULL: background
  * @stages   `count` of them, the source first. One alone is a loop that ends by itself
- * @options  NULL for the defaults. In those of the group a limit of 0 is EG_LIMIT_CPUS, or EG_LIMIT_NONE with a
- *           shared_limit; a backlog means nothing, and EG_GROUP_SKIP_UNSTARTED neither
+ * @options  NULL for the defaults. In those of the group a limit of 0 is EG_LIMIT_CPUS, or as much as a
+ *           shared_limit allows; a backlog means nothing, and EG_GROUP_SKIP_UNSTARTED neither
  *
  * An item keeps its place in the window until it has passed the last stage that is in order, also if it ended
  * before. A stage that blocks keeps a place under the limit meanwhile, and other items go on as far as that allows.

@@ -4,7 +4,9 @@
  * dropped. Its parts:
  *
  *   runner.c      a task that carries items from stage to stage
- *   turnstile.h   a stage that is entered one at a time; items that have to wait are left there
+ *   passage.c     the way of an item through a stage that is entered one at a time
+ *   turnstile.h   whose turn it is there; items that have to wait are left at it
+ *   line.c        places for items, and whether it is over
  *   traffic.c     who runs, and what there is to do: when a runner comes, and when it ends
  *
  * Its group is an ordinary one, of which the runners are the tasks; as many at once as the limit allows, and no more than
@@ -25,6 +27,7 @@
 #include "os/cpus.h"
 #include "os/thread.h"
 #include "os/verify.h"
+#include "runtime/group/options.h"
 
 /*
  * With so many for each runner one can be in every stage's call, and some lie before the stages that are in order, while
@@ -32,20 +35,12 @@
  */
 #define WINDOW_PER_RUNNER 4
 
-/* No version will have more; a larger size is a mistake, and is not read. */
-#define OPTIONS_SIZE_MAX 4096
-
 static const struct eg_pipeline_options options_default = EG_PIPELINE_OPTIONS_INIT;
 
 static int options_check(const struct eg_pipeline_options *options)
 {
-	const unsigned char *bytes = (const unsigned char *)options;
-
-	if (options->size < sizeof(*options) || options->size > OPTIONS_SIZE_MAX)
+	if (!egi_options_is_size(options, options->size, sizeof(*options)))
 		return -EINVAL;
-	for (size_t i = sizeof(*options); i < options->size; i++)
-		if (bytes[i] != 0)
-			return -EINVAL;
 	return options->window > EGI_TRAFFIC_WINDOW_MAX ? -EOVERFLOW : 0;
 }
 
@@ -123,27 +118,27 @@ static void *carve(unsigned char **memory, size_t size)
  * The sizes have bounds such that their sum is none of size_t's. The memory is zero, and most of it not touched before it
  * is used.
  */
-static struct egi_pipeline *pipeline_allocate(const struct eg_stage *stages, size_t count, size_t window,
-					      void **ret_memory)
+static struct egi_line *line_allocate(const struct eg_stage *stages, size_t count, size_t window,
+				      void **ret_memory)
 {
 	size_t serial = count_serial(stages, count), slots = slots_of(window);
-	size_t size = sizeof(struct egi_pipeline) + count * sizeof(struct egi_stage) +
+	size_t size = sizeof(struct egi_line) + count * sizeof(struct egi_stage) +
 		      window * sizeof(struct egi_item) +
 		      serial * (sizeof(struct egi_turnstile) + slots * sizeof(struct egi_item *));
 	unsigned char *memory = calloc(1, size + (5 + serial) * EGI_CACHE_PAIR);
 	struct egi_turnstile *turnstile;
-	struct egi_pipeline *pipeline;
+	struct egi_line *line;
 
 	if (!memory)
 		return NULL;
 	*ret_memory = memory;
 	memory += -(uintptr_t)memory % EGI_CACHE_PAIR;
-	pipeline = carve(&memory, sizeof(*pipeline));
-	pipeline->stages = carve(&memory, count * sizeof(struct egi_stage));
-	pipeline->items = carve(&memory, window * sizeof(struct egi_item));
+	line = carve(&memory, sizeof(*line));
+	line->stages = carve(&memory, count * sizeof(struct egi_stage));
+	line->items = carve(&memory, window * sizeof(struct egi_item));
 	turnstile = carve(&memory, serial * sizeof(*turnstile));
 	for (size_t i = 0; i < count; i++) {
-		struct egi_stage *stage = &pipeline->stages[i];
+		struct egi_stage *stage = &line->stages[i];
 
 		stage->fn = stages[i].fn;
 		stage->arg = stages[i].arg;
@@ -153,41 +148,50 @@ static struct egi_pipeline *pipeline_allocate(const struct eg_stage *stages, siz
 		egi_turnstile_init(turnstile, carve(&memory, slots * sizeof(struct egi_item *)), slots);
 		stage->turnstile = turnstile++;
 	}
-	pipeline->count = (uint32_t)count;
-	pipeline->window = window;
-	return pipeline;
+	line->count = (uint32_t)count;
+	line->window = window;
+	return line;
+}
+
+static void item_drop(struct egi_item *item)
+{
+	void *value = item->value;
+
+	item->value = NULL;
+	if (value && item->line->drop)
+		item->line->drop(value, item->line->drop_arg);
 }
 
 /* What is still under way when all runners have ended. */
-static void pipeline_drop_rest(struct egi_pipeline *pipeline)
+static void line_drop_rest(struct egi_line *line)
 {
-	if (pipeline->fork_count != egi_thread_fork_count)
+	if (egi_line_is_forked(line))
 		return;
-	for (size_t i = 0; i < pipeline->source.places_begun; i++)
-		egi_runner_drop_left(&pipeline->items[i]);
+	for (size_t i = 0; i < line->source.places_begun; i++)
+		item_drop(&line->items[i]);
 }
 
 struct ending {
-	struct egi_pipeline *pipeline;
+	struct egi_line *line;
 	void *memory;
 };
 
 /* A stage has ended the calling thread: egi_run_wait has just ended the group. */
-static void pipeline_abandon(void *arg)
+static void line_abandon(void *arg)
 {
 	struct ending *ending = arg;
 
-	pipeline_drop_rest(ending->pipeline);
+	line_drop_rest(ending->line);
 	free(ending->memory);
 }
 
-static int pipeline_wait(struct egi_pipeline *pipeline, void *memory)
+static int line_wait(struct egi_line *line, void *memory)
 {
-	struct ending ending = {pipeline, memory};
+	struct ending ending = {line, memory};
 	int err;
 
-	pthread_cleanup_push(pipeline_abandon, &ending);
-	err = egi_run_wait(&pipeline->run);
+	pthread_cleanup_push(line_abandon, &ending);
+	err = egi_run_wait(&line->run);
 	pthread_cleanup_pop(0);
 	return err;
 }
@@ -204,20 +208,20 @@ static int context_error(eg_ctx *parent, eg_error **ret_error)
 }
 
 /* Runs it, and says what it has ended with. */
-static int pipeline_run(struct egi_pipeline *pipeline, void *memory, eg_ctx *parent, eg_error **ret_error)
+static int line_run(struct egi_line *line, void *memory, eg_ctx *parent, eg_error **ret_error)
 {
-	int err = eg_group_go_at(&pipeline->run.group, egi_runner_run, pipeline, pipeline->site);
+	int err = eg_group_go_at(&line->run.group, line->run_items, line, line->site);
 
 	if (err)
 		return err;
-	err = pipeline_wait(pipeline, memory);
+	err = line_wait(line, memory);
 	if (err == EG_EFORKED)
 		return err;
-	EGI_ASSERT(err || pipeline->is_cut || egi_traffic_is_over(&pipeline->traffic, pipeline->window));
-	pipeline_drop_rest(pipeline);
+	EGI_ASSERT(err || line->is_cut || egi_traffic_is_over(&line->traffic, line->window));
+	line_drop_rest(line);
 	if (err)
-		*ret_error = eg_error_ref(eg_group_error(&pipeline->run.group));
-	else if (pipeline->is_cut)
+		*ret_error = eg_error_ref(eg_group_error(&line->run.group));
+	else if (line->is_cut)
 		err = context_error(parent, ret_error);
 	return err;
 }
@@ -227,12 +231,12 @@ static uint32_t runners_of(int limit, size_t window)
 	return limit > 0 && (size_t)limit < window ? (uint32_t)limit : (uint32_t)window;
 }
 
-static int pipeline_begin(eg_ctx *parent, const struct eg_stage *stages, size_t count,
-			  const struct eg_pipeline_options *options, struct egi_pipeline **ret_pipeline,
-			  void **ret_memory)
+static int line_begin(eg_ctx *parent, const struct eg_stage *stages, size_t count,
+		      const struct eg_pipeline_options *options, struct egi_line **ret_line,
+		      void **ret_memory)
 {
 	struct eg_group_options chosen;
-	struct egi_pipeline *pipeline;
+	struct egi_line *line;
 	unsigned halt;
 	size_t window;
 	int err = group_options(options->group, &chosen, &halt);
@@ -240,28 +244,29 @@ static int pipeline_begin(eg_ctx *parent, const struct eg_stage *stages, size_t 
 	if (err)
 		return err;
 	window = window_of(options->window, chosen.limit);
-	pipeline = pipeline_allocate(stages, count, window, ret_memory);
-	if (!pipeline)
+	line = line_allocate(stages, count, window, ret_memory);
+	if (!line)
 		return -ENOMEM;
-	err = egi_run_begin_with(&pipeline->run, parent, &chosen);
+	err = egi_run_begin_with(&line->run, parent, &chosen);
 	if (err) {
 		free(*ret_memory);
 		return err;
 	}
-	pipeline->fork_count = egi_thread_fork_count;
-	pipeline->drop = options->drop;
-	pipeline->drop_arg = options->drop_arg;
-	pipeline->halt = halt;
-	pipeline->halt_after = chosen.halt_after != 0 ? chosen.halt_after : 1;
-	egi_traffic_init(&pipeline->traffic, window, runners_of(chosen.limit, window));
-	*ret_pipeline = pipeline;
+	line->run_items = egi_runner_run;
+	line->fork_count = egi_thread_fork_count;
+	line->drop = options->drop;
+	line->drop_arg = options->drop_arg;
+	line->halt = halt;
+	line->halt_after = chosen.halt_after != 0 ? chosen.halt_after : 1;
+	egi_traffic_init(&line->traffic, window, runners_of(chosen.limit, window));
+	*ret_line = line;
 	return 0;
 }
 
 int eg_pipeline_at(eg_ctx *parent, const struct eg_stage *stages, size_t count,
 		   const struct eg_pipeline_options *options, eg_error **ret_error, struct eg_site *site)
 {
-	struct egi_pipeline *pipeline;
+	struct egi_line *line;
 	eg_error *error = NULL;
 	void *memory = NULL;
 	int err = stages_check(stages, count);
@@ -271,11 +276,11 @@ int eg_pipeline_at(eg_ctx *parent, const struct eg_stage *stages, size_t count,
 	if (!err)
 		err = options_check(options);
 	if (!err)
-		err = pipeline_begin(parent, stages, count, options, &pipeline, &memory);
+		err = line_begin(parent, stages, count, options, &line, &memory);
 	if (!err) {
-		pipeline->site = site;
-		err = pipeline_run(pipeline, memory, parent, &error);
-		egi_run_finish(&pipeline->run);
+		line->site = site;
+		err = line_run(line, memory, parent, &error);
+		egi_run_finish(&line->run);
 		free(memory);
 	}
 	return egi_run_tell(err, error, ret_error);

@@ -22,8 +22,9 @@
  */
 #include "batch/runner.h"
 
-#include "context/tree.h"
+#include "batch/passage.h"
 #include "os/annotate.h"
+#include "os/clock.h"
 #include "os/exception.h"
 #include "os/thread.h"
 #include "os/verify.h"
@@ -31,133 +32,43 @@
 #include "task/recovery.h"
 
 struct runner {
-	struct egi_pipeline *pipeline;
+	struct egi_line *line;
 	struct egi_recovery *recovery;
 	eg_ctx *ctx;
 	struct egi_item *item;  /* that it carries, or whose place it has; NULL: none */
 	struct egi_item *ready; /* taken over at the last turnstile, to be the next */
 	size_t defers;          /* its own deferred call is the last of so many */
 	bool has_failed;
+	unsigned left, period; /* items until it looks at the clock, and how many they were */
+	int64_t until_ns;      /* when it makes room for others; 0: it has not looked yet */
 };
 
 /*
- * Places. Those that are free are linked; the swap that takes one compares the first, and only who is in the source takes
- * any, so that the first is not taken and put back meanwhile.
+ * A runner ends after so long, and is called again: between two tasks a thread sees to what is asked of it, a limit that was
+ * lowered, other groups that share one. The clock is read after 1, 2, 4 items and so on, as few as that.
  */
-
-static inline void item_reset(struct egi_item *item)
-{
-	item->value = NULL;
-	item->stage = 0;
-	item->has_failed = false;
-}
-
-static void place_put(struct egi_pipeline *pipeline, struct egi_item *item)
-{
-	struct egi_item *first;
-
-	item_reset(item);
-	do {
-		/* [P7] acquire: not followed here, only compared below. */
-		first = egi_load_acquire_ptr(&pipeline->free);
-		item->next = first;
-		/* [P8] full: the place before its link; pairs with [P9]. */
-	} while (!egi_cas_ptr(&pipeline->free, first, item));
-}
-
-/* There is one: the traffic says so. */
-static struct egi_item *place_take(struct egi_pipeline *pipeline)
-{
-	struct egi_item *first;
-
-	do {
-		/* [P9] acquire: pairs with [P8]. */
-		first = egi_load_acquire_ptr(&pipeline->free);
-		if (!first) {
-			first = &pipeline->items[pipeline->source.places_begun++];
-			first->pipeline = pipeline;
-			return first;
-		}
-		/* [P8], too. */
-	} while (!egi_cas_ptr(&pipeline->free, first, first->next));
-	return first;
-}
-
-/* Calls. */
-
-static void runner_call_another(struct egi_pipeline *pipeline, bool called)
-{
-	if (EGI_UNLIKELY(called) &&
-	    eg_group_go_at(&pipeline->run.group, egi_runner_run, pipeline, pipeline->site) != 0)
-		/* Whoever has called goes on, and finds the work itself; or the rest is dropped at the end. */
-		egi_traffic_uncall(&pipeline->traffic);
-}
-
-static bool is_forked(const struct egi_pipeline *pipeline)
-{
-	return pipeline->fork_count != egi_thread_fork_count;
-}
-
-/* Whether nothing is pulled any more, and no stage called. */
-static EGI_NOINLINE bool pipeline_is_over(struct egi_pipeline *pipeline, const eg_ctx *ctx)
-{
-	if (egi_load_relaxed_u32(&pipeline->is_stopped) != 0)
-		return true;
-	if (eg_ctx_err(ctx) == 0)
-		return false;
-	egi_store_relaxed_u32(&pipeline->is_cut, 1);
-	return true;
-}
-
-/* The same, looked at before every call, and without one: first whether it can be. */
-static inline bool runner_is_over(const struct runner *runner)
-{
-	const eg_ctx *ctx = runner->ctx;
-
-	if (EGI_LIKELY(egi_load_relaxed_u32(&runner->pipeline->is_stopped) == 0 &&
-		       (!ctx || (egi_load_relaxed_u32(&ctx->err) == 0 && !egi_timer_is_by_clock()))))
-		return false;
-	return pipeline_is_over(runner->pipeline, ctx);
-}
-
-/* An error has happened: before the item's turn is passed on, so that nothing comes after it that it should have stopped. */
-static EGI_COLD void pipeline_count_error(struct egi_pipeline *pipeline)
-{
-	/* [P10] nothing is ordered: how many there were. */
-	uint64_t errors = egi_add_u64(&pipeline->errors, 1) + 1;
-
-	if (pipeline->halt != EG_HALT_NEVER && errors >= pipeline->halt_after)
-		egi_store_relaxed_u32(&pipeline->is_stopped, 1);
-}
+#define SLICE (10 * EGI_MILLISECOND)
+#define PERIOD_MAX 64
 
 /* The program's function is called from a frame of ours with nothing held: a fault in it is an error, too. */
 static EGI_COLD void item_drop_in_task(struct egi_recovery *recovery, struct egi_item *item)
 {
-	const struct egi_pipeline *pipeline = item->pipeline;
+	const struct egi_line *line = item->line;
 	void *value = item->value;
 	const void *entry = recovery->entry;
 
 	item->value = NULL;
-	if (!value || !pipeline->drop)
+	if (!value || !line->drop)
 		return;
 	recovery->entry = __builtin_frame_address(0);
-	EGI_CALL_PROGRAM(pipeline->drop(value, pipeline->drop_arg));
+	EGI_CALL_PROGRAM(line->drop(value, line->drop_arg));
 	recovery->entry = entry;
-}
-
-void egi_runner_drop_left(struct egi_item *item)
-{
-	void *value = item->value;
-
-	item->value = NULL;
-	if (value && item->pipeline->drop)
-		item->pipeline->drop(value, item->pipeline->drop_arg);
 }
 
 static void runner_drop(struct runner *runner)
 {
 	item_drop_in_task(runner->recovery, runner->item);
-	if (is_forked(runner->pipeline))
+	if (egi_line_is_forked(runner->line))
 		runner->has_failed = true;
 	else if (runner->recovery->dirty)
 		egi_recovery_end_call(runner->recovery, 0, runner->defers);
@@ -165,80 +76,36 @@ static void runner_drop(struct runner *runner)
 
 /* Stages. */
 
-/* Gives an item that was taken over to whoever comes first. */
-static EGI_COLD void item_offer(struct egi_item *item)
-{
-	struct egi_pipeline *pipeline = item->pipeline;
-
-	/* [P11] release: the item before who is told of it [P3] looks for it; pairs with [P12]. */
-	egi_store_release_ptr(&pipeline->stages[item->stage].turnstile->ready, item);
-	runner_call_another(pipeline, egi_traffic_add_ready(&pipeline->traffic));
-}
-
-/* Looks for one from the end: what is nearest to it makes room soonest. There is one for each who was told so. */
-static EGI_COLD struct egi_item *pipeline_find_ready(struct egi_pipeline *pipeline)
-{
-	for (uint32_t i = pipeline->count;; i = i > 1 ? i : pipeline->count) {
-		struct egi_turnstile *turnstile = pipeline->stages[--i].turnstile;
-		struct egi_item *item;
-
-		/* [P12] acquire: pairs with [P11]. */
-		if (!turnstile || !egi_load_acquire_ptr(&turnstile->ready))
-			continue;
-		item = egi_swap_ptr(&turnstile->ready, NULL);
-		if (item)
-			return item;
-	}
-}
-
-/*
- * The item has come to a stage with a turnstile. False: it stays there, and is not the runner's any more. One that has ended
- * only passes those that are in order.
- */
+/* False: the item stays at the stage, and is not the runner's any more. */
 static inline bool runner_enter(struct runner *runner, struct egi_stage *stage, struct egi_item *item)
 {
-	struct egi_turnstile *turnstile = stage->turnstile;
-
-	if (EGI_UNLIKELY(item->is_inside) || (!stage->is_in_order && !item->value))
+	if (EGI_LIKELY(egi_passage_enter(stage, item)))
 		return true;
-	item->turn = stage->is_in_order ? item->number : egi_turnstile_draw(turnstile);
-	/* Before it is somebody else's. */
-	item->is_inside = true;
-	egi_annotate_release(item);
-	if (EGI_UNLIKELY(!egi_turnstile_enter(turnstile, item, item->turn))) {
-		runner->item = NULL;
-		return false;
-	}
-	egi_annotate_acquire(stage);
-	return true;
+	runner->item = NULL;
+	return false;
 }
 
-/* The item leaves a stage with a turnstile; another may have come there meanwhile. */
+/* The item leaves a stage with a turnstile. Another may have come there meanwhile. */
 static inline void runner_leave(struct runner *runner, struct egi_stage *stage, struct egi_item *item)
 {
-	struct egi_item *next;
+	struct egi_item *next = egi_passage_leave(stage, item);
 
-	if (!item->is_inside)
-		return;
-	item->is_inside = false;
-	egi_annotate_release(stage);
-	next = egi_turnstile_leave(stage->turnstile, item->turn);
 	if (EGI_LIKELY(!next))
 		return;
-	if (item->stage + 1 == runner->pipeline->count && !runner->has_failed)
+	if (item->stage + 1 == runner->line->count && !runner->has_failed)
 		runner->ready = next;
 	else
-		item_offer(next);
+		egi_passage_offer(next);
 }
 
 /* An item that has ended passes the stages that are left. */
 static EGI_COLD void runner_pass(struct runner *runner)
 {
-	struct egi_pipeline *pipeline = runner->pipeline;
+	struct egi_line *line = runner->line;
 	struct egi_item *item = runner->item;
 
-	for (; item->stage < pipeline->count; item->stage++) {
-		struct egi_stage *stage = &pipeline->stages[item->stage];
+	for (; item->stage < line->count; item->stage++) {
+		struct egi_stage *stage = &line->stages[item->stage];
 
 		if (!stage->turnstile)
 			continue;
@@ -262,19 +129,19 @@ static void runner_set_item(struct runner *runner, struct egi_item *item)
 /* The item has come to its end, and is followed by none with the same place. */
 static EGI_COLD void runner_give_place(struct runner *runner)
 {
-	struct egi_pipeline *pipeline = runner->pipeline;
+	struct egi_line *line = runner->line;
 
 	if (!runner->item)
 		return;
-	place_put(pipeline, runner->item);
+	egi_line_put_place(line, runner->item);
 	runner->item = NULL;
-	runner_call_another(pipeline, egi_traffic_free_place(&pipeline->traffic));
+	egi_line_call(line, egi_traffic_free_place(&line->traffic));
 }
 
 /* Something else to do than the next item with the same place. False if there is nothing, and the runner has ended. */
 static EGI_NOINLINE bool runner_find_other(struct runner *runner)
 {
-	struct egi_pipeline *pipeline = runner->pipeline;
+	struct egi_line *line = runner->line;
 	struct egi_item *item = runner->ready;
 	bool called, has_watched = false;
 
@@ -286,42 +153,62 @@ static EGI_NOINLINE bool runner_find_other(struct runner *runner)
 		return true;
 	}
 	for (;;) {
-		enum egi_traffic_work work = egi_traffic_take(&pipeline->traffic, &called);
+		enum egi_traffic_work work = egi_traffic_take(&line->traffic, &called);
 
-		runner_call_another(pipeline, called);
+		egi_line_call(line, called);
 		if (work == EGI_TRAFFIC_READY) {
-			item = pipeline_find_ready(pipeline);
+			item = egi_passage_find(line);
 			egi_annotate_acquire(item);
-			egi_annotate_acquire(&pipeline->stages[item->stage]);
+			egi_annotate_acquire(&line->stages[item->stage]);
 			runner_set_item(runner, item);
 			return true;
 		}
 		if (work == EGI_TRAFFIC_SOURCE) {
-			runner_set_item(runner, place_take(pipeline));
+			runner_set_item(runner, egi_line_take_place(line));
 			return true;
 		}
 		if (!has_watched)
-			egi_traffic_watch(&pipeline->traffic);
-		else if (egi_traffic_try_end(&pipeline->traffic))
+			egi_traffic_watch(&line->traffic);
+		else if (egi_traffic_try_end(&line->traffic))
 			return false;
 		has_watched = !has_watched;
 	}
 }
 
-/* Finds an item to carry, or a place for one that the source is to be asked for. False if there is nothing to do. */
+/* So many items later. Whether the runner has ended, and another takes its place. */
+static EGI_COLD bool runner_is_relieved(struct runner *runner)
+{
+	struct egi_traffic *traffic = &runner->line->traffic;
+	int64_t now_ns = eg_clock_now_ns();
+
+	if (runner->until_ns == 0)
+		runner->until_ns = now_ns + SLICE;
+	runner->period = runner->period < PERIOD_MAX ? 2 * runner->period : PERIOD_MAX;
+	runner->left = runner->period;
+	if (now_ns < runner->until_ns || (egi_traffic_call(traffic) && !egi_line_submit(runner->line)))
+		return false;
+	if (runner->ready)
+		egi_passage_offer(runner->ready);
+	runner_give_place(runner);
+	egi_line_call(runner->line, egi_traffic_end(traffic));
+	return true;
+}
+
+/* Finds an item to carry, or a place for one that the source is to be asked for. False if the runner has ended. */
 static inline bool runner_find(struct runner *runner)
 {
 	struct egi_item *item = runner->item;
 
-	if (EGI_LIKELY(item && !runner->ready && !runner->has_failed) &&
-	    egi_traffic_pull_again(&runner->pipeline->traffic)) {
-		item_reset(item);
-		return true;
-	}
 	if (EGI_UNLIKELY(runner->has_failed)) {
 		runner_give_place(runner);
-		runner_call_another(runner->pipeline, egi_traffic_end(&runner->pipeline->traffic));
+		egi_line_call(runner->line, egi_traffic_end(&runner->line->traffic));
 		return false;
+	}
+	if (EGI_UNLIKELY(--runner->left == 0) && runner_is_relieved(runner))
+		return false;
+	if (EGI_LIKELY(item && !runner->ready) && egi_traffic_pull_again(&runner->line->traffic)) {
+		egi_line_reset_place(item);
+		return true;
 	}
 	return runner_find_other(runner);
 }
@@ -329,25 +216,25 @@ static inline bool runner_find(struct runner *runner)
 /* The source has given an item, or has ended. */
 static inline void runner_leave_source(struct runner *runner, bool ended)
 {
-	struct egi_pipeline *pipeline = runner->pipeline;
+	struct egi_line *line = runner->line;
 
 	if (EGI_LIKELY(!ended)) {
-		pipeline->source.number++;
+		line->source.number++;
 		runner->item->stage = 1;
 	}
-	egi_annotate_release(&pipeline->source);
-	runner_call_another(pipeline, egi_traffic_leave_source(&pipeline->traffic, ended));
+	egi_annotate_release(&line->source);
+	egi_line_call(line, egi_traffic_leave_source(&line->traffic, ended));
 }
 
 /* The source is to be asked. False if it is not: it has ended. */
 static inline bool runner_may_pull(struct runner *runner)
 {
-	struct egi_pipeline *pipeline = runner->pipeline;
+	struct egi_line *line = runner->line;
 
-	egi_annotate_acquire(&pipeline->source);
-	runner->item->number = pipeline->source.number;
-	runner->recovery->part = (int64_t)pipeline->source.number;
-	if (EGI_LIKELY(!runner_is_over(runner)))
+	egi_annotate_acquire(&line->source);
+	runner->item->number = line->source.number;
+	runner->recovery->part = (int64_t)line->source.number;
+	if (EGI_LIKELY(!egi_line_is_over(runner->line, runner->ctx)))
 		return true;
 	runner_leave_source(runner, true);
 	return false;
@@ -357,7 +244,7 @@ static EGI_COLD void runner_fail(struct runner *runner)
 {
 	runner->has_failed = true;
 	runner->item->has_failed = true;
-	pipeline_count_error(runner->pipeline);
+	egi_line_count_error(runner->line);
 	runner_drop(runner);
 }
 
@@ -367,7 +254,7 @@ static EGI_COLD void runner_fail(struct runner *runner)
  */
 static EGI_COLD bool runner_end_call(struct runner *runner, int error)
 {
-	if (is_forked(runner->pipeline))
+	if (egi_line_is_forked(runner->line))
 		return false;
 	egi_recovery_end_call(runner->recovery, error, runner->defers);
 	if (error != 0)
@@ -378,7 +265,7 @@ static EGI_COLD bool runner_end_call(struct runner *runner, int error)
 /* Asks the source. False if there is nothing to go on with. */
 static inline __attribute__((always_inline)) bool runner_pull(struct runner *runner)
 {
-	const struct egi_stage *source = runner->pipeline->stages;
+	const struct egi_stage *source = runner->line->stages;
 	struct egi_item *item = runner->item;
 	int code;
 
@@ -395,17 +282,17 @@ static inline __attribute__((always_inline)) bool runner_pull(struct runner *run
 /* Has the item go through the stages that are left, until it has come to its end or stays at a turnstile. */
 static inline __attribute__((always_inline)) void runner_carry(struct runner *runner)
 {
-	const struct egi_pipeline *pipeline = runner->pipeline;
-	struct egi_stage *end = pipeline->stages + pipeline->count;
+	const struct egi_line *line = runner->line;
+	struct egi_stage *end = line->stages + line->count;
 	struct egi_item *item = runner->item;
 
-	for (struct egi_stage *stage = &pipeline->stages[item->stage]; stage < end; stage++) {
+	for (struct egi_stage *stage = &line->stages[item->stage]; stage < end; stage++) {
 		if (stage->turnstile && !runner_enter(runner, stage, item))
 			return;
 		if (EGI_LIKELY(item->value != NULL)) {
 			int code;
 
-			if (EGI_UNLIKELY(runner_is_over(runner))) {
+			if (EGI_UNLIKELY(egi_line_is_over(runner->line, runner->ctx))) {
 				runner_drop(runner);
 			} else {
 				EGI_CALL_PROGRAM(code = stage->fn(runner->ctx, stage->arg, &item->value));
@@ -436,14 +323,14 @@ static EGI_LIVE_CALLER void runner_work(struct runner *runner)
 static void runner_unwound(void *arg)
 {
 	struct egi_item *item = arg;
-	struct egi_pipeline *pipeline = item->pipeline;
+	struct egi_line *line = item->line;
 	struct runner runner = {
-	    .pipeline = pipeline, .recovery = egi_thread_self.recovery, .item = item, .has_failed = true};
+	    .line = line, .recovery = egi_thread_self.recovery, .item = item, .has_failed = true};
 
-	if (is_forked(pipeline))
+	if (egi_line_is_forked(line))
 		return;
 	if (!item->has_failed)
-		pipeline_count_error(pipeline);
+		egi_line_count_error(line);
 	item->has_failed = true;
 	if (item->value && eg_defer(runner_unwound, item) == 0) {
 		item_drop_in_task(runner.recovery, item);
@@ -452,30 +339,30 @@ static void runner_unwound(void *arg)
 	if (item->stage == 0) {
 		runner_leave_source(&runner, true);
 	} else {
-		struct egi_stage *stage = &pipeline->stages[item->stage++];
+		struct egi_stage *stage = &line->stages[item->stage++];
 
 		if (stage->turnstile)
 			runner_leave(&runner, stage, item);
 		runner_pass(&runner);
 	}
 	runner_give_place(&runner);
-	runner_call_another(pipeline, egi_traffic_end(&pipeline->traffic));
+	egi_line_call(line, egi_traffic_end(&line->traffic));
 }
 
 int egi_runner_run(eg_ctx *ctx, void *arg)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 	const void *stop = recovery->stop, *entry = recovery->entry;
-	struct runner runner = {.pipeline = arg, .recovery = recovery, .ctx = ctx};
+	struct runner runner = {.line = arg, .recovery = recovery, .ctx = ctx, .left = 2, .period = 1};
 
-	egi_traffic_come(&runner.pipeline->traffic);
+	egi_traffic_come(&runner.line->traffic);
 	/* There is room: it is the task's first, or follows that which frees a copy. */
 	EGI_VERIFY(eg_defer(runner_unwound, NULL) == 0, "internal: no room for a runner's deferred call");
 	runner.defers = recovery->defers_count;
 	/* It says what calls have left to do. */
 	recovery->dirty = false;
 	runner_work(&runner);
-	if (!is_forked(runner.pipeline))
+	if (!egi_line_is_forked(runner.line))
 		recovery->defers_count--;
 	recovery->dirty = true;
 	recovery->part = -1;

@@ -91,6 +91,17 @@ void egi_traffic_uncall(struct egi_traffic *traffic)
 		;
 }
 
+bool egi_traffic_call(struct egi_traffic *traffic)
+{
+	uint64_t word = egi_load_relaxed_u64(&traffic->word);
+
+	do
+		if ((word & CALLED) != 0)
+			return false;
+	while (!traffic_step(traffic, &word, (word | CALLED) + RUNNER));
+	return true;
+}
+
 void egi_traffic_come(struct egi_traffic *traffic)
 {
 	uint64_t word = egi_load_relaxed_u64(&traffic->word);

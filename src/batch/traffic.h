@@ -49,6 +49,9 @@ bool egi_traffic_is_over(const struct egi_traffic *traffic, size_t window);
  */
 void egi_traffic_uncall(struct egi_traffic *traffic);
 
+/* Calls a runner for the caller's place, which is about to end. False: one is coming anyway. */
+bool egi_traffic_call(struct egi_traffic *traffic);
+
 /* A runner has come that was called. */
 void egi_traffic_come(struct egi_traffic *traffic);
 

@@ -364,6 +364,58 @@ static void a_stage_may_run_a_pipeline(void **state)
 }
 
 /*
+ * A limit that others have, too
+ */
+
+struct sharing {
+	eg_limit *limit;
+	atomic_bool other_is_done;
+};
+
+static int source_until_other_is_done(eg_ctx *ctx, void *arg, void **item)
+{
+	struct sharing *sharing = arg;
+
+	(void)ctx;
+	*item = sharing;
+	return !atomic_load(&sharing->other_is_done);
+}
+
+static void *thread_with_other(void *arg)
+{
+	static const enum eg_stage_kind kinds[] = {EG_STAGE_SERIAL, EG_STAGE_PARALLEL, EG_STAGE_IN_ORDER};
+	struct sharing *sharing = arg;
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
+	struct world world;
+
+	group.shared_limit = sharing->limit;
+	world_init(&world, kinds, 3, 3, 20);
+	CHECK(world_run(&world, NULL, &group) == 0);
+	world_check_all_done(&world);
+	world_finish(&world);
+	atomic_store(&sharing->other_is_done, true);
+	return NULL;
+}
+
+/* One that goes on and on does not keep the only place from the other. */
+static void pipelines_that_share_a_limit_take_turns(void **state)
+{
+	struct sharing sharing = {NULL, false};
+	const struct eg_stage stages[] = {{source_until_other_is_done, &sharing, EG_STAGE_SERIAL},
+					  {stage_nothing, NULL, EG_STAGE_PARALLEL}};
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(eg_limit_create(1, &sharing.limit), 0);
+	group.shared_limit = sharing.limit;
+	assert_int_equal(pthread_create(&thread, NULL, thread_with_other, &sharing), 0);
+	assert_int_equal(eg_pipeline(NULL, stages, 2, EG_PIPELINE_OPTIONS(.group = &group), NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	eg_limit_unref(sharing.limit);
+}
+
+/*
  * Bad input
  */
 
@@ -446,6 +498,7 @@ int main(void)
 	    TEST(what_a_call_of_a_stage_defers_is_called_at_its_end),
 	    TEST(items_take_no_memory),
 	    TEST(a_stage_may_run_a_pipeline),
+	    TEST(pipelines_that_share_a_limit_take_turns),
 	    TEST(bad_stages_are_refused),
 	    TEST(bad_options_are_refused),
 	};
