@@ -2,7 +2,7 @@
 /*
  * The group: its life from the outside. What happens inside lies below:
  *
- *   go.c        submission, the fast path; submit.c: what asks or waits for room; call.c: calling the crew
+ *   go.c        submission, the fast path; go_loop.c: of ranges; submit.c: what asks or waits for room; call.c: calling the crew
  *   wait.c      waiting, and what is left to do when everything is done
  *   stats.c     how far it is, for who asks; progress.c: for who is told, by those who wait; observe.c: what happens
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
