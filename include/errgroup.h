@@ -9,6 +9,8 @@
  */
 
 #include <errgroup/base.h>
+#include <errgroup/batch.h>
+#include <errgroup/command.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
 #include <errgroup/fault.h>
@@ -17,6 +19,7 @@
 #include <errgroup/limit.h>
 #include <errgroup/observe.h>
 #include <errgroup/panic.h>
+#include <errgroup/pipeline.h>
 #include <errgroup/spawn.h>
 #include <errgroup/task.h>
 

@@ -2,7 +2,7 @@
 /*
  * The library, through its public headers alone. A pool is a group with a limit, made and destroyed around
  * each batch; its threads come from the library's cache, which the warm-up has filled. The wait runs tasks,
- * within the limit.
+ * within the limit. Loops and pipelines are calls that make such a group themselves.
  */
 #include <errgroup.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench.h"
+#include "../pipeline.h"
 
 struct rt_pool {
 	eg_group group;
@@ -233,6 +233,69 @@ static inline void rt_ctx_block_submission(rt_ctx *ctx, sem_t *begins, int64_t *
 	eg_group_destroy(&group);
 	sem_destroy(&sems[0]);
 	sem_destroy(&sems[1]);
+}
+
+#define RT_HAS_FOR
+#define RT_EACH(name, arg, index) \
+	static int name(__attribute__((unused)) eg_ctx *rt_context, void *arg, size_t index)
+#define RT_EACH_RETURN return 0
+
+static inline void rt_for_each(int workers, size_t count, eg_each_fn *fn, void *arg)
+{
+	if (eg_for(NULL, count, fn, arg, EG_GROUP_OPTIONS(.limit = workers), NULL) != 0)
+		bench_fail("eg_for failed");
+}
+
+static int rt_sum_piece(__attribute__((unused)) eg_ctx *ctx, void *arg, size_t begin, size_t end)
+{
+	__atomic_fetch_add((uint64_t *)arg, bench_range_sum(begin, end), __ATOMIC_RELAXED);
+	return 0;
+}
+
+static inline uint64_t rt_for_sum(int workers, size_t count)
+{
+	uint64_t sum = 0;
+
+	if (eg_for_pieces(NULL, count, 0, rt_sum_piece, &sum, EG_GROUP_OPTIONS(.limit = workers), NULL) != 0)
+		bench_fail("eg_for_pieces failed");
+	return sum;
+}
+
+#define RT_HAS_PIPELINE
+
+static int rt_stage_make(__attribute__((unused)) eg_ctx *ctx, void *arg, void **item)
+{
+	*item = bench_pipeline_make(arg);
+	return *item != NULL;
+}
+
+static int rt_stage_work(__attribute__((unused)) eg_ctx *ctx, void *arg, void **item)
+{
+	bench_pipeline_work(arg, *item);
+	return 0;
+}
+
+static int rt_stage_take(__attribute__((unused)) eg_ctx *ctx, void *arg, void **item)
+{
+	bench_pipeline_take(arg, *item);
+	return 0;
+}
+
+static void rt_pipeline(int workers, struct bench_pipeline *pipeline)
+{
+	const struct eg_stage stages[] = {
+	    {rt_stage_make, pipeline, EG_STAGE_SERIAL},
+	    {rt_stage_work, pipeline, EG_STAGE_PARALLEL},
+	    {rt_stage_take, pipeline, EG_STAGE_IN_ORDER},
+	};
+	struct eg_pipeline_options options = {
+	    .size = sizeof(options),
+	    .window = BENCH_PIPELINE_WINDOW,
+	    .group = EG_GROUP_OPTIONS(.limit = workers),
+	};
+
+	if (eg_pipeline(NULL, stages, 3, &options, NULL) != 0)
+		bench_fail("eg_pipeline failed");
 }
 
 #include "../cases.h"

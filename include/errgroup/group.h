@@ -86,7 +86,7 @@ struct eg_group_options {
 	/* Called in waiting threads, every so often while tasks are unfinished (errgroup/observe.h); or NULL. */
 	eg_progress_fn *progress;
 	void *progress_arg;
-	int64_t progress_every_ns; /* 0: a second */
+	int64_t progress_every_ns; /* 0: a second; negative: -EINVAL */
 };
 
 /*
@@ -188,6 +188,47 @@ EG_PUBLIC int eg_group_try_go_at(eg_group *group, eg_task_fn *fn, void *arg,
 EG_PUBLIC int eg_group_go_copy(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size);
 EG_PUBLIC int eg_group_go_copy_at(eg_group *group, eg_task_fn *fn, const void *bytes, size_t size,
 				  struct eg_site *site);
+
+/*
+ * Ranges: submits count tasks at once, fn(ctx, arg, index) for each index from 0 to below count. They take the
+ * time and the memory of one submission, whatever the count, and are tasks as others are: each is started,
+ * skipped, reported, panics and is counted by itself, under the group's limit and options. The index of a
+ * task in its error is this index (eg_error_task_index).
+ *
+ * The indices start in order, after the tasks that the thread submitted before and before those that it
+ * submits afterwards; as with eg_group_go, short ones are taken in batches.
+ *
+ * With a backlog bound a range is accepted whole when there is room for one task.
+ *
+ * @count  0 is accepted, and nothing is called
+ * @arg    handed to every call
+ * @site   the call site; NULL: not known
+ *
+ * Ownership: arg stays the caller's and must live until all calls have ended. Threads, blocking, ordering: as
+ * eg_group_go. Return: as eg_group_go, and -EOVERFLOW, nothing accepted, if more than 2^56 indices that one
+ * thread has submitted would be waiting. Where a thread has a range in the group already that has not been started
+ * to the end another takes some memory, and may be -ENOMEM.
+ */
+EG_PUBLIC int eg_group_go_each(eg_group *group, size_t count, eg_each_fn *fn, void *arg);
+EG_PUBLIC int eg_group_go_each_at(eg_group *group, size_t count, eg_each_fn *fn, void *arg,
+				  struct eg_site *site);
+
+/*
+ * The same in pieces: fn(ctx, arg, begin, end) is to do what is to be done for the indices from begin to below
+ * end. For work that is too small to be called one by one.
+ *
+ * A piece is one call, which takes one place under the limit, starts or is skipped as a whole, and makes at
+ * most one error, whose index is the piece's begin. Where tasks are counted (eg_group_error_count for those
+ * that were skipped, for one) a piece that did not start counts as many as it has indices.
+ *
+ * @grain  how many indices a piece has, the last one fewer: it begins at a multiple of grain. 0: pieces are
+ *         sized by the time they take, some tens of microseconds each, and smaller towards the end
+ *
+ * All else is as eg_group_go_each says.
+ */
+EG_PUBLIC int eg_group_go_pieces(eg_group *group, size_t count, size_t grain, eg_piece_fn *fn, void *arg);
+EG_PUBLIC int eg_group_go_pieces_at(eg_group *group, size_t count, size_t grain, eg_piece_fn *fn, void *arg,
+				    struct eg_site *site);
 
 /*
  * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
@@ -312,6 +353,8 @@ EG_PUBLIC void eg_group_destroyp(eg_group *group);
 #define eg_group_go(...) eg_group_go_at(__VA_ARGS__, EG_SITE())
 #define eg_group_try_go(...) eg_group_try_go_at(__VA_ARGS__, EG_SITE())
 #define eg_group_go_copy(...) eg_group_go_copy_at(__VA_ARGS__, EG_SITE())
+#define eg_group_go_each(...) eg_group_go_each_at(__VA_ARGS__, EG_SITE())
+#define eg_group_go_pieces(...) eg_group_go_pieces_at(__VA_ARGS__, EG_SITE())
 #endif
 
 EG_END_DECLS

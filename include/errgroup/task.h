@@ -18,6 +18,13 @@ EG_BEGIN_DECLS
 typedef int eg_task_fn(eg_ctx *ctx, void *arg);
 
 /*
+ * One of many tasks that are alike: it gets its index (eg_group_go_each). And a piece of them, with the indices
+ * from begin to below end (eg_group_go_pieces).
+ */
+typedef int eg_each_fn(eg_ctx *ctx, void *arg, size_t index);
+typedef int eg_piece_fn(eg_ctx *ctx, void *arg, size_t begin, size_t end);
+
+/*
  * Attaches a message to the running task's result and returns the code, so that a task fails in one line:
  *
  *     return eg_fail(-errno, "read %s", path);

@@ -16,6 +16,7 @@
 
 #include "error/error.h"
 #include "os/fpenv.h"
+#include "os/thread.h"
 
 struct egi_defer {
 	void (*fn)(void *arg);
@@ -27,12 +28,13 @@ struct egi_defer {
 struct egi_recovery {
 	/*
 	 * Looked at after every task: whether any of the below needs work. Set for nothing, it costs the task's end a
-	 * call; not set, what the task left behind would be the next one's.
+	 * call; not set, what the task left behind would be the next one's. As wide as a task's code, to be looked at together.
 	 */
-	bool dirty;
+	int dirty;
 	bool abort_on_panic;
 	bool is_hooks;     /* the hook made the group, or a group above it: it is not told */
 	unsigned panics;   /* of the running task */
+	int64_t part;      /* which part of the task is running, as its errors' index; -1: the task is one */
 	eg_error *failure; /* of the running task: what it is going to fail with */
 	eg_error *message; /* attached by eg_fail or eg_fail_with */
 	size_t defers_count, defers_room;
@@ -76,6 +78,19 @@ void egi_recovery_leave(struct egi_recovery *recovery);
 #define EGI_RECOVERY_CALL_HERE(recovery) ((recovery)->stop = (recovery)->entry = __builtin_frame_address(0))
 
 /*
+ * A call of the program's in a function of ours that runs as a task, and holds nothing then: EGI_RECOVERY_CALL(code = fn(arg)).
+ * That function is not to be inlined.
+ */
+#define EGI_RECOVERY_CALL(call)                                                \
+	do {                                                                   \
+		struct egi_recovery *recovery_here = egi_thread_self.recovery; \
+		const void *entry_before = recovery_here->entry;               \
+		recovery_here->entry = __builtin_frame_address(0);             \
+		call;                                                          \
+		recovery_here->entry = entry_before;                           \
+	} while (0)
+
+/*
  * The calling thread ends, perhaps inside tasks: has each of them recorded as failed, down to but without `outer`, one of
  * them; NULL: all.
  */
@@ -104,6 +119,12 @@ void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error, void (*
  * finishes the work.
  */
 eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code);
+
+/*
+ * A call of the program's ends that is a part of the running task, and to the program a task of its own: the same without the
+ * task's end, which has the error. The deferred calls are made down to so many.
+ */
+void egi_recovery_end_call(struct egi_recovery *recovery, int code, size_t down_to);
 
 /* Adds an error to what the running task fails with, and takes it over. */
 void egi_recovery_add(struct egi_recovery *recovery, eg_error *error);

@@ -17,6 +17,7 @@ trace
 error
 task
 context
+command
 fault
 runtime/queue
 runtime/crew

@@ -41,6 +41,7 @@ int count_and_fail(eg_ctx *ctx, void *arg);
 void scenario_zero_group(void);
 void scenario_group_with_options(void);
 void scenario_no_help_group(void);
+void scenario_watched_group(void);
 void scenario_spill(void);
 void scenario_copied_arguments(void);
 void scenario_nested_groups(void);
@@ -65,5 +66,16 @@ void scenario_deadline(void);
 void scenario_errors_in_text(void);
 void scenario_frames(void);
 void scenario_resets(void);
+
+/* What blocks: scenarios_commands.c. */
+void scenario_poll(void);
+void scenario_command(void);
+
+/* Whole batches in one call: scenarios_batch.c. */
+void scenario_loop(void);
+void scenario_large_items(void);
+void scenario_retry(void);
+void scenario_pipeline(void);
+void scenario_pipeline_that_fails(void);
 
 #endif

@@ -27,10 +27,10 @@ static bool is_zero(const unsigned char *bytes, size_t size)
 	return true;
 }
 
-/* What is behind the fields that are known. */
-static bool later_fields_are_zero(const struct eg_group_options *options)
+bool egi_options_is_size(const void *options, size_t size, size_t known)
 {
-	return is_zero((const unsigned char *)(options + 1), options->size - sizeof(*options));
+	return size >= known && size <= OPTIONS_SIZE_MAX &&
+	       is_zero((const unsigned char *)options + known, size - known);
 }
 
 int egi_options_named_limit(int limit, int *ret_limit)
@@ -39,6 +39,13 @@ int egi_options_named_limit(int limit, int *ret_limit)
 		return -EINVAL;
 	*ret_limit = limit == EG_LIMIT_CPUS ? egi_cpus_count() : limit;
 	return 0;
+}
+
+/* The features that few groups have, as flags. */
+static unsigned feature_flags(const struct eg_group_options *options)
+{
+	return (options->slot_init || options->slot_finish ? EGI_GROUP_SLOT_DATA : 0) |
+	       (options->observe ? EGI_GROUP_OBSERVED : 0) | (options->progress ? EGI_GROUP_PROGRESS : 0);
 }
 
 /* The group's own limit, if it says none, is as much as that allows. */
@@ -57,23 +64,21 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	struct eg_group_options taken;
 	int err = 0;
 
-	if (options->size < sizeof(taken) || options->size > OPTIONS_SIZE_MAX ||
-	    !later_fields_are_zero(options))
+	if (!egi_options_is_size(options, options->size, sizeof(taken)))
 		return -EINVAL;
 	taken = *options;
 	if (taken.limit != 0)
 		err = egi_options_limit(taken.limit, &taken.limit);
 	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
-	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0)
+	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0 || taken.progress_every_ns < 0)
 		err = -EINVAL;
 	/* Refused until each is there. */
 	if (taken.halt != 0 || taken.halt_after != 0)
 		err = -EINVAL;
-	if (taken.observe || taken.progress || taken.progress_every_ns != 0)
-		err = -EINVAL;
-	if (taken.slot_init || taken.slot_finish)
-		taken.flags |= EGI_GROUP_SLOT_DATA;
-	if (!err && taken.shared_limit)
+	if (err)
+		return err;
+	taken.flags |= feature_flags(&taken);
+	if (taken.shared_limit)
 		err = shared_limit_take(&taken);
 	if (!err)
 		*ret_options = taken;

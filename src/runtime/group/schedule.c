@@ -15,6 +15,7 @@
 #include "os/pause.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/observe.h"
 #include "runtime/group/permit.h"
 
 /*
@@ -34,12 +35,40 @@
 #define TASK_LONG CLAIM_LATE
 
 /*
+ * What a piece of a loop is to take if its size is not given, and how much larger the next may be than the last: what the first
+ * indices take, with cold caches, says little.
+ */
+#define PIECE_TIME (50 * EGI_MICROSECOND)
+#define PIECE_GROWTH 4
+
+/*
  * When few tiny tasks are left a worker leaves them for so long: see worker_linger. With 5, 10 and 20 us a million empty tasks
  * took 9, 8 and 8 ns each, with 40 us 5 to 7 (batch_empty at limit 2, 2 CPUs).
  */
 #define LINGER (40 * EGI_MICROSECOND)
 #define TINY_CLAIM 64 /* tasks of which a claim has so many took a quarter of a microsecond at most */
 #define FEW (4 * TINY_CLAIM)
+
+/* What was claimed last is one piece, and nobody can take over a part of it. */
+static bool worker_is_timed(const struct egi_worker *worker)
+{
+	return egi_claim_is_loop(&worker->claim) && worker->claim.body.kind == EGI_LOOP_TIMED;
+}
+
+/*
+ * The same of a loop, for which it is more likely than not that the last claim was one of it. Of pieces that are sized by time half
+ * a fair share: nobody can take over what is left of one.
+ */
+static uint64_t worker_share(const struct egi_worker *worker, uint64_t pending)
+{
+	const struct egi_body *body = &worker->claim.body;
+	uint64_t running = worker->biased ? 1 : egi_gate_word_running(egi_gate_look(&worker->state->gate));
+	uint64_t share = pending / body->grain / (body->kind == EGI_LOOP_TIMED ? 2 * running : running);
+
+	if (share == 0)
+		share = 1;
+	return share < worker->chunk ? share : worker->chunk;
+}
 
 /* How many tasks to claim from a queue: what the last claim suggests, at most a fair share. */
 static uint64_t worker_appetite(const struct egi_worker *worker, const struct egi_queue *queue)
@@ -49,12 +78,31 @@ static uint64_t worker_appetite(const struct egi_worker *worker, const struct eg
 
 	if (EGI_UNLIKELY(egi_find_is_asked(worker, EGI_ATTENTION_SKIP)))
 		return CHUNK_SKIPPED;
-	if (worker->chunk == 1 || state->backlog != 0)
+	if (worker->chunk == 1)
+		return 1;
+	if (EGI_UNLIKELY(egi_claim_is_loop(&worker->claim)))
+		return worker_share(worker, egi_queue_looping(queue));
+	if (state->backlog != 0)
 		return 1;
 	share = egi_queue_pending(queue) / egi_gate_word_running(egi_gate_look(&state->gate));
 	if (share == 0)
 		share = 1;
 	return share < worker->chunk ? share : worker->chunk;
+}
+
+/* The same for a piece that was sized by time. */
+static void worker_learn_piece(struct egi_worker *worker, int64_t took)
+{
+	uint64_t most = worker->claimed * PIECE_GROWTH;
+
+	if (most > EGI_LOOP_TAKE_MAX)
+		most = EGI_LOOP_TAKE_MAX;
+	worker->chunk = most;
+	if (took > PIECE_TIME / PIECE_GROWTH)
+		worker->chunk = worker->claimed * (uint64_t)PIECE_TIME / (uint64_t)took;
+	if (worker->chunk == 0)
+		worker->chunk = 1;
+	worker->tasks_are_long = took / (int64_t)worker->claimed > TASK_LONG;
 }
 
 /* Learns from the claim that just ended. */
@@ -64,6 +112,10 @@ static void worker_learn(struct egi_worker *worker, int64_t now)
 
 	if (worker->claimed_ns == 0)
 		return;
+	if (EGI_UNLIKELY(worker_is_timed(worker))) {
+		worker_learn_piece(worker, took);
+		return;
+	}
 	worker->tasks_are_long = took / (int64_t)worker->claimed > TASK_LONG;
 	if (took < CLAIM_SHORT && worker->claimed >= worker->chunk && worker->chunk < CHUNK_MAX) {
 		worker->chunk *= 2;
@@ -71,6 +123,18 @@ static void worker_learn(struct egi_worker *worker, int64_t now)
 		uint64_t fitting = worker->claimed * (uint64_t)CLAIM_LONG / (uint64_t)took;
 
 		worker->chunk = fitting > 0 ? fitting : 1;
+	}
+}
+
+/* Notes what a claim has come to, from which the next one's size is learned. */
+static void worker_note_claim(struct egi_worker *worker)
+{
+	worker->claimed = egi_claim_count(&worker->claim);
+	if (worker->claimed == 0)
+		worker->claimed = 1; /* stolen meanwhile */
+	if (EGI_UNLIKELY(worker->claim.is_new)) {
+		worker->claim.is_new = false;
+		worker->chunk = 1;
 	}
 }
 
@@ -86,8 +150,11 @@ static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, i
 	if (victim == worker || !egi_claim_has_tasks(&victim->claim))
 		return false;
 	due = (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) + CLAIM_LATE;
-	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now))
+	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now)) {
+		if (EGI_UNLIKELY(egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE)))
+			egi_observe_steal(worker, victim);
 		return true;
+	}
 	if (due < *ret_due)
 		*ret_due = due > now ? due : now;
 	return false;
@@ -177,21 +244,22 @@ static bool worker_steal_any(struct egi_worker *worker, int64_t now)
 /* Whether there is more than the task about to start, so that another thread could be of use. */
 static bool worker_sees_more(struct egi_worker *worker)
 {
-	return worker->claimed > 1 || egi_state_has_tasks(worker->state);
+	return (worker->claimed > 1 && !worker_is_timed(worker)) || egi_state_has_tasks(worker->state);
 }
 
 /*
  * The tasks are tiny and few are left: a submitter is at work, and slower than this worker. To go on would take the
  * lines that it writes from it task by task; a moment later there is a batch to take. Not while somebody waits, who
- * may be waiting for this worker to say that all is done, and not when this thread is a submitter itself. Returns
- * the time at the end.
+ * may be waiting for this worker to say that all is done, not when this thread is a submitter itself, and not after a loop,
+ * which was submitted as a whole. Returns the time at the end.
  */
 static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 {
 	struct eg_group_state *state = worker->state;
 	int64_t end = now + LINGER;
 
-	if (worker->chunk < TINY_CLAIM || egi_gate_has_waiters(&state->gate) ||
+	if (worker->chunk < TINY_CLAIM || egi_claim_is_loop(&worker->claim) ||
+	    egi_gate_has_waiters(&state->gate) ||
 	    egi_thread_self.queue_life == egi_load_relaxed_u64(&state->gate.life) || !egi_crew_has_cpus() ||
 	    egi_state_pending(state) >= FEW)
 		return now;
@@ -201,6 +269,30 @@ static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 		now = eg_clock_now_ns();
 	}
 	return now;
+}
+
+/* The same for the owner of a biased group, in a section, when there are loops: of these it leaves something to others. */
+static EGI_COLD bool worker_claim_alone(struct egi_worker *worker)
+{
+	struct egi_queue *queue = &worker->state->first_queue;
+	int64_t now = eg_clock_now_ns();
+
+	/* Nothing is known of what was not claimed by time. */
+	if (egi_claim_is_loop(&worker->claim))
+		worker_learn(worker, now);
+	else
+		egi_find_begin(worker);
+	worker->claimed_ns = now;
+	if (!egi_claim_refill_looping(&worker->claim, queue, worker_appetite(worker, queue), (uint64_t)now))
+		return false;
+	worker_note_claim(worker);
+	return true;
+}
+
+EGI_COLD bool egi_find_first_looping(struct egi_worker *worker)
+{
+	egi_find_begin(worker);
+	return worker_claim_alone(worker);
 }
 
 /*
@@ -220,7 +312,10 @@ bool egi_find_more_biased(struct egi_worker *worker)
 		worker->biased = false;
 		return false;
 	}
-	found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
+	if (EGI_UNLIKELY(egi_queue_has_loops(&state->first_queue)))
+		found = worker_claim_alone(worker);
+	else
+		found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
 	egi_gate_end_alone(&state->gate);
 	return found;
 }
@@ -246,9 +341,7 @@ bool egi_find_more(struct egi_worker *worker)
 	worker->claimed_ns = now;
 	if (!worker_steal_late(worker, now) && !worker_claim(worker, now) && !worker_steal_any(worker, now))
 		return false;
-	worker->claimed = egi_claim_count(&worker->claim);
-	if (worker->claimed == 0)
-		worker->claimed = 1; /* stolen meanwhile */
+	worker_note_claim(worker);
 	if (state->backlog != 0) {
 		egi_fence_full(); /* [E2]: the claim before the look at sleepers */
 		egi_event_notify(&state->room);

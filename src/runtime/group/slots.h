@@ -26,6 +26,7 @@ struct egi_worker {
 	uint64_t chunk;   /* how many tasks to claim at once */
 	uint64_t claimed; /* how many it last claimed, and when */
 	int64_t claimed_ns;
+	uint64_t weight; /* how many tasks the running call stands for: 1, or the indices of a piece */
 	bool tasks_are_long;
 	bool biased;              /* it is the owner's, and has its place by the bias */
 	struct egi_queue *cursor; /* the queue to look at next */
@@ -40,6 +41,11 @@ struct egi_worker {
 	/* the worker; in groups that have such data (slot_data.h) */
 	void *data;
 	bool has_data;
+
+	/* the worker; in groups that are observed (observe.h) */
+	bool is_observed;         /* the running task's beginning has been told */
+	int64_t began_ns;         /* when that was */
+	uint64_t observed_thread; /* whose tasks were told last in this slot; 0: nobody's */
 };
 
 #ifndef EGI_SLOTS_PER_BLOCK

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "context/wait.h"
+#include "os/annotate.h"
 #include "os/clock.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
@@ -24,6 +25,25 @@ static EGI_COLD int put_shared(struct eg_group_state *state, struct egi_queue *q
 	egi_mutex_lock(&state->sharing);
 	err = egi_queue_put(queue, task);
 	egi_mutex_unlock(&state->sharing);
+	return err;
+}
+
+/* The same for a loop. */
+static int submit_put_loop(struct eg_group_state *state, const struct egi_body *body)
+{
+	struct egi_queue *queue = egi_state_queue(state);
+	int err;
+
+	if (!queue)
+		return -ENOMEM;
+	egi_annotate_release(&queue->loops);
+	if (queue->owner == EGI_QUEUE_SHARED)
+		egi_mutex_lock(&state->sharing);
+	err = egi_queue_put_loop(queue, body);
+	if (queue->owner == EGI_QUEUE_SHARED)
+		egi_mutex_unlock(&state->sharing);
+	if (!err)
+		egi_state_tell(state, queue);
 	return err;
 }
 
@@ -72,14 +92,20 @@ static bool is_over(const struct eg_group_state *state)
 	return egi_load_acquire_u32(&state->halted) != 0 || egi_load_acquire_u32(&state->closed) != 0;
 }
 
+/* What is to be put: a task, or a loop. */
+struct offer {
+	struct egi_task task;
+	const struct egi_body *body;
+};
+
 /* One attempt. The lock makes asking and putting one step, so that the bound holds among submitters. */
-static int try_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+static int try_submit(struct eg_group_state *state, const struct offer *offer, enum egi_submit_mode mode)
 {
 	int err = -EAGAIN;
 
 	egi_mutex_lock(&state->submission);
 	if (has_room(state, mode))
-		err = submit_put(state, task);
+		err = offer->body ? submit_put_loop(state, offer->body) : submit_put(state, offer->task);
 	egi_mutex_unlock(&state->submission);
 	return err;
 }
@@ -110,12 +136,12 @@ static bool sleep_for_room(struct eg_group_state *state, uint32_t key)
 	return egi_event_wait(&state->room, key, until_ns) || until_ns < deadline_ns;
 }
 
-/* Submits when there is room, for which it may wait. */
-static int submit_bounded(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+/* Asks for room, and waits for it unless that is not wanted. */
+static int submit_offer(struct eg_group_state *state, const struct offer *offer, enum egi_submit_mode mode)
 {
 	int err;
 
-	while ((err = try_submit(state, task, mode)) == -EAGAIN && mode == EGI_SUBMIT_GO) {
+	while ((err = try_submit(state, offer, mode)) == -EAGAIN && mode == EGI_SUBMIT_GO) {
 		uint32_t key;
 		bool in_time = true;
 
@@ -133,20 +159,48 @@ static int submit_bounded(struct eg_group_state *state, struct egi_task task, en
 	return err;
 }
 
-int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+/* The same, by a task of another group perhaps: it may have lent its place while it waited. */
+static int submit_bounded(struct eg_group_state *state, const struct offer *offer, enum egi_submit_mode mode)
 {
-	int err;
+	int err = submit_offer(state, offer, mode);
 
-	/* [W2] acquire: pairs with [W1]. */
-	if (egi_load_acquire_u32(&state->closed) != 0)
-		return -ECANCELED;
-	if (mode == EGI_SUBMIT_GO && state->backlog == 0)
-		return submit_put(state, task);
-	/* A task of this group spills instead of waiting: what it waits for might be itself. */
-	if (mode == EGI_SUBMIT_GO && egi_recovery_is_inside(state))
-		return submit_put(state, task);
-	err = submit_bounded(state, task, mode);
-	/* It may have lent its place while it waited. */
 	egi_permit_resume();
 	return err;
+}
+
+/* A submission that does not ask for room. A task of the group spills instead of waiting: what it waits for might be itself. */
+static bool asks_nobody(struct eg_group_state *state)
+{
+	return state->backlog == 0 || egi_recovery_is_inside(state);
+}
+
+static bool is_closed(const struct eg_group_state *state)
+{
+	/* [W2] acquire: pairs with [W1]. */
+	return egi_load_acquire_u32(&state->closed) != 0;
+}
+
+int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode)
+{
+	struct offer offer;
+
+	if (is_closed(state))
+		return -ECANCELED;
+	if (mode == EGI_SUBMIT_GO && asks_nobody(state))
+		return submit_put(state, task);
+	offer = (struct offer){.task = task};
+	return submit_bounded(state, &offer, mode);
+}
+
+int egi_submit_loop(struct eg_group_state *state, const struct egi_body *body)
+{
+	struct offer offer = {.body = body};
+
+	if (is_closed(state))
+		return -ECANCELED;
+	if (body->count == 0)
+		return 0;
+	if (asks_nobody(state))
+		return submit_put_loop(state, body);
+	return submit_bounded(state, &offer, EGI_SUBMIT_GO);
 }

@@ -21,6 +21,9 @@ enum egi_submit_mode {
 /* Accepts a task, or refuses it. */
 int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_submit_mode mode);
 
+/* Accepts a loop's indices, or refuses them. */
+int egi_submit_loop(struct eg_group_state *state, const struct egi_body *body);
+
 /*
  * Submission that need not wait or refuse: true when the task was accepted. False, with nothing done, if there is
  * anything to look at.

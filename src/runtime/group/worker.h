@@ -7,16 +7,10 @@
  * runs them under recovery, one after the other, by one jump buffer.
  */
 
-#include "runtime/group/state.h"
-
-enum egi_worker_end {
-	EGI_WORKER_DRY, /* no task was found; with `biased` still set, none is left in a group that is its owner's alone */
-	EGI_WORKER_YIELDED, /* more are running than the limit allows */
-	EGI_WORKER_FORKED   /* this is a forked child: the group is dead and must not be touched */
-};
+#include "runtime/group/attend.h"
 
 /*
- * Runs tasks until one of the above.
+ * Runs tasks until there is none, or the worker has to go. Return: DRY, YIELDED or FORKED.
  *
  * @biased  the caller is the owner of a biased group, and engaged. `worker->biased` is false afterwards if others have come
  * @exited  called if the thread ends inside a task, with the task's recovery, when its stack is gone

@@ -5,7 +5,7 @@
  * a thief that meets an owner goes away. claim.h draws what must not happen.
  *
  * A range lies in a segment of the overflow, of which its holder accounts for a part, [start, back); or in the claim's own
- * buffer, when the tasks were copied out of a ring.
+ * buffer, when the tasks were copied out of a ring; or it is one of numbers, of a loop's units.
  */
 #include "runtime/queue/claim.h"
 
@@ -26,6 +26,7 @@ void egi_claim_init(struct egi_claim *claim)
 	claim->queue = NULL;
 	claim->sequence = 0;
 	claim->claimed_at_ns = 0;
+	claim->is_new = false;
 	egi_mutex_init(&claim->lock);
 }
 
@@ -35,18 +36,30 @@ void egi_claim_finish(struct egi_claim *claim)
 	egi_mutex_finish(&claim->lock);
 }
 
-const struct egi_task *egi_claim_current(const struct egi_claim *claim, uint64_t *ret_index)
+/* The first index of a loop's unit. */
+static uint64_t claim_index(const struct egi_claim *claim, uint32_t at)
+{
+	return claim->sequence + at * claim->body.grain;
+}
+
+uint64_t egi_claim_current(const struct egi_claim *claim, uint32_t *ret_site)
 {
 	uint32_t at = claim->front - 1;
 
-	*ret_index = claim->sequence + at - claim->queue->index_base;
-	return &claim->tasks[at];
+	if (egi_claim_is_loop(claim)) {
+		*ret_site = claim->body.site;
+		return claim_index(claim, claim->body.kind == EGI_LOOP_TIMED ? claim->start : at);
+	}
+	*ret_site = egi_task_site(&claim->tasks[at]);
+	return claim->sequence + at - claim->queue->index_base;
 }
 
 /* This holder is done with its part of the segment, [start, end). */
 static void claim_settle(struct egi_claim *claim, uint32_t end)
 {
-	if (claim->segment && end != claim->start)
+	if (!claim->segment)
+		return;
+	if (end != claim->start)
 		egi_segment_settle(claim->segment, end - claim->start);
 	claim->segment = NULL;
 	claim->start = end;
@@ -110,7 +123,7 @@ static void claim_admit(struct egi_claim *claim, bool locked)
 		claim_end(claim);
 }
 
-EGI_COLD bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_task)
+EGI_COLD uint32_t egi_claim_advance_slow(struct egi_claim *claim)
 {
 	uint32_t front = claim->front - 1;
 	bool found;
@@ -119,27 +132,75 @@ EGI_COLD bool egi_claim_next_slow(struct egi_claim *claim, struct egi_task *ret_
 	egi_store_release_u32(&claim->front, front);
 	egi_mutex_lock(&claim->lock);
 	found = front < claim->back;
-	if (found) {
-		*ret_task = claim->tasks[front];
-		/* [C7] release: for searchers; thieves are kept out by the lock. */
-		egi_store_release_u32(&claim->front, front + 1);
-	}
+	/* [C7] release: for searchers; thieves are kept out by the lock. */
+	if (found)
+		egi_store_release_u32(&claim->front, front + 1); /* [C7] */
 	egi_mutex_unlock(&claim->lock);
-	return found;
+	return found ? front : EGI_CLAIM_NONE;
+}
+
+uint64_t egi_claim_count_tasks(const struct egi_claim *claim)
+{
+	uint32_t units = egi_claim_count(claim);
+
+	return egi_claim_is_loop(claim)
+		   ? egi_body_indices(&claim->body, claim_index(claim, claim->front), units)
+		   : units;
+}
+
+uint64_t egi_claim_next_rest(struct egi_claim *claim)
+{
+	bool locked = claim_exclude(claim);
+	uint32_t front = claim->front, units = egi_claim_count(claim);
+
+	claim->start = front;
+	/* [C7] release: for searchers; thieves are kept out. */
+	egi_store_release_u32(&claim->front, front + units);
+	claim_admit(claim, locked);
+	return egi_body_indices(&claim->body, claim_index(claim, front), units);
+}
+
+uint64_t egi_claim_next_piece(struct egi_claim *claim, uint64_t *ret_begin)
+{
+	uint64_t count;
+	uint32_t at;
+
+	if (claim->body.kind == EGI_LOOP_TIMED) {
+		count = egi_claim_next_rest(claim);
+		*ret_begin = claim_index(claim, claim->start);
+		return count;
+	}
+	at = egi_claim_advance(claim);
+	if (at == EGI_CLAIM_NONE)
+		return 0;
+	*ret_begin = claim_index(claim, at);
+	return egi_body_indices(&claim->body, *ret_begin, 1);
+}
+
+/* Takes anew, when the range is empty, and nobody else is at it. */
+static bool claim_take(struct egi_claim *claim, struct egi_queue *queue, uint64_t tasks, uint64_t units,
+		       uint64_t now_ns)
+{
+	bool was_loop = egi_claim_is_loop(claim);
+	struct egi_appetite appetite = {was_loop ? 1 : tasks, units, was_loop ? &claim->body : NULL};
+	struct egi_batch batch;
+
+	if (!egi_queue_take(queue, &appetite, claim->buffer, &claim->body, &batch))
+		return false;
+	claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count, batch.sequence, queue,
+		  now_ns);
+	claim->is_new = egi_claim_is_loop(claim) ? !batch.is_like : was_loop;
+	return true;
 }
 
 bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns)
 {
 	bool locked = claim_exclude(claim);
-	struct egi_batch batch;
 	bool filled;
 
 	EGI_ASSERT(!egi_claim_has_tasks(claim));
 	claim_settle(claim, claim->back);
-	filled = egi_queue_take(queue, max, claim->buffer, &batch);
-	if (filled)
-		claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count, batch.sequence,
-			  queue, now_ns);
+	filled = claim_take(claim, queue, max, max, now_ns);
 	claim_admit(claim, locked);
 	return filled;
 }
@@ -147,6 +208,12 @@ bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t
 void egi_claim_leave_alone(struct egi_claim *claim)
 {
 	claim_settle(claim, claim->back);
+}
+
+bool egi_claim_refill_looping(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns)
+{
+	claim_settle(claim, claim->back);
+	return claim_take(claim, queue, CLAIM_ALONE, max, now_ns);
 }
 
 bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue)
@@ -183,17 +250,27 @@ static void thief_leaves(struct egi_claim *victim)
 	egi_store_release_u32(&victim->robbed, 0);
 }
 
+static bool claim_is_like(const struct egi_claim *a, const struct egi_claim *b)
+{
+	if (egi_claim_is_loop(a) != egi_claim_is_loop(b))
+		return false;
+	return !egi_claim_is_loop(a) || egi_body_is_like(&a->body, &b->body);
+}
+
 /* The thief moves [cut, back) of the victim's range into its own claim. */
 static void thief_moves(struct egi_claim *thief, struct egi_claim *victim, uint32_t cut, uint32_t back,
 			uint64_t now_ns)
 {
 	const struct egi_task *tasks = victim->tasks;
 	uint64_t sequence = victim->sequence;
+	bool is_new = !claim_is_like(thief, victim);
 
 	claim_settle(thief, thief->back);
 	/* The owner sees it by [C4]; searchers take it as a hint. */
 	egi_store_release_u32(&victim->back, cut);
-	if (!victim->segment) {
+	if (egi_claim_is_loop(victim)) {
+		thief->body = victim->body;
+	} else if (!victim->segment) {
 		/* The victim will use its buffer again. Tools see what memcpy does, and not what orders it. */
 		egi_annotate_acquire(victim);
 		egi_annotate_acquire(thief);
@@ -206,6 +283,7 @@ static void thief_moves(struct egi_claim *thief, struct egi_claim *victim, uint3
 		cut = 0;
 	}
 	claim_set(thief, victim->segment, tasks, cut, back, sequence, victim->queue, now_ns);
+	thief->is_new = is_new;
 }
 
 bool egi_claim_steal(struct egi_claim *thief, struct egi_claim *victim, uint64_t now_ns)

@@ -36,6 +36,7 @@ void egi_overflow_init(struct egi_overflow *overflow)
 	overflow->tail = overflow->first = overflow->head = overflow->spare = NULL;
 	overflow->head_used = 0;
 	overflow->published = overflow->taken = 0;
+	overflow->barrier = UINT64_MAX;
 	egi_mutex_init(&overflow->lock);
 }
 

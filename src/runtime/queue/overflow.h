@@ -37,8 +37,9 @@ struct egi_overflow {
 	/* the consumers', under lock; `taken` is read by the producer and by searchers too */
 	EGI_ALIGNED struct egi_mutex lock;
 	struct egi_segment *head;
-	uint32_t head_used;
 	uint64_t taken;
+	uint64_t barrier; /* the queue's, here because it is read together with `taken`: see queue.h */
+	uint32_t head_used;
 	struct egi_segment *spare; /* by swap: NULL, or a segment to use again */
 };
 

@@ -73,11 +73,15 @@ static inline uint32_t egi_ring_taken(const struct egi_ring *ring)
 }
 
 /*
- * Takes up to `max` of the oldest entries. Any consumer. Returns how many, with *ret_position the number of
- * entries taken before them, modulo 2^32, and *ret_beside the value of *beside while they were in the ring.
+ * Takes up to `max` of the oldest entries, and none at *barrier or behind it, where entries are counted together with those
+ * that *beside counts. Any consumer. Returns how many, with *ret_position the number of entries taken before them, modulo
+ * 2^32, and *ret_beside the value of *beside while they were in the ring.
+ *
+ * A barrier that is out of date is too near: the others say that there is nothing to take, and the caller looks again.
  */
 static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const uint64_t *beside,
-				     struct egi_task *ret_tasks, uint32_t *ret_position, uint64_t *ret_beside)
+				     const uint64_t *barrier, struct egi_task *ret_tasks,
+				     uint32_t *ret_position, uint64_t *ret_beside)
 {
 	/* [R4] acquire: the tail that is read next is not behind it; pairs with [R3] and [R5]. */
 	uint32_t head = egi_load_acquire_u32(&ring->ck.c_head);
@@ -85,6 +89,8 @@ static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const 
 	for (;;) {
 		/* [R2] acquire: pairs with the producer's publication of the entries in CK's enqueue. */
 		uint32_t count = egi_load_acquire_u32(&ring->ck.p_tail) - head;
+		/* [Q6] acquire: after the tail, or an entry that is seen could be behind it; pairs with [Q5]. */
+		uint64_t stop = egi_load_acquire_u64(barrier);
 
 		if (count > max)
 			count = max;
@@ -92,6 +98,14 @@ static inline uint32_t egi_ring_take(struct egi_ring *ring, uint32_t max, const 
 			return 0;
 		/* [R6] acquire: if it is newer, so is the head, and the swap fails; pairs with [O5]. */
 		*ret_beside = egi_load_acquire_u64(beside);
+		if (EGI_UNLIKELY(stop != UINT64_MAX)) {
+			uint32_t before = (uint32_t)stop - (head + (uint32_t)*ret_beside);
+
+			if (before == 0)
+				return 0;
+			if (count > before)
+				count = before;
+		}
 		for (uint32_t i = 0; i < count; i++) {
 			struct egi_task *slot = &ring->slots[(head + i) & (EGI_RING_SLOTS - 1)];
 

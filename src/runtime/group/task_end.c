@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Most tasks end by returning 0, and nothing here is called. For all others it is, once or, if a deferred call panics, again:
+ * what is left then is done with code 0.
+ */
+#include "runtime/group/task_end.h"
+
+#include "error/call_site.h"
+#include "os/annotate.h"
+#include "runtime/group/observe.h"
+
+struct egi_error_origin egi_task_origin(struct egi_recovery *recovery)
+{
+	struct egi_worker *worker = egi_worker_of(recovery);
+	uint32_t site;
+	uint64_t index = egi_claim_current(&worker->claim, &site);
+
+	return (struct egi_error_origin){(int64_t)index, (int)worker->slot, egi_site_find(site)};
+}
+
+/* Keeps or counts the error, and cancels if it is the first. In this order: nothing woken can come before it. */
+static void worker_fail(struct eg_group_state *state, eg_error *error)
+{
+	if (!egi_failures_add(&state->failures, error))
+		return;
+	if (state->owns_ctx)
+		eg_ctx_cancel(state->ctx, error);
+}
+
+/* The task has ended: with a code, with defers to run, or by a panic whose error waits in the recovery. */
+static void worker_close_task(struct egi_worker *worker, int code)
+{
+	struct eg_group_state *state = worker->state;
+	struct egi_recovery *recovery = &worker->recovery;
+	eg_error *error;
+
+	if (code != 0 && !recovery->dirty && !egi_failures_wants(&state->failures)) {
+		egi_failures_count(&state->failures, 1);
+		return;
+	}
+	error = egi_recovery_end_task(recovery, code);
+	if (egi_worker_is_forked(worker)) {
+		eg_error_unref(error);
+		return;
+	}
+	if (error)
+		worker_fail(state, worker->is_observed ? eg_error_ref(error) : error);
+	if (worker->is_observed)
+		egi_observe_end(worker, error);
+}
+
+EGI_COLD void egi_task_end(struct egi_worker *worker, int code)
+{
+	worker_close_task(worker, code);
+	/* To whoever waits for the group, and to later tasks of the slot: see egi_copy_run. */
+	egi_annotate_release(worker->state);
+	egi_annotate_release(&worker->recovery);
+}
