@@ -259,6 +259,63 @@ static void a_fork_at_any_moment_leaves_no_lock_held(void **state)
 	eg_group_destroy(&churn.group);
 }
 
+/* What a group has the program told, and given back. */
+struct told {
+	eg_group group;
+	int finished, events, progress;
+};
+
+static void count_finish(void *arg, void *data)
+{
+	(void)data;
+	((struct told *)arg)->finished++;
+}
+
+static void count_over(const struct eg_event *event, void *arg)
+{
+	((struct told *)arg)->events += event->kind == EG_EVENT_OVER;
+}
+
+static void count_progress(const struct eg_stats *stats, void *arg)
+{
+	(void)stats;
+	((struct told *)arg)->progress++;
+}
+
+static void child_of_told(void *arg)
+{
+	struct told *told = arg;
+
+	expect_dead(&told->group);
+	EXPECT(eg_group_destroy(&told->group) == 0);
+	EXPECT(told->finished == 0 && told->events == 1 && told->progress == 1);
+}
+
+static void a_child_is_told_nothing_of_its_parents_groups(void **state)
+{
+	struct told told = {.finished = 0};
+	struct child child;
+
+	(void)state;
+	assert_int_equal(
+	    eg_group_init(&told.group, NULL,
+			  EG_GROUP_OPTIONS(.limit = 1, .slot_finish = count_finish, .slot_arg = &told,
+					   .observe = count_over, .observe_arg = &told,
+					   .progress = count_progress, .progress_arg = &told,
+					   .progress_every_ns = INT64_MAX)),
+	    0);
+	eg_group_go(&told.group, task_nothing, NULL);
+	assert_int_equal(eg_group_wait(&told.group), 0);
+	eg_group_go(&told.group, task_nothing, NULL);
+	child_run(child_of_told, &told, &child);
+	assert_true(child_exited(&child, 0));
+	assert_int_equal(eg_group_wait(&told.group), 0);
+	assert_int_equal(told.events, 2);
+	assert_int_equal(told.progress, 2);
+	eg_group_destroy(&told.group);
+	assert_int_equal(told.finished, 1);
+}
+
 /*
  * Fork inside a task
  */
@@ -469,6 +526,7 @@ int main(void)
 	    TEST(contexts_work_on_in_the_child_and_stay_apart),
 	    TEST(a_child_can_set_the_hook_that_its_parent_was_setting),
 	    TEST(a_fork_at_any_moment_leaves_no_lock_held),
+	    TEST(a_child_is_told_nothing_of_its_parents_groups),
 	    TEST(a_task_may_fork_and_its_child_may_use_new_groups),
 	    TEST(a_pipeline_is_dead_in_the_child_of_its_stage),
 	    TEST(a_panic_in_the_child_of_a_task_ends_the_child),

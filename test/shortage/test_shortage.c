@@ -161,6 +161,7 @@ static const struct {
     {"zero_group", scenario_zero_group, true},
     {"group_with_options", scenario_group_with_options, true},
     {"no_help_group", scenario_no_help_group, true},
+    {"watched_group", scenario_watched_group, true},
     {"spill", scenario_spill, true},
     {"collected_errors", scenario_collected_errors, false},
     {"copied_arguments", scenario_copied_arguments, false},

@@ -28,10 +28,10 @@ extern unsigned short egi_probes_semaphore EGI_HIDDEN;
 #define _SDT_HAS_SEMAPHORES 1
 #include <sys/sdt.h>
 
-/* Whether a tracer wants to see what happens. */
-static inline bool egi_probes_are_wanted(void)
+/* How many tracers want to see what happens. */
+static inline unsigned egi_probes_wanted(void)
 {
-	return EGI_UNLIKELY(*(const volatile unsigned short *)&egi_probes_semaphore != 0);
+	return *(const volatile unsigned short *)&egi_probes_semaphore;
 }
 
 #else
@@ -41,9 +41,9 @@ static inline bool egi_probes_are_wanted(void)
 #define DTRACE_PROBE4(provider, name, a, b, c, d) ((void)0)
 #define DTRACE_PROBE6(provider, name, a, b, c, d, e, f) ((void)0)
 
-static inline bool egi_probes_are_wanted(void)
+static inline unsigned egi_probes_wanted(void)
 {
-	return false;
+	return 0;
 }
 
 #endif

@@ -104,7 +104,7 @@ static EGI_COLD bool state_set_features(struct eg_group_state *state, const stru
 		state->attention |= EGI_ATTENTION_PERMIT;
 		state->limit = eg_limit_ref(options->shared_limit);
 	}
-	if (options->observe || egi_probes_are_wanted())
+	if (options->observe || egi_probes_wanted() != 0)
 		state_set_observed(state, options);
 	state->progress.fn = options->progress;
 	state->progress.arg = options->progress_arg;
@@ -133,8 +133,9 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->owns_ctx = false;
 	state->attention = 0;
 	state->halted = state->over = state->closed = 0;
-	if (EGI_UNLIKELY((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_FEATURES)) != 0) ||
-	    egi_probes_are_wanted())
+	/* One comparison for all of them. */
+	if (EGI_UNLIKELY(((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_FEATURES)) |
+			  egi_probes_wanted()) != 0))
 		biased = state_set_features(state, options) && biased;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
@@ -301,15 +302,16 @@ void egi_state_release(struct eg_group_state *state)
 bool egi_state_end_alone(struct eg_group_state *state)
 {
 	struct egi_gate *gate = &state->gate;
-	bool ends;
 
 	if (!egi_gate_is_mine(gate) || !egi_gate_begin_alone(gate))
 		return false;
-	ends = !egi_gate_is_engaged(gate) && !egi_queue_has_tasks(&state->first_queue);
-	if (ends)
-		egi_gate_kill_alone(gate);
+	if (egi_gate_is_engaged(gate) || egi_queue_has_tasks(&state->first_queue)) {
+		egi_gate_end_alone(gate);
+		return false;
+	}
+	egi_gate_kill_alone(gate);
 	egi_gate_end_alone(gate);
-	return ends;
+	return true;
 }
 
 void egi_state_discard(struct eg_group_state *state)

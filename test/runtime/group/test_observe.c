@@ -491,6 +491,61 @@ static void no_waiter_returns_before_the_end_has_been_told(void **state)
 	}
 }
 
+static int each_fails_now_and_then(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)ctx;
+	(void)arg;
+	if (index % 50 == 7)
+		eg_panic("index %zu", index);
+	return index % 50 == 9 ? -EIO : 0;
+}
+
+static int piece_fails_now_and_then(eg_ctx *ctx, void *arg, size_t begin, size_t end)
+{
+	(void)ctx;
+	(void)arg;
+	CHECK(end > begin);
+	return begin % 50 == 0 ? -EIO : 0;
+}
+
+static void ranges_are_told_as_tasks_are_and_pieces_with_all_their_indices(void **state)
+{
+	static struct event_log log;
+	struct eg_stats stats = EG_STATS_INIT;
+	eg_group group;
+
+	(void)state;
+	group_begin(&group, &log, 3, 0);
+	assert_int_equal(eg_group_go_each(&group, 200, each_fails_now_and_then, NULL), 0);
+	assert_int_not_equal(eg_group_wait(&group), 0);
+	assert_int_equal(log_count(&log, EG_EVENT_BEGIN), 200);
+	assert_int_equal(log_count(&log, EG_EVENT_END), 200);
+	assert_int_equal(log_count(&log, EG_EVENT_FAIL), 8);
+	for (int slot = 0; slot < 3; slot++)
+		assert_slot_is_in_order(&log, slot);
+	eg_group_destroy(&group);
+
+	group_begin(&group, &log, 3, 0);
+	assert_int_equal(eg_group_go_pieces(&group, 205, 10, piece_fails_now_and_then, NULL), 0);
+	assert_int_equal(eg_group_wait(&group), -EIO);
+	assert_int_equal(log_count(&log, EG_EVENT_BEGIN), 21);
+	assert_int_equal(log_sum(&log, EG_EVENT_BEGIN), 205);
+	assert_int_equal(log_sum(&log, EG_EVENT_END), 205);
+	assert_int_equal(log_count(&log, EG_EVENT_FAIL), 5);
+	assert_int_equal(log_sum(&log, EG_EVENT_OVER), 205);
+	assert_int_equal(eg_group_stats(&group, &stats), 0);
+	assert_int_equal(stats.done, 205);
+	assert_int_equal(stats.failed, 5);
+	eg_group_destroy(&group);
+
+	group_begin(&group, &log, 1, EG_GROUP_SKIP_UNSTARTED);
+	assert_int_equal(eg_group_go_pieces(&group, 205, 10, piece_fails_now_and_then, NULL), 0);
+	assert_int_equal(eg_group_wait(&group), -EIO);
+	assert_int_equal(log_sum(&log, EG_EVENT_END), 10);
+	assert_int_equal(log_sum(&log, EG_EVENT_SKIP), 195);
+	eg_group_destroy(&group);
+}
+
 static int task_has_inner_group(eg_ctx *ctx, void *arg)
 {
 	eg_group inner = EG_GROUP_INIT;
@@ -529,6 +584,7 @@ int main(void)
 	    TEST(a_panic_in_an_observer_ends_the_process),
 	    TEST(a_task_that_fails_before_it_is_called_has_begun_and_ended),
 	    TEST(no_waiter_returns_before_the_end_has_been_told),
+	    TEST(ranges_are_told_as_tasks_are_and_pieces_with_all_their_indices),
 	    TEST(groups_of_tasks_are_not_observed_with_them),
 	};
 
