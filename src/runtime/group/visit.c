@@ -20,6 +20,7 @@
 
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/done.h"
 #include "runtime/group/permit.h"
 #include "runtime/group/schedule.h"
 #include "runtime/group/worker.h"
@@ -46,7 +47,7 @@ static void visit_exited(struct egi_recovery *recovery)
 	if (egi_state_has_left_over(state))
 		egi_state_call(state, false);
 	egi_permit_dismiss(state);
-	egi_state_notify_if_done(state);
+	egi_state_tell_if_done(state);
 	egi_state_release(state);
 }
 
@@ -143,7 +144,7 @@ bool egi_visit_run(struct egi_ticket *ticket)
 		egi_event_notify(&state->finished);
 	}
 	egi_permit_dismiss(state);
-	egi_state_notify_if_done(state);
+	egi_state_tell_if_done(state);
 	return true;
 }
 
