@@ -24,7 +24,7 @@ enum eg_error_kind {
 	EG_ERROR_RETURNED, /* a task returned non-zero, or the program created the error */
 	EG_ERROR_PANIC,    /* a task called eg_panic or eg_panic_with */
 	EG_ERROR_EXITED,   /* a task ended its thread: pthread_exit or thread cancellation */
-	EG_ERROR_SKIPPED,  /* the task was accepted but never started: its group's context was over */
+	EG_ERROR_SKIPPED,  /* the task was accepted but never started: its group was cancelled, or halted */
 	EG_ERROR_FAULT     /* a task faulted: a nil dereference, say; see errgroup/fault.h */
 };
 
@@ -67,8 +67,8 @@ EG_PUBLIC void eg_error_unref(eg_error *error);
  *            EG_EEXITED, -ECANCELED for a skipped task; 0 for NULL
  *   message  one line or more of text without a final newline; never NULL, "" for NULL
  *   cause    the error underneath, or NULL: what eg_error_create_from was given, what eg_panic_with was
- *            given, what eg_fail attached to a task that then returned another code, or why the context of a
- *            skipped task's group ended
+ *            given, what eg_fail attached to a task that then returned another code, or why a skipped task did
+ *            not start: why the context of its group ended, or the group's first error
  *   joined   a panic or fault that a deferred call of the same task added later, or NULL. An error that was
  *            passed on (eg_fail_with) has those of both tasks
  *   signal   the number of the signal that a recovered fault was, such as SIGSEGV, or that arrived, of a code

@@ -48,13 +48,30 @@ enum eg_group_flags {
 	EG_GROUP_ABORT_ON_PANIC = 1 << 3  /* a panic prints its error and aborts; no deferred call is made */
 };
 
-/* What the errors of a group do to its other tasks. The group fails in any case. */
+/*
+ * What errors do to the rest of the group: the first one, or the n-th (halt_after). The group fails with its first error in
+ * any case, and when a context is cancelled because of errors, that one is the cause.
+ *
+ *                    tasks that run    tasks not started           submitters without room
+ *   EG_HALT_CANCEL   are cancelled     run, in a cancelled context -ECANCELED
+ *   EG_HALT_NOW      are cancelled     are skipped                 -ECANCELED
+ *   EG_HALT_SOON     are left alone    are skipped                 -ECANCELED
+ *   EG_HALT_NEVER    are left alone    run                         go on waiting
+ *
+ * Skipped tasks are errors of kind EG_ERROR_SKIPPED, which halt nothing. EG_HALT_NOW skips what has not started whatever
+ * ends the context, as EG_GROUP_SKIP_UNSTARTED does with any of them; for EG_HALT_SOON and EG_HALT_NEVER a context that is
+ * over by itself is as for EG_HALT_CANCEL. With EG_GROUP_NO_CANCEL nothing is cancelled: EG_HALT_NOW is EG_HALT_SOON then,
+ * and EG_HALT_CANCEL is EG_HALT_NEVER. A group that was halted stays so until eg_group_reset.
+ */
 enum eg_halt {
-	EG_HALT_CANCEL, /* the context is cancelled; tasks not started still run, unless EG_GROUP_SKIP_UNSTARTED */
-	EG_HALT_NOW,  /* the context is cancelled, and no task starts any more */
-	EG_HALT_SOON, /* no task starts any more; those that run are left alone */
-	EG_HALT_NEVER /* nothing */
+	EG_HALT_CANCEL, /* the context is cancelled: tasks that look at it end early, the others run */
+	EG_HALT_NOW,    /* the context is cancelled, and no task starts any more */
+	EG_HALT_SOON,   /* no task starts any more; what has begun is brought to its end */
+	EG_HALT_NEVER   /* every task runs, whatever the others do */
 };
+
+/* To keep all errors, as the option collect. Memory is 8 bytes and an error each. */
+#define EG_COLLECT_ALL 0xffffffffu
 
 /*
  * Options. Zero means default everywhere; fields are only ever added at the end. A larger structure, from a
@@ -64,11 +81,11 @@ struct eg_group_options {
 	size_t size; /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
 	int limit; /* tasks running at once, as eg_group_set_limit takes it; 0: EG_LIMIT_NONE, or as shared_limit */
 	int backlog;         /* tasks accepted but not started before eg_group_go blocks; 0: any number */
-	unsigned collect;    /* errors kept, in order of arrival; 0: 1 */
+	unsigned collect;    /* errors kept, in order of arrival: so many, or EG_COLLECT_ALL; 0: 1 */
 	unsigned flags;      /* of enum eg_group_flags */
 	unsigned fault;      /* of enum eg_fault_mode; 0: as the process (eg_fault_set_mode) */
 	unsigned halt;       /* of enum eg_halt: what errors do to the rest; 0: EG_HALT_CANCEL */
-	unsigned halt_after; /* how many errors it takes; 0: 1 */
+	unsigned halt_after; /* how many errors it takes for that; 0: 1 */
 	unsigned reserved;   /* 0 */
 
 	/* A limit on the tasks of all groups that have it, besides the group's own (errgroup/limit.h); or NULL. */
@@ -114,7 +131,7 @@ struct eg_group_options {
  * Ownership: what the group holds is given back by eg_group_destroy. Threads: one, before anyone else uses
  * the group.
  * Return: 0; -EINVAL for a NULL group, options of a wrong size, a negative limit or backlog that has no name
- * above, an unknown flag or fault mode; -ENOMEM; EG_EFORKED in a forked child, for a shared limit of its
+ * above, an unknown flag, fault mode or halt; -ENOMEM; EG_EFORKED in a forked child, for a shared limit of its
  * parent; with a fault mode also what eg_fault_set_mode returns. The group is untouched on failure.
  */
 EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
@@ -231,10 +248,10 @@ EG_PUBLIC int eg_group_go_pieces_at(eg_group *group, size_t count, size_t grain,
 				    struct eg_site *site);
 
 /*
- * Waits until every accepted task has ended, those that tasks submitted included, then cancels the group's
- * context and returns the first error. The waiting thread runs tasks itself while a place under the limit is
- * free, unless EG_GROUP_NO_HELP is set; from inside a task of another group that is how nesting never
- * starves.
+ * Waits until every accepted task has ended, those that tasks submitted included, and nobody holds the group
+ * open; then cancels the group's context and returns the first error. The waiting thread runs tasks itself
+ * while a place under the limit is free, unless EG_GROUP_NO_HELP is set; from inside a task of another group
+ * that is how nesting never starves.
  *
  * Repeated waits return the same; the error stays until eg_group_reset, and tasks submitted after a wait are
  * waited for by the next.
@@ -273,8 +290,65 @@ EG_PUBLIC int eg_group_wait_until(eg_group *group, int64_t deadline_ns) EG_MUST_
 EG_PUBLIC int eg_group_pass(eg_group *group) EG_MUST_CHECK;
 
 /*
- * The first error, or NULL; the errors kept, in order of arrival; and how many tasks have failed in all,
- * which may be more than were kept (the option collect).
+ * Holds a group open, and lets it go again: until as many releases as holds no wait returns, also when every task has
+ * ended. So an event loop keeps its group between two submissions, and what is about to be submitted from elsewhere is
+ * waited for.
+ *
+ *     eg_group_hold(&group);
+ *     ... callbacks submit ...
+ *     eg_group_release(&group);      the last callback has been: from now on a wait may return
+ *
+ * A hold is no task: it takes no place under a limit or backlog, and is not skipped. eg_group_destroy drops holds, and does
+ * not wait for them; a release afterwards is -EPERM, as on any all-zero group.
+ *
+ * Threads: any, and inside tasks; a hold need not be released by the thread that made it. A group may be destroyed, and freed,
+ * as soon as a wait has returned that the last release let go. Blocking: never. Ordering: what a thread wrote before it
+ * released is visible to whoever's wait returns then.
+ * Return: 0; -EINVAL for NULL; EG_EFORKED in a forked child. eg_group_hold also -ENOMEM when an all-zero group could not
+ * get its state and -ECANCELED when the group is being destroyed; eg_group_release -EPERM when the group is not held.
+ */
+EG_PUBLIC int eg_group_hold(eg_group *group);
+EG_PUBLIC int eg_group_release(eg_group *group);
+
+/*
+ * A descriptor for poll, select, epoll and io_uring that is readable when everything is done: every task has ended and nobody
+ * holds the group open. It stays readable until a wait has returned, and becomes so again when what was submitted after that
+ * is done. With it an event loop needs no thread that waits:
+ *
+ *     eg_group_hold(&group);
+ *     fd = eg_group_fd(&group);
+ *     ... callbacks submit, the last one releases; when fd is readable: ...
+ *     err = eg_group_wait(&group);   does not block
+ *
+ * A group in which nothing is unfinished is done, also before the first task; hence the hold. If more was submitted since it
+ * became readable, a wait takes as long as that; eg_group_wait_until with a time in the past looks, and then lowers it until
+ * that is done.
+ *
+ * It is made at the first call; later ones return the same. It is never 0, 1 or 2, and must not be read, written or closed.
+ *
+ * Ownership: the group's, closed by eg_group_destroy. Threads: any. Blocking: never for long.
+ * Return: the descriptor; -EINVAL for NULL; -EMFILE, -ENFILE or -ENOMEM when there is none to be had; -EAGAIN when no
+ * worker thread can be started, so that nobody would run the tasks; -ECANCELED when the group is being destroyed; EG_EFORKED
+ * in a forked child.
+ */
+EG_PUBLIC int eg_group_fd(eg_group *group) EG_MUST_CHECK;
+
+/*
+ * Fails a group from outside its tasks: a watchdog, a callback, a submitter that cannot go on. The error is recorded as a
+ * task's would be: kept or counted, the group's result if it is the first, and halting the rest if it is the n-th.
+ *
+ * @error  gains a reference of its own, if it is kept
+ *
+ * Threads: any, and inside tasks, whose own results are not changed by it. Blocking: as eg_ctx_cancel, when it halts the
+ * group. Ordering: waits that begin after it see it, whether anything ran or not; a wait that is about to return may not.
+ * Return: 0; -EINVAL for a NULL group or error; -ENOMEM when an all-zero group could not get its state; -ECANCELED when the
+ * group is being destroyed; EG_EFORKED in a forked child.
+ */
+EG_PUBLIC int eg_group_fail(eg_group *group, eg_error *error);
+
+/*
+ * The first error, or NULL; the errors kept, in order of arrival; and how many there were in all, of skipped
+ * tasks and by eg_group_fail as well, which may be more than were kept (the option collect).
  *
  * Ownership: borrowed, until eg_group_reset or eg_group_destroy. Threads: any. Return: eg_group_errors how
  * many it has stored, at most max; 0 for a NULL group or ret_errors, or in a forked child.
@@ -323,7 +397,7 @@ EG_PUBLIC int eg_group_cancel(eg_group *group, eg_error *cause);
  * After a wait: forgets errors and cancellation and keeps the options, as if newly initialised.
  *
  * Threads: one; nobody may use the group meanwhile. Return: 0; -EINVAL for NULL; -EBUSY with tasks
- * unfinished; -ENOMEM with the group unchanged; EG_EFORKED in a forked child.
+ * unfinished, or the group held open; -ENOMEM with the group unchanged; EG_EFORKED in a forked child.
  */
 EG_PUBLIC int eg_group_reset(eg_group *group);
 

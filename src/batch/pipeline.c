@@ -66,7 +66,6 @@ static int group_options(const struct eg_group_options *options, struct eg_group
 		return err;
 	ret_chosen->flags &= ~(unsigned)EG_GROUP_SKIP_UNSTARTED;
 	ret_chosen->backlog = 0;
-	ret_chosen->halt_after = options ? options->halt_after : 0;
 	if (ret_chosen->limit == EG_LIMIT_CPUS)
 		ret_chosen->limit = egi_cpus_count();
 	*ret_halt = ret_chosen->halt;

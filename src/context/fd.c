@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event is a counter of the kernel's that a read lowers by one, from a number beyond what anybody could read: one that
- * is read by mistake stays readable. Where there are no event counters it is a pipe, with something in it.
+ * The event is a counter of the kernel's that a read lowers by one. One that is to be readable for good starts from a number
+ * beyond what anybody could read: if it is read by mistake it stays readable. Where there are no event counters it is a pipe, with something in it.
  *
  * What opens, writes and closes ends a thread that is cancelled meanwhile, and with it what that thread holds: the lock
  * around, and the other end. So all of it is done with cancellation off. errno is the program's, and stays what it was where
@@ -63,13 +63,34 @@ int egi_ctx_fd_open(struct egi_ctx_fd *ret_fd)
 }
 
 /* Only a full pipe or counter, which is readable, could refuse. */
-void egi_ctx_fd_raise(int write_end)
+static void fd_write(int write_end, uint64_t times)
 {
-	static const uint64_t inexhaustible = UINT64_MAX - 1;
 	int saved = errno, cancelable;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
-	(void)!write(write_end, &inexhaustible, sizeof(inexhaustible));
+	(void)!write(write_end, &times, sizeof(times));
+	pthread_setcancelstate(cancelable, NULL);
+	errno = saved;
+}
+
+void egi_ctx_fd_raise(int write_end)
+{
+	fd_write(write_end, UINT64_MAX - 1);
+}
+
+void egi_ctx_fd_raise_once(int write_end)
+{
+	fd_write(write_end, 1);
+}
+
+/* If it has been read by mistake, there is nothing left to be read. */
+void egi_ctx_fd_lower(const struct egi_ctx_fd *fd)
+{
+	int saved = errno, cancelable;
+	uint64_t times;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
+	(void)!read(fd->read, &times, sizeof(times));
 	pthread_setcancelstate(cancelable, NULL);
 	errno = saved;
 }

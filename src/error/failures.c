@@ -5,6 +5,8 @@
  * The first one has a place of its own, which is written once, so that it is read without the lock. The ones after it are
  * in an array that grows under the lock, and whose first place stays empty. Counting needs no lock: once no more are
  * kept, an error is a number.
+ *
+ * The first error is there before it is counted: whoever is told of errors by their number finds it.
  */
 #include "error/failures.h"
 
@@ -57,13 +59,13 @@ static bool kept_grow(struct egi_failures *failures)
 	return true;
 }
 
-bool egi_failures_add(struct egi_failures *failures, eg_error *error)
+uint64_t egi_failures_add(struct egi_failures *failures, eg_error *error)
 {
 	bool is_first, keep;
+	uint64_t number;
 
 	egi_annotate_release(failures);
 	egi_mutex_lock(&failures->lock);
-	egi_add_u64(&failures->total, 1); /* [F3] nothing is ordered: a number */
 	is_first = !failures->first;
 	keep = failures->kept_count < failures->kept_max;
 	if (keep && !is_first)
@@ -75,10 +77,12 @@ bool egi_failures_add(struct egi_failures *failures, eg_error *error)
 	/* The error before the pointer, for those who read it without the lock. */
 	if (is_first)
 		egi_store_release_ptr(&failures->first, error); /* [F1] release: pairs with [F2] */
+	/* [F3] full: the first before its number; pairs with [F4]. */
+	number = egi_add_u64(&failures->total, 1) + 1;
 	egi_mutex_unlock(&failures->lock);
 	if (!keep)
 		eg_error_unref(error);
-	return is_first;
+	return number;
 }
 
 eg_error *egi_failures_first(const struct egi_failures *failures)
@@ -96,9 +100,10 @@ bool egi_failures_wants(const struct egi_failures *failures)
 	return egi_load_relaxed_u64(&failures->total) < failures->kept_max;
 }
 
-void egi_failures_count(struct egi_failures *failures, uint64_t count)
+uint64_t egi_failures_count(struct egi_failures *failures, uint64_t count)
 {
-	egi_add_u64(&failures->total, count); /* [F3] nothing is ordered: a number */
+	return egi_add_u64(&failures->total, count) +
+	       count; /* [F3] full: pairs with itself, in egi_failures_add */
 }
 
 size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors)
@@ -115,7 +120,7 @@ size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **r
 
 uint64_t egi_failures_total(const struct egi_failures *failures)
 {
-	return egi_load_relaxed_u64(&failures->total);
+	return egi_load_acquire_u64(&failures->total); /* [F4] acquire: pairs with [F3] */
 }
 
 void egi_failures_skip(struct egi_failures *failures, uint64_t count)

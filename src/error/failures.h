@@ -7,6 +7,8 @@
  * were.
  */
 
+#include <limits.h>
+
 #include "error/error.h"
 #include "os/mutex.h"
 
@@ -17,7 +19,7 @@ struct egi_failures {
 	struct egi_mutex lock; /* for what follows */
 	eg_error **kept;       /* kept[0] is the first; NULL while only that one is kept */
 	size_t kept_count, kept_room;
-	unsigned kept_max;
+	uint64_t kept_max;
 };
 
 void egi_failures_init(struct egi_failures *failures);
@@ -26,24 +28,24 @@ void egi_failures_finish(struct egi_failures *failures);
 /* Forgets what there is, while nobody else uses it. */
 void egi_failures_forget(struct egi_failures *failures);
 
-/* There is nothing: how many errors to keep from now on. */
+/* There is nothing: how many errors to keep from now on; UINT_MAX: all. */
 static inline void egi_failures_keep(struct egi_failures *failures, unsigned collect)
 {
-	failures->kept_max = collect ? collect : 1;
+	failures->kept_max = collect == UINT_MAX ? UINT64_MAX : collect ? collect : 1;
 }
 
 /*
- * Records an error, which it takes over. True if it is the first. Without memory to keep one that is not the
- * first, it is still counted.
+ * Records an error, which it takes over, and returns its number: the first is 1, and no two have the same. Without memory to
+ * keep one that is not the first, it is still counted.
  */
-bool egi_failures_add(struct egi_failures *failures, eg_error *error);
+uint64_t egi_failures_add(struct egi_failures *failures, eg_error *error);
 
 /* The first error, or NULL. */
 eg_error *egi_failures_first(const struct egi_failures *failures);
 
-/* Whether another error would be kept; if not, egi_failures_count is all that it needs. */
+/* Whether another error would be kept; if not, egi_failures_count is all that it needs. Returns the last one's number. */
 bool egi_failures_wants(const struct egi_failures *failures);
-void egi_failures_count(struct egi_failures *failures, uint64_t count);
+uint64_t egi_failures_count(struct egi_failures *failures, uint64_t count);
 
 /* Copies up to `max` of the errors kept, borrowed, and returns how many it copied. */
 size_t egi_failures_list(struct egi_failures *failures, size_t max, eg_error **ret_errors);

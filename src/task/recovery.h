@@ -28,9 +28,9 @@ struct egi_defer {
 struct egi_recovery {
 	/*
 	 * Looked at after every task: whether any of the below needs work. Set for nothing, it costs the task's end a
-	 * call; not set, what the task left behind would be the next one's.
+	 * call; not set, what the task left behind would be the next one's. As wide as a task's code, to be looked at together.
 	 */
-	bool dirty;
+	int dirty;
 	bool abort_on_panic;
 	bool is_hooks;     /* the hook made the group, or a group above it: it is not told */
 	unsigned panics;   /* of the running task */

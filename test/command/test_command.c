@@ -58,7 +58,11 @@ static void what_it_writes_and_how_it_ends_comes_back(void **state)
 	assert_int_equal(result.exit_status, -1);
 	assert_int_equal(result.signal, SIGTERM);
 	eg_command_result_finish(&result);
-	/* Without a result. */
+	/* With a result of zeros; and without one. */
+	memset(&result, 0, sizeof(result));
+	assert_int_equal(eg_command_run(NULL, EG_COMMAND(SH("exit 7")), &result), EG_ESTATUS(7));
+	assert_int_equal(result.exit_status, 7);
+	eg_command_result_finish(&result);
 	assert_int_equal(eg_command_run(NULL, EG_COMMAND(SH("echo unheard")), NULL), 0);
 	assert_int_equal(eg_command_run(NULL, EG_COMMAND(SH("echo unheard; exit 3")), NULL), EG_ESTATUS(3));
 	assert_string_equal(eg_strerror(EG_ESTATUS(3)), "program failed");

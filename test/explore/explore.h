@@ -69,6 +69,10 @@ void explore_touch(const void *at, const char *what, uint64_t value);
 void explore_await(const bool *flag);
 void explore_raise(bool *flag);
 
+/* Whether one of the library's descriptors is readable; sleeps until it is. */
+bool explore_is_readable(int fd);
+void explore_poll(int fd);
+
 /* Time passes: what a task would take. */
 void explore_pass_time(int64_t ns);
 

@@ -143,4 +143,13 @@ void helper_without_place(void);
 void raised_shared_limit(void);
 void permit_against_call(void);
 
+void two_failures_halt_at_first(void);
+void two_failures_halt_at_second(void);
+void failure_against_next_task(void);
+void release_against_wait(void);
+void release_after_submit_against_wait(void);
+void hold_against_wait(void);
+void fd_against_last_task(void);
+void fd_against_next_round(void);
+
 #endif

@@ -70,6 +70,10 @@ static const struct {
 	eg_error *(*group_error)(const eg_group *);
 	size_t (*group_errors)(const eg_group *, size_t, eg_error **);
 	size_t (*group_error_count)(const eg_group *);
+	int (*group_fail)(eg_group *, eg_error *);
+	int (*group_hold)(eg_group *);
+	int (*group_release)(eg_group *);
+	int (*group_fd)(eg_group *);
 	eg_ctx *(*group_ctx)(const eg_group *);
 	int (*group_cancel)(eg_group *, eg_error *);
 	int (*group_reset)(eg_group *);
@@ -149,6 +153,10 @@ static const struct {
     .group_error = eg_group_error,
     .group_errors = eg_group_errors,
     .group_error_count = eg_group_error_count,
+    .group_fail = eg_group_fail,
+    .group_hold = eg_group_hold,
+    .group_release = eg_group_release,
+    .group_fd = eg_group_fd,
     .group_ctx = eg_group_ctx,
     .group_cancel = eg_group_cancel,
     .group_reset = eg_group_reset,
@@ -299,6 +307,10 @@ static void group_functions_answer(void **state)
 	assert_null(api.group_error(&group));
 	assert_int_equal(api.group_errors(&group, 1, &error), 0);
 	assert_non_null(api.group_ctx(&group));
+	assert_int_equal(api.group_hold(&group), 0);
+	assert_true(api.group_fd(&group) >= 0);
+	assert_int_equal(api.group_release(&group), 0);
+	assert_int_equal(api.group_fail(&group, NULL), -EINVAL);
 	assert_int_equal(api.group_reset(&group), 0);
 	assert_int_equal(api.group_cancel(&group, NULL), 0);
 	assert_int_equal(api.group_destroy(&group), 0);

@@ -63,6 +63,10 @@ static void expect_dead(eg_group *group)
 	EXPECT(eg_group_slots(group) == EG_EFORKED);
 	EXPECT(eg_group_stats(group, &stats) == EG_EFORKED);
 	EXPECT(eg_group_pass(group) == EG_EFORKED);
+	EXPECT(eg_group_fail(group, eg_error_create(-EIO, "in the child")) == EG_EFORKED);
+	EXPECT(eg_group_hold(group) == EG_EFORKED);
+	EXPECT(eg_group_release(group) == EG_EFORKED);
+	EXPECT(eg_group_fd(group) == EG_EFORKED);
 }
 
 static void child_of_live_group(void *arg)

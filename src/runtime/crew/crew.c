@@ -51,6 +51,17 @@ bool egi_crew_is_missing(void)
 	return missing;
 }
 
+bool egi_crew_has_thread(void)
+{
+	bool has_thread;
+
+	count_cpus();
+	egi_mutex_lock(&egi_board.lock);
+	has_thread = egi_roster_size() > 0 || egi_hire();
+	egi_mutex_unlock(&egi_board.lock);
+	return has_thread;
+}
+
 /* Returns when to try again, or EGI_FOREVER if no thread is missing any more. */
 static int64_t try_again(int64_t now)
 {

@@ -41,6 +41,9 @@ void egi_crew_forget(struct egi_request *request);
 /* Whether no thread can be had: one is wanted, none could be started for a good while, and none has come free since. */
 bool egi_crew_is_missing(void);
 
+/* Whether the crew has a thread that may come to what is submitted from now on; if it has none, one is started. */
+bool egi_crew_has_thread(void);
+
 /*
  * The calling thread is about to start a task, which may need another: if a thread is wanted that could not be started, tries
  * again, and waits for one for that while at most.

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "os/annotate.h"
+#include "runtime/group/fail.h"
 #include "runtime/group/observe.h"
 #include "runtime/group/permit.h"
 #include "runtime/group/schedule.h"
@@ -15,14 +16,20 @@
 #include "runtime/group/task_end.h"
 #include "task/copy.h"
 
+/* Why tasks do not start: the context is over, or errors have stopped the group. */
+static eg_error *skip_cause(struct eg_group_state *state)
+{
+	eg_error *cause = state->ctx ? eg_ctx_cause(state->ctx) : NULL;
+
+	return eg_error_ref(cause ? cause : egi_failures_first(&state->failures));
+}
+
 /* An error that says what a task would have been and why it did not start. */
 static eg_error *worker_skip_error(struct egi_worker *worker)
 {
-	struct eg_group_state *state = worker->state;
 	struct egi_error_origin origin = egi_task_origin(&worker->recovery);
-	eg_error *cause = state->ctx ? eg_error_ref(eg_ctx_cause(state->ctx)) : NULL;
-	eg_error *error =
-	    egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, cause, NULL, "canceled before it started");
+	eg_error *error = egi_error_make_plain(EG_ERROR_SKIPPED, -ECANCELED, skip_cause(worker->state), NULL,
+					       "canceled before it started");
 
 	origin.worker_slot = -1;
 	egi_error_set_origin(error, origin);
@@ -89,8 +96,9 @@ static void worker_skip_indices(struct egi_worker *worker)
 }
 
 /*
- * Whether what has not started is to be skipped. Somebody may have said so; or the context is over and that has not been
- * said yet. A task that it woke has seen the end, and so does the look that follows, on whatever thread that is:
+ * Whether what has not started is to be skipped. Somebody may have said so; or the context is over, or there are errors
+ * enough, and that has not been said yet. A task that it woke has seen the end, and so does the look that follows, on
+ * whatever thread that is:
  *
  *   ending thread                   worker
  *   the context is over
@@ -105,7 +113,11 @@ static bool worker_skips(struct egi_worker *worker)
 	/* [W10] acquire: the context's end, and its cause, before the word to skip; pairs with [W5]. */
 	if ((egi_load_acquire_u32(&state->attention) & EGI_ATTENTION_SKIP) != 0)
 		return true;
-	if (!egi_find_is_asked(worker, EGI_ATTENTION_LOOK) || eg_ctx_err(state->ctx) == 0)
+	if (!egi_find_is_asked(worker, EGI_ATTENTION_LOOK))
+		return false;
+	if (egi_state_has_failed_enough(state))
+		return true;
+	if ((state->flags & EG_GROUP_SKIP_UNSTARTED) == 0 || eg_ctx_err(state->ctx) == 0)
 		return false;
 	egi_state_halt(state);
 	return egi_find_is_asked(worker, EGI_ATTENTION_SKIP);

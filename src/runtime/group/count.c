@@ -27,6 +27,27 @@ uint64_t egi_state_unfinished(struct eg_group_state *state)
 	return submitted - done;
 }
 
+bool egi_state_is_done(struct eg_group_state *state)
+{
+	/* The D of holds before that of tasks. [D4] acquire: pairs with [D5]. */
+	uint64_t released = egi_load_acquire_u64(&state->released);
+
+	if (egi_state_unfinished(state) != 0)
+		return false;
+	/* [D4] acquire: pairs with [D3]. [W2] acquire: pairs with [W1]. */
+	return released == egi_load_acquire_u64(&state->held) || egi_load_acquire_u32(&state->closed) != 0;
+}
+
+uint64_t egi_state_submitted(struct eg_group_state *state)
+{
+	uint64_t submitted = egi_load_relaxed_u64(&state->held);
+
+	/* [J5] acquire: pairs with [Q2]. */
+	for (struct egi_queue *queue = egi_load_acquire_ptr(&state->queues); queue; queue = queue->next)
+		submitted += egi_queue_submitted(queue);
+	return submitted;
+}
+
 /* When a group begins or is reset all that was ever submitted is done, so what both sums start from is the same. */
 void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint64_t *ret_done)
 {
@@ -114,11 +135,4 @@ bool egi_state_has_left_over(struct eg_group_state *state)
 		return true;
 	egi_fence_heavy(); /* [G2] the gate before the look for tasks; pairs with [G1] */
 	return egi_state_has_tasks(state);
-}
-
-void egi_state_notify_if_done(struct eg_group_state *state)
-{
-	/* [E2] full, before this load, by the gate change; pairs with [E1]. */
-	if (egi_load_acquire_u32(&state->finished.sleepers) != 0 && egi_state_unfinished(state) == 0)
-		egi_event_notify(&state->finished);
 }

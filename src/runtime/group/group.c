@@ -7,7 +7,8 @@
  *   stats.c     how far it is, for who asks; progress.c: for who is told, by those who wait; observe.c: what happens
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
  *   visit.c     a thread comes to run tasks, and leaves: crew, waiter or submitter
- *   worker.c    the loop that runs tasks; schedule.c: which; slot_data.c: what a program has made for each slot
+ *   worker.c    the loop that runs tasks; schedule.c: which; fail.c: what their errors do; slot_data.c: what a program has
+ *               made for each slot
  *   state.c     all that a group is: gate.c (who is there), slots.c, count.c (when everything is done)
  *   runtime/crew/     the process's threads, and how groups ask for them
  *   runtime/queue/    one submitter's pending tasks, and what a worker has claimed of them
@@ -26,6 +27,8 @@
 #include "fault/mode.h"
 #include "os/clock.h"
 #include "runtime/group/count.h"
+#include "runtime/group/done.h"
+#include "runtime/group/fail.h"
 #include "runtime/group/options.h"
 #include "runtime/group/progress.h"
 #include "runtime/group/slot_data.h"
@@ -201,6 +204,26 @@ int eg_group_cancel(eg_group *group, eg_error *cause)
 	return eg_ctx_cancel(state->ctx, cause);
 }
 
+int eg_group_fail(eg_group *group, eg_error *error)
+{
+	struct eg_group_state *state;
+	int err;
+
+	if (!error)
+		return -EINVAL;
+	err = egi_group_open(group, &state);
+	if (err)
+		return err;
+	/* [W2] acquire: pairs with [W1]. */
+	if (egi_load_acquire_u32(&state->closed) != 0)
+		return -ECANCELED;
+	if (egi_failures_wants(&state->failures))
+		egi_state_fail(state, eg_error_ref(error));
+	else
+		egi_state_fail_unkept(state);
+	return 0;
+}
+
 int eg_group_reset(eg_group *group)
 {
 	struct eg_group_state *state;
@@ -209,11 +232,12 @@ int eg_group_reset(eg_group *group)
 
 	if (err || !state)
 		return err;
-	if (egi_state_unfinished(state) != 0)
+	if (!egi_state_is_done(state))
 		return -EBUSY;
 	err = state_make_ctx(state, &ctx);
 	if (err)
 		return err;
+	egi_done_waited(state, true);
 	state_drop_ctx(state);
 	egi_state_reset(state);
 	state_set_ctx(state, ctx);
@@ -223,7 +247,7 @@ int eg_group_reset(eg_group *group)
 /* Ends a group with whatever is unfinished in it. Returns 0, EG_EINSIDE or EG_EFORKED. */
 static int state_close(struct eg_group_state *state)
 {
-	int code;
+	int code, err;
 
 	if (egi_recovery_is_inside(state) || egi_progress_is_inside(state))
 		return EG_EINSIDE;
@@ -233,7 +257,11 @@ static int state_close(struct eg_group_state *state)
 		eg_ctx_cancel(state->ctx, NULL);
 	/* [E2] full, by the swap [W5] of egi_state_close: what it says before the look at sleepers. */
 	egi_event_notify(&state->room);
-	return egi_wait(state, true, EGI_FOREVER, &code, NULL);
+	egi_event_notify(&state->finished); /* the same: holds do not count any more */
+	err = egi_wait(state, true, EGI_FOREVER, &code, NULL);
+	if (!err) /* its tasks have ended, and nobody else may hold it or release it now */
+		egi_store_relaxed_u64(&state->released, egi_load_relaxed_u64(&state->held));
+	return err;
 }
 
 int eg_group_destroy(eg_group *group)
@@ -257,6 +285,7 @@ int eg_group_destroy(eg_group *group)
 				egi_slot_data_finish(state);
 			if (state->owns_ctx)
 				eg_ctx_cancel(state->ctx, NULL);
+			egi_done_close_fd(state);
 			state_drop_ctx(state);
 			state_drop_parent(state);
 			ended ? egi_state_discard(state) : egi_state_abandon(state);

@@ -48,6 +48,16 @@ static unsigned feature_flags(const struct eg_group_options *options)
 	       (options->observe ? EGI_GROUP_OBSERVED : 0) | (options->progress ? EGI_GROUP_PROGRESS : 0);
 }
 
+static void options_take_halt(struct eg_group_options *taken)
+{
+	if (taken->halt_after > 0)
+		taken->halt_after--;
+	if (taken->halt == EG_HALT_NOW)
+		taken->flags |= EG_GROUP_SKIP_UNSTARTED;
+	if (taken->halt == EG_HALT_NOW || taken->halt == EG_HALT_SOON)
+		taken->flags |= EGI_GROUP_STOPS;
+}
+
 /* The group's own limit, if it says none, is as much as that allows. */
 static int shared_limit_take(struct eg_group_options *options)
 {
@@ -70,14 +80,13 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	if (taken.limit != 0)
 		err = egi_options_limit(taken.limit, &taken.limit);
 	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
-	    !egi_fault_is_mode(taken.fault) || taken.reserved != 0 || taken.progress_every_ns < 0)
-		err = -EINVAL;
-	/* Refused until each is there. */
-	if (taken.halt != 0 || taken.halt_after != 0)
+	    !egi_fault_is_mode(taken.fault) || taken.halt > EG_HALT_NEVER || taken.reserved != 0 ||
+	    taken.progress_every_ns < 0)
 		err = -EINVAL;
 	if (err)
 		return err;
 	taken.flags |= feature_flags(&taken);
+	options_take_halt(&taken);
 	if (taken.shared_limit)
 		err = shared_limit_take(&taken);
 	if (!err)

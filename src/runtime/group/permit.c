@@ -28,6 +28,7 @@
 #include "os/clock.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/fail.h"
 #include "runtime/limit/limit.h"
 #include "task/recovery.h"
 
@@ -53,6 +54,7 @@ static struct egi_worker *permit_find(const eg_limit *limit)
 static void permit_begin(struct egi_worker *worker)
 {
 	worker->permit.held = true;
+	worker->permit.used = false;
 	worker->permit.since_ns = eg_clock_now_ns();
 }
 
@@ -92,12 +94,15 @@ bool egi_permit_is_free(const struct eg_group_state *state)
 	return !state->limit || permit_find(state->limit) || egi_limit_has_free(state->limit);
 }
 
-/* The context is over, and tasks that have not started are about to be skipped. */
-static bool state_is_about_to_skip(const struct eg_group_state *state)
+/* The context is over, or there are errors enough, and tasks that have not started are about to be skipped. */
+static bool state_is_about_to_skip(struct eg_group_state *state)
 {
+	if ((egi_load_relaxed_u32(&state->attention) & EGI_ATTENTION_LOOK) == 0)
+		return false;
 	/* [W8] acquire: pairs with [W7]. */
-	return (egi_load_relaxed_u32(&state->attention) & EGI_ATTENTION_LOOK) != 0 &&
-	       eg_ctx_err(state->ctx) != 0 && egi_load_acquire_u32(&state->over) == 0;
+	return egi_state_has_failed_enough(state) ||
+	       ((state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 && eg_ctx_err(state->ctx) != 0 &&
+		egi_load_acquire_u32(&state->over) == 0);
 }
 
 /* Whether a worker has something else to do than to wait for a permit. Behind [H2]; what is asked is followed by a call. */
@@ -112,7 +117,7 @@ static bool state_calls_off(struct eg_group_state *state)
 /* Whoever ends the context says so, but for a deadline that no thread sees to. */
 static int64_t state_wakes_ns(const struct eg_group_state *state)
 {
-	bool looks = (egi_load_relaxed_u32(&state->attention) & EGI_ATTENTION_LOOK) != 0;
+	bool looks = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0;
 
 	return egi_crew_sleeps(looks ? egi_ctx_wakes_ns(state->ctx, EGI_FOREVER) : EGI_FOREVER);
 }
@@ -148,12 +153,17 @@ bool egi_permit_hold(struct egi_worker *worker)
 	eg_limit *limit = worker->state->limit;
 	struct egi_worker *holder = permit_find(limit);
 
-	if (holder) {
-		if (egi_limit_is_quiet(limit) || egi_limit_keep(limit, holder->permit.since_ns))
-			return true;
+	/* One that has not been used has been waited for, and is not given away between two tasks. */
+	if (holder && holder->permit.used && !egi_limit_is_quiet(limit) &&
+	    !egi_limit_keep(limit, holder->permit.since_ns)) {
 		holder->permit.held = false;
-	} else if (egi_limit_try_take(limit)) {
+		holder = NULL;
+	} else if (!holder && egi_limit_try_take(limit)) {
 		permit_begin(worker);
+		holder = worker;
+	}
+	if (holder) {
+		holder->permit.used = true;
 		return true;
 	}
 	egi_claim_put_back(&worker->claim);

@@ -277,12 +277,22 @@ static EGI_COLD bool worker_claim_alone(struct egi_worker *worker)
 	struct egi_queue *queue = &worker->state->first_queue;
 	int64_t now = eg_clock_now_ns();
 
-	worker_learn(worker, now);
+	/* Nothing is known of what was not claimed by time. */
+	if (egi_claim_is_loop(&worker->claim))
+		worker_learn(worker, now);
+	else
+		egi_find_begin(worker);
 	worker->claimed_ns = now;
-	if (!egi_claim_refill_alone(&worker->claim, queue, worker_appetite(worker, queue), (uint64_t)now))
+	if (!egi_claim_refill_looping(&worker->claim, queue, worker_appetite(worker, queue), (uint64_t)now))
 		return false;
 	worker_note_claim(worker);
 	return true;
+}
+
+EGI_COLD bool egi_find_first_looping(struct egi_worker *worker)
+{
+	egi_find_begin(worker);
+	return worker_claim_alone(worker);
 }
 
 /*
@@ -302,14 +312,10 @@ bool egi_find_more_biased(struct egi_worker *worker)
 		worker->biased = false;
 		return false;
 	}
-	if (EGI_UNLIKELY(egi_queue_has_loops(&state->first_queue))) {
+	if (EGI_UNLIKELY(egi_queue_has_loops(&state->first_queue)))
 		found = worker_claim_alone(worker);
-	} else {
-		/* Nothing is learned of what is not claimed by time. */
-		worker->chunk = 1;
-		worker->claimed_ns = 0;
-		found = egi_claim_refill_alone(&worker->claim, &state->first_queue, 1, 0);
-	}
+	else
+		found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
 	egi_gate_end_alone(&state->gate);
 	return found;
 }

@@ -12,6 +12,7 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 {
 	egi_claim_init(&worker->claim);
 	egi_recovery_init(&worker->recovery);
+	worker->recovery.group = state;
 	worker->done = 0;
 	worker->state = state;
 	worker->slot = slot;

@@ -33,6 +33,7 @@ struct egi_worker {
 	unsigned suspect;         /* the slot whose claim to check next for being late */
 	struct {
 		bool held; /* the worker has a permit under the shared limit (permit.h) */
+		bool used; /* a task has been started with it */
 		int64_t since_ns;
 	} permit;
 	struct egi_recovery recovery;

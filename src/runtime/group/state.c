@@ -39,6 +39,9 @@ static struct eg_group_state *state_alloc(void)
 	state->awaiting = 0;
 	state->limit = NULL;
 	egi_failures_init(&state->failures);
+	state->held = state->released = 0;
+	state->done_fd = EGI_CTX_FD_NONE;
+	state->has_done_fd = 0;
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
@@ -93,7 +96,7 @@ static void state_set_observed(struct eg_group_state *state, const struct eg_gro
  */
 static EGI_COLD bool state_set_features(struct eg_group_state *state, const struct eg_group_options *options)
 {
-	if ((options->flags & EG_GROUP_SKIP_UNSTARTED) != 0)
+	if ((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS)) != 0)
 		state->attention |= EGI_ATTENTION_LOOK;
 	if ((options->flags & EGI_GROUP_SLOT_DATA) != 0) {
 		state->attention |= EGI_ATTENTION_DATA;
@@ -129,13 +132,16 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->is_hooks = egi_recovery_is_hooks();
 	state->faults = options->fault;
 	state->backlog = options->backlog;
+	state->halt = options->halt;
+	state->halt_after = options->halt_after;
 	state->ctx = state->parent = NULL;
 	state->owns_ctx = false;
 	state->attention = 0;
 	state->halted = state->over = state->closed = 0;
 	/* One comparison for all of them. */
-	if (EGI_UNLIKELY(((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_FEATURES)) |
-			  egi_probes_wanted()) != 0))
+	if (EGI_UNLIKELY(
+		((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS | EGI_GROUP_FEATURES)) |
+		 egi_probes_wanted()) != 0))
 		biased = state_set_features(state, options) && biased;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
@@ -214,7 +220,8 @@ static void state_retire(struct eg_group_state *state)
 		eg_limit_unref(state->limit);
 		state->limit = NULL;
 	}
-	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request));
+	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request) &&
+		   state->done_fd.read < 0);
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
 	    state->slots.made > KEPT_WORKERS || !egi_queue_is_light(&state->first_queue)) {
 		state_free(state);
@@ -302,15 +309,16 @@ void egi_state_release(struct eg_group_state *state)
 bool egi_state_end_alone(struct eg_group_state *state)
 {
 	struct egi_gate *gate = &state->gate;
-	bool ends;
 
 	if (!egi_gate_is_mine(gate) || !egi_gate_begin_alone(gate))
 		return false;
-	ends = !egi_gate_is_engaged(gate) && !egi_queue_has_tasks(&state->first_queue);
-	if (ends)
-		egi_gate_kill_alone(gate);
+	if (egi_gate_is_engaged(gate) || egi_queue_has_tasks(&state->first_queue)) {
+		egi_gate_end_alone(gate);
+		return false;
+	}
+	egi_gate_kill_alone(gate);
 	egi_gate_end_alone(gate);
-	return ends;
+	return true;
 }
 
 void egi_state_discard(struct eg_group_state *state)
@@ -354,15 +362,29 @@ void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 		egi_limit_call(state->limit, state);
 }
 
+/* Submitters do not wait for room any more. */
+static void state_refuse(struct eg_group_state *state)
+{
+	/* [W3] release: the end of the context, or of all starts, before the word of it; pairs with [W4]. */
+	egi_store_release_u32(&state->halted, 1);
+	egi_fence_full(); /* [E2]: the change before the look at sleepers */
+	egi_event_notify(&state->room);
+}
+
 void egi_state_halt(struct eg_group_state *state)
 {
 	/* [W8] acquire: the caller was told by the context's end [X1], and [W7] comes before that. */
 	if (egi_load_acquire_u32(&state->over) != 0)
 		return;
-	/* [W3] release: the end of the context before the word of it; pairs with [W4]. */
-	egi_store_release_u32(&state->halted, 1);
-	if (state->flags & EG_GROUP_SKIP_UNSTARTED)
-		egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
-	egi_fence_full(); /* [E2]: the change before the look at sleepers */
-	egi_event_notify(&state->room);
+	if (state->flags & EG_GROUP_SKIP_UNSTARTED) {
+		egi_state_stop(state);
+		return;
+	}
+	state_refuse(state);
+}
+
+void egi_state_stop(struct eg_group_state *state)
+{
+	egi_state_ask(state, EGI_ATTENTION_SKIP, 0);
+	state_refuse(state);
 }

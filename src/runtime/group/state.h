@@ -8,6 +8,7 @@
 
 #include <errgroup/group.h>
 
+#include "context/fd.h"
 #include "context/watch.h"
 #include "error/failures.h"
 #include "os/event.h"
@@ -19,7 +20,7 @@
 /* What `attention` asks of every worker before its next task. */
 #define EGI_ATTENTION_SKIP 1u    /* tasks not started are to be skipped */
 #define EGI_ATTENTION_SHRINK 2u  /* more are running than the limit allows */
-#define EGI_ATTENTION_LOOK 4u    /* always, with EG_GROUP_SKIP_UNSTARTED: the context is to be asked */
+#define EGI_ATTENTION_LOOK 4u    /* always, where tasks may be skipped: context and errors are to be asked */
 #define EGI_ATTENTION_PERMIT 64u /* always, with a shared limit: a task needs a permit (permit.h) */
 #define EGI_ATTENTION_DATA 8u /* always, with slot_init or slot_finish: the slot's data may have to be made */
 #define EGI_ATTENTION_OBSERVE 16u /* always, if the group is observed: the task's beginning is to be told */
@@ -68,6 +69,8 @@ struct eg_group_state {
 	unsigned flags;
 	unsigned faults; /* of enum eg_fault_mode; 0: as the process */
 	int backlog;
+	unsigned halt;        /* of enum eg_halt: what errors do to the rest */
+	unsigned halt_after;  /* how many errors do not do that yet */
 	bool owns_ctx;        /* the context is derived, and cancelled by the group */
 	bool is_hooks;        /* the hook of panics made it, or a task of one that it made */
 	eg_limit *limit;      /* shared with other groups, or NULL (permit.h) */
@@ -78,7 +81,7 @@ struct eg_group_state {
 	eg_ctx *ctx;                /* S, and L when it goes: what tasks get */
 	struct egi_ctx_watch watch; /* the context's lock */
 	uint32_t attention;         /* A [W5]: read before every task */
-	uint32_t halted;            /* A [W3]: cancelled, other than by a wait's end */
+	uint32_t halted;            /* A [W3]: cancelled, other than by a wait's end, or stopped */
 	uint32_t over;              /* A [W7]: a wait has ended the group's context */
 	uint32_t closed;            /* A [W1]: being destroyed */
 	uint32_t slots_max;         /* S, L; read at any time: see limit.c */
@@ -86,16 +89,22 @@ struct eg_group_state {
 	/* A [E1]: changes when threads sleep */
 	EGI_ALIGNED struct egi_event finished; /* everything done, or a waiter should look again */
 	struct egi_event room;                 /* a bounded group may have room for a submitter */
-	uint32_t awaiting;                     /* A [H2]: workers that wait for a permit */
+	uint64_t held,
+	    released;      /* A [D3], [D5]: how often the state was held open, and let go, in any life */
+	uint32_t awaiting; /* A [H2]: workers that wait for a permit */
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;
+	struct egi_ctx_fd done_fd; /* L: readable when everything is done */
+	bool done_fd_raised;       /* L */
+	uint32_t has_done_fd;      /* L, and read at any time, as a hint */
+	uint64_t done_fd_waited;   /* L: how much had been submitted when a wait last found all of it done */
 	struct egi_slot_hooks slot_hooks; /* I; with EGI_GROUP_SLOT_DATA */
 	struct egi_observer observer;     /* I; with EGI_GROUP_OBSERVED */
 	struct egi_progress progress; /* as it says itself; with EGI_GROUP_PROGRESS or EGI_GROUP_OBSERVED */
-	struct egi_mutex lock;        /* adding queues, setting the limit, letting the context go */
-	struct egi_mutex submission;  /* asking for room and submitting */
-	struct egi_mutex sharing;     /* putting into the shared queue; taken last */
+	struct egi_mutex lock; /* adding queues, setting the limit, letting the context go, the descriptor */
+	struct egi_mutex submission; /* asking for room and submitting */
+	struct egi_mutex sharing;    /* putting into the shared queue; taken last */
 	struct egi_queue
 	    *queues; /* L; A [Q2]: newest first, a prefix never changes, so it is walked without the lock */
 	unsigned queues_count;            /* L */
@@ -159,8 +168,11 @@ void egi_state_discard(struct eg_group_state *state);
 /* The group is being destroyed: nothing is accepted any more, and what has not started is skipped. */
 void egi_state_close(struct eg_group_state *state);
 
-/* Stops the group: what was cancelled, and with EG_GROUP_SKIP_UNSTARTED what has not started is skipped. */
+/* The group's context is over: with EG_GROUP_SKIP_UNSTARTED what has not started is skipped. */
 void egi_state_halt(struct eg_group_state *state);
+
+/* Stops the group for good, or until it is reset: what has not started is skipped. */
+void egi_state_stop(struct eg_group_state *state);
 
 /* Sets or clears bits of `attention`. */
 void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear);

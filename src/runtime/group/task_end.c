@@ -7,6 +7,7 @@
 
 #include "error/call_site.h"
 #include "os/annotate.h"
+#include "runtime/group/fail.h"
 #include "runtime/group/observe.h"
 
 struct egi_error_origin egi_task_origin(struct egi_recovery *recovery)
@@ -18,15 +19,6 @@ struct egi_error_origin egi_task_origin(struct egi_recovery *recovery)
 	return (struct egi_error_origin){(int64_t)index, (int)worker->slot, egi_site_find(site)};
 }
 
-/* Keeps or counts the error, and cancels if it is the first. In this order: nothing woken can come before it. */
-static void worker_fail(struct eg_group_state *state, eg_error *error)
-{
-	if (!egi_failures_add(&state->failures, error))
-		return;
-	if (state->owns_ctx)
-		eg_ctx_cancel(state->ctx, error);
-}
-
 /* The task has ended: with a code, with defers to run, or by a panic whose error waits in the recovery. */
 static void worker_close_task(struct egi_worker *worker, int code)
 {
@@ -35,7 +27,7 @@ static void worker_close_task(struct egi_worker *worker, int code)
 	eg_error *error;
 
 	if (code != 0 && !recovery->dirty && !egi_failures_wants(&state->failures)) {
-		egi_failures_count(&state->failures, 1);
+		egi_state_fail_unkept(state);
 		return;
 	}
 	error = egi_recovery_end_task(recovery, code);
@@ -44,7 +36,7 @@ static void worker_close_task(struct egi_worker *worker, int code)
 		return;
 	}
 	if (error)
-		worker_fail(state, worker->is_observed ? eg_error_ref(error) : error);
+		egi_state_fail(state, worker->is_observed ? eg_error_ref(error) : error);
 	if (worker->is_observed)
 		egi_observe_end(worker, error);
 }

@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/done.h"
 #include "runtime/group/permit.h"
 #include "runtime/group/progress.h"
 #include "runtime/group/visit.h"
@@ -31,7 +32,7 @@ static bool watch_until_done(struct eg_group_state *state)
 	do {
 		for (int i = 0; i < 32; i++)
 			egi_stall();
-		if (egi_state_unfinished(state) == 0)
+		if (egi_state_is_done(state))
 			return true;
 	} while (!egi_state_has_tasks(state) && eg_clock_now_ns() < end);
 	return false;
@@ -66,7 +67,7 @@ static int wait_inside(struct egi_ticket *ticket, bool helps, int64_t deadline_n
 			if (!egi_visit_run(ticket))
 				return EG_EFORKED;
 		}
-		if (egi_state_unfinished(state) == 0 || (worked && watch_until_done(state)))
+		if (egi_state_is_done(state) || (worked && watch_until_done(state)))
 			return 0;
 		/* Whoever helps is about to destroy the group. */
 		if (EGI_UNLIKELY((state->flags & EGI_GROUP_PROGRESS) != 0) && !helps)
@@ -74,14 +75,14 @@ static int wait_inside(struct egi_ticket *ticket, bool helps, int64_t deadline_n
 		egi_event_prepare(&state->finished, &key);
 		ticket->placed = (helps || (egi_crew_is_missing() && egi_permit_is_free(state))) &&
 				 egi_state_has_tasks(state) && egi_gate_take_place(&state->gate);
-		if (!ticket->placed && egi_state_unfinished(state) != 0) {
+		if (!ticket->placed && !egi_state_is_done(state)) {
 			int64_t until_ns = egi_crew_sleeps(wakes_ns);
 
 			egi_permit_lend();
 			in_time = egi_event_wait(&state->finished, key, until_ns) || until_ns < deadline_ns;
 		}
 		egi_event_finish(&state->finished);
-		if (!in_time && egi_state_unfinished(state) != 0)
+		if (!in_time && !egi_state_is_done(state))
 			return EG_EUNFINISHED;
 	}
 }
@@ -118,9 +119,8 @@ static int result_of(const eg_error *first)
  *   cancels the context, returns       frees the group
  */
 struct round {
-	eg_ctx *ctx; /* to be cancelled, with a reference; or NULL */
-	eg_error
-	    *error; /* what the group has failed with, with a reference if the caller wants it; or NULL */
+	eg_ctx *ctx;     /* to be cancelled, with a reference; or NULL */
+	eg_error *error; /* what the group has failed with, with a reference; or NULL */
 	int code;
 };
 
@@ -134,14 +134,18 @@ static eg_ctx *round_ctx(struct eg_group_state *state)
 	return eg_ctx_ref(state->ctx);
 }
 
-static void round_end(const struct egi_ticket *ticket, bool wants_error, struct round *ret_round)
+static void round_end(const struct egi_ticket *ticket, struct round *ret_round)
 {
 	struct eg_group_state *state = ticket->state;
-	eg_error *first = egi_failures_first(&state->failures);
+	eg_error *first;
 
 	egi_annotate_acquire(state);
+	/* What is done by then the descriptor does not tell of again: its errors are there. */
+	if (!ticket->alone)
+		egi_done_waited(state, true);
+	first = egi_failures_first(&state->failures);
 	ret_round->code = EGI_LIKELY(!first) ? 0 : result_of(first);
-	ret_round->error = wants_error ? eg_error_ref(first) : NULL;
+	ret_round->error = eg_error_ref(first);
 	ret_round->ctx = NULL;
 	egi_state_hide(state, ticket->alone);
 	if (!state->owns_ctx)
@@ -157,12 +161,15 @@ static void round_end(const struct egi_ticket *ticket, bool wants_error, struct 
 static void round_finish(const struct round *round, int *ret_code, eg_error **ret_error)
 {
 	if (round->ctx) {
-		eg_ctx_cancel(round->ctx, NULL);
+		/* An error that has not halted the group is the cause all the same. */
+		eg_ctx_cancel(round->ctx, round->error);
 		eg_ctx_unref(round->ctx);
 	}
 	*ret_code = round->code;
 	if (ret_error)
 		*ret_error = round->error;
+	else
+		eg_error_unref(round->error);
 }
 
 /* Waits until everything is done, by whatever ticket. With any other return than 0 or EG_EUNFINISHED it is empty. */
@@ -194,7 +201,9 @@ int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int 
 	if (err && err != EG_EUNFINISHED)
 		return err;
 	if (!err)
-		round_end(&ticket, ret_error != NULL, &round);
+		round_end(&ticket, &round);
+	else
+		egi_done_waited(state, false);
 	egi_visit_leave(&ticket);
 	if (!err)
 		round_finish(&round, ret_code, ret_error);
