@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 				    .progress_every_ns = EG_MILLISECONDS(100)),
 		   &error);
 	fputs("\n", stderr);
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	return err ? 1 : 0;
 }
