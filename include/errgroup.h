@@ -9,11 +9,14 @@
  */
 
 #include <errgroup/base.h>
+#include <errgroup/batch.h>
+#include <errgroup/command.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
 #include <errgroup/fault.h>
 #include <errgroup/frame.h>
 #include <errgroup/group.h>
+#include <errgroup/limit.h>
 #include <errgroup/observe.h>
 #include <errgroup/panic.h>
 #include <errgroup/spawn.h>

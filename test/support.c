@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include <dirent.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -214,6 +215,19 @@ long threads_now(void)
 		if (sscanf(line, "Threads: %ld", &count) == 1)
 			break;
 	fclose(file);
+	return count;
+}
+
+long descriptors_open(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	long count = 0;
+
+	if (!folder)
+		return -1;
+	while (readdir(folder))
+		count++;
+	closedir(folder);
 	return count;
 }
 

@@ -136,6 +136,9 @@ long threads_now(void);
 /* Returns once the main thread, which calls pthread_exit, has ended. */
 void await_end_of_main(void);
 
+/* Descriptors that are open, or -1 without /proc. */
+long descriptors_open(void);
+
 /* Bytes in use on the heap, or 0 where the allocator does not say. */
 size_t heap_in_use(void);
 

@@ -2,7 +2,7 @@
 /*
  * The library, through its public headers alone. A pool is a group with a limit, made and destroyed around
  * each batch; its threads come from the library's cache, which the warm-up has filled. The wait runs tasks,
- * within the limit.
+ * within the limit. Loops and pipelines are calls that make such a group themselves.
  */
 #include <errgroup.h>
 #include <errno.h>
@@ -233,6 +233,32 @@ static inline void rt_ctx_block_submission(rt_ctx *ctx, sem_t *begins, int64_t *
 	eg_group_destroy(&group);
 	sem_destroy(&sems[0]);
 	sem_destroy(&sems[1]);
+}
+
+#define RT_HAS_FOR
+#define RT_EACH(name, arg, index) \
+	static int name(__attribute__((unused)) eg_ctx *rt_context, void *arg, size_t index)
+#define RT_EACH_RETURN return 0
+
+static inline void rt_for_each(int workers, size_t count, eg_each_fn *fn, void *arg)
+{
+	if (eg_for(NULL, count, fn, arg, EG_GROUP_OPTIONS(.limit = workers), NULL) != 0)
+		bench_fail("eg_for failed");
+}
+
+static int rt_sum_piece(__attribute__((unused)) eg_ctx *ctx, void *arg, size_t begin, size_t end)
+{
+	__atomic_fetch_add((uint64_t *)arg, bench_range_sum(begin, end), __ATOMIC_RELAXED);
+	return 0;
+}
+
+static inline uint64_t rt_for_sum(int workers, size_t count)
+{
+	uint64_t sum = 0;
+
+	if (eg_for_pieces(NULL, count, 0, rt_sum_piece, &sum, EG_GROUP_OPTIONS(.limit = workers), NULL) != 0)
+		bench_fail("eg_for_pieces failed");
+	return sum;
 }
 
 #include "../cases.h"

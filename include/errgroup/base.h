@@ -54,6 +54,12 @@
 #define EG_ESIGNAL(signal) (-4352 - (signal)) /* that signal arrived: the cause of eg_ctx_with_signals */
 
 /*
+ * A program failed: its exit status, from 1 to 255, or, as a shell has it, 128 and the number of the signal that
+ * ended it (errgroup/command.h).
+ */
+#define EG_ESTATUS(status) (-4608 - (status))
+
+/*
  * Durations, in nanoseconds as every duration that the library takes. What is too long to be told so becomes the longest
  * there is, of either sign.
  *

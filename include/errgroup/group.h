@@ -23,6 +23,7 @@
 #include <errgroup/base.h>
 #include <errgroup/ctx.h>
 #include <errgroup/error.h>
+#include <errgroup/limit.h>
 #include <errgroup/observe.h>
 #include <errgroup/task.h>
 
@@ -37,14 +38,7 @@ typedef struct eg_group {
 #define EG_GROUP_INIT {NULL, {0, 0, 0}}
 /* clang-format on */
 
-/*
- * What a limit may be besides a number from 1. All else is -EINVAL, so that a wrong computation does not
- * become "no limit". In the options 0 is a field left out, and so the default.
- */
-#define EG_LIMIT_NONE (-1) /* every accepted task gets to run, even if all others block */
-#define EG_LIMIT_CPUS (-2) /* as many as CPUs: the process's affinity and cgroup quota, when it is set */
-
-/* The same of a backlog. */
+/* What a backlog may be besides a number from 1, or 0. */
 #define EG_BACKLOG_NONE (-1) /* no task waits: eg_group_go blocks until the task can start */
 
 enum eg_group_flags {
@@ -84,8 +78,8 @@ enum eg_halt {
  * newer header, is accepted if all that this library does not know is zero.
  */
 struct eg_group_options {
-	size_t size;         /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
-	int limit;           /* tasks running at once, as eg_group_set_limit takes it; 0: EG_LIMIT_NONE */
+	size_t size; /* sizeof(struct eg_group_options), set by EG_GROUP_OPTIONS_INIT */
+	int limit; /* tasks running at once, as eg_group_set_limit takes it; 0: EG_LIMIT_NONE, or as shared_limit */
 	int backlog;         /* tasks accepted but not started before eg_group_go blocks; 0: any number */
 	unsigned collect;    /* errors kept, in order of arrival: so many, or EG_COLLECT_ALL; 0: 1 */
 	unsigned flags;      /* of enum eg_group_flags */
@@ -137,8 +131,8 @@ struct eg_group_options {
  * Ownership: what the group holds is given back by eg_group_destroy. Threads: one, before anyone else uses
  * the group.
  * Return: 0; -EINVAL for a NULL group, options of a wrong size, a negative limit or backlog that has no name
- * above, an unknown flag, fault mode or halt; -ENOMEM; with a fault mode also what eg_fault_set_mode returns. The
- * group is untouched on failure.
+ * above, an unknown flag, fault mode or halt; -ENOMEM; EG_EFORKED in a forked child, for a shared limit of its
+ * parent; with a fault mode also what eg_fault_set_mode returns. The group is untouched on failure.
  */
 EG_PUBLIC int eg_group_init(eg_group *group, eg_ctx *parent,
 			    const struct eg_group_options *options) EG_MUST_CHECK;

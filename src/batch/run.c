@@ -30,11 +30,12 @@ int egi_run_options(const struct eg_group_options *options, int limit, struct eg
 
 	if (err)
 		return err;
-	/* What was unknown behind it is zero. */
+	/* They are handed on as a program's: what was unknown behind them is zero, and flags are the program's. */
 	chosen.size = sizeof(chosen);
-	chosen.flags |= EG_GROUP_SKIP_UNSTARTED;
+	chosen.flags = (options ? options->flags : 0) | EG_GROUP_SKIP_UNSTARTED;
+	/* With a shared limit it is a number by now. */
 	if (chosen.limit == 0)
-		chosen.limit = chosen.shared_limit ? EG_LIMIT_NONE : limit;
+		chosen.limit = limit;
 	*ret_options = chosen;
 	return 0;
 }

@@ -20,7 +20,7 @@ struct egi_run {
 };
 
 /*
- * Takes over the caller's options, checked. `limit` is what a limit of 0 means without a shared one. Return: 0 or -EINVAL.
+ * Takes over the caller's options, checked. `limit` is what a limit of 0 means without a shared one. Return: 0, -EINVAL or EG_EFORKED.
  */
 int egi_run_options(const struct eg_group_options *options, int limit, struct eg_group_options *ret_options);
 

@@ -8,7 +8,8 @@
  *
  *     error -- cause --> error -- cause --> ...
  *       |-- joined --> error -- joined --> ...
- *       `-- passed --> error                     whose message and backtrace it shows
+ *       |-- passed --> error                     whose message and backtrace it shows
+ *       `-- whole --> error                      the same, of one that says more than the other, and was no other task's
  *
  * Each has a reference to what it leads to and was there after it, so there are no circles. Those chains may be long, so
  * nothing here goes down them by recursion.
@@ -36,6 +37,7 @@ struct eg_error {
 	eg_error *cause;
 	eg_error *joined;
 	eg_error *passed; /* the error that this one repeats, whose message and trace it shows; or NULL */
+	eg_error *whole;  /* the same, when it is repeated to lead to others */
 	union {
 		struct egi_trace *trace;
 		eg_error *next_dead; /* once nobody refers to it: the next one to be freed */
@@ -215,6 +217,65 @@ eg_error *egi_error_pass(eg_error *error)
 	return passed;
 }
 
+/* An error that says what another does, so that it can be given other causes. NULL without memory, or of a bare one. */
+static eg_error *error_repeat(eg_error *error)
+{
+	eg_error *again = error_is_bare(error) ? NULL : malloc(sizeof(*again));
+
+	if (!again)
+		return NULL;
+	*again = (eg_error){.refs = 1,
+			    .code = error->code,
+			    .kind = error->kind,
+			    .signal = error->signal,
+			    .origin = error->origin,
+			    .cause = eg_error_ref(error->cause),
+			    .joined = eg_error_ref(error->joined),
+			    .passed = eg_error_ref(error->passed),
+			    .whole = eg_error_ref(error),
+			    .trace = error->trace,
+			    .message = error->message};
+	return again;
+}
+
+static eg_error **error_link(eg_error *error, bool is_cause)
+{
+	return is_cause ? &error->cause : &error->joined;
+}
+
+/* What is there is shared, so each up to the end is repeated. */
+static eg_error *error_append(eg_error *error, eg_error *last, bool is_cause)
+{
+	eg_error *first = NULL, **end = &first;
+
+	for (eg_error *next = error; next; next = *error_link(next, is_cause)) {
+		eg_error *again = error_repeat(next);
+
+		if (!again) {
+			eg_error_unref(first);
+			eg_error_unref(last);
+			return error;
+		}
+		/* The one before has a reference to what is repeated here; that is, the list `error` has another. */
+		eg_error_unref(*end);
+		*end = again;
+		end = error_link(again, is_cause);
+	}
+	*end = last;
+	eg_error_unref(error);
+	return first;
+}
+
+eg_error *egi_error_add_cause(eg_error *error, eg_error *last)
+{
+	return error_append(error, last, true);
+}
+
+eg_error *egi_error_add_joined(eg_error *error, eg_error *last)
+{
+	return error_append(error, last, false);
+}
+
 const eg_error *egi_error_passed(const eg_error *error)
 {
 	return error && !error_is_bare(error) ? error->passed : NULL;
@@ -282,7 +343,7 @@ static void error_drop(eg_error *error, eg_error **dead)
 	if (refs != 1)
 		return;
 	egi_annotate_acquire(error);
-	if (!error->passed)
+	if (!error->passed && !error->whole)
 		egi_trace_free(error->trace);
 	error->next_dead = *dead;
 	*dead = error;
@@ -299,6 +360,7 @@ void eg_error_unref(eg_error *error)
 		error_drop(error->cause, &dead);
 		error_drop(error->joined, &dead);
 		error_drop(error->passed, &dead);
+		error_drop(error->whole, &dead);
 		free(error);
 	}
 }
@@ -354,6 +416,11 @@ static bool is_signal_code(int code)
 	return code <= EG_ESIGNAL(1) && code >= EG_ESIGNAL(64);
 }
 
+static bool is_status_code(int code)
+{
+	return code <= EG_ESTATUS(1) && code >= EG_ESTATUS(255);
+}
+
 /* A signal that arrived is said by the code, which errors without memory have, too. */
 int eg_error_signal(const eg_error *error)
 {
@@ -393,6 +460,8 @@ const char *eg_strerror(int code)
 	default:
 		if (is_signal_code(code))
 			return "signal arrived";
+		if (is_status_code(code))
+			return "program failed";
 		if (code < 0 && code > -4096)
 			text = strerrordesc_np(-code);
 		return text ? text : "unknown code";

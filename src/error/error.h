@@ -47,6 +47,13 @@ eg_error *egi_error_deadline(void);
 eg_error *egi_error_pass(eg_error *error);
 const eg_error *egi_error_passed(const eg_error *error);
 
+/*
+ * The error with another at the end of what has caused it, or of what is joined to it. Takes over both; the errors that are
+ * there are repeated, not changed. Without memory `last` is lost.
+ */
+eg_error *egi_error_add_cause(eg_error *error, eg_error *last);
+eg_error *egi_error_add_joined(eg_error *error, eg_error *last);
+
 /* Before the error is shared: says where it comes from, or adds a later panic to it, which it takes over. */
 void egi_error_set_origin(eg_error *error, struct egi_error_origin origin);
 void egi_error_join(eg_error *error, eg_error *later);

@@ -110,6 +110,11 @@ void egi_thread_end_spawns(unsigned count)
 		close_signals();
 }
 
+sigset_t egi_thread_spawn_mask(void)
+{
+	return egi_signals_set(egi_thread_self.is_ours ? egi_thread_self.blocked : egi_signals_blocked());
+}
+
 static void set_slack(uint64_t slack_ns)
 {
 	/* Refused under some sandboxes: sleeps are then a little longer. */

@@ -100,6 +100,9 @@ void egi_thread_be_usual(void);
 void egi_thread_begin_spawn(void);
 void egi_thread_end_spawns(unsigned count);
 
+/* What a program is to block that the calling thread starts, whether it is in such a section or not. */
+sigset_t egi_thread_spawn_mask(void);
+
 /* Raised by one in every forked child: what was made under another number is dead here. */
 extern uint32_t egi_thread_fork_count;
 

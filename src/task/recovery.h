@@ -16,6 +16,7 @@
 
 #include "error/error.h"
 #include "os/fpenv.h"
+#include "os/thread.h"
 
 struct egi_defer {
 	void (*fn)(void *arg);
@@ -74,6 +75,19 @@ void egi_recovery_leave(struct egi_recovery *recovery);
 
 /* The function that uses it calls tasks, or deferred calls, from now on. */
 #define EGI_RECOVERY_CALL_HERE(recovery) ((recovery)->stop = (recovery)->entry = __builtin_frame_address(0))
+
+/*
+ * A call of the program's in a function of ours that runs as a task, and holds nothing then: EGI_RECOVERY_CALL(code = fn(arg)).
+ * That function is not to be inlined.
+ */
+#define EGI_RECOVERY_CALL(call)                                                \
+	do {                                                                   \
+		struct egi_recovery *recovery_here = egi_thread_self.recovery; \
+		const void *entry_before = recovery_here->entry;               \
+		recovery_here->entry = __builtin_frame_address(0);             \
+		call;                                                          \
+		recovery_here->entry = entry_before;                           \
+	} while (0)
 
 /*
  * The calling thread ends, perhaps inside tasks: has each of them recorded as failed, down to but without `outer`, one of

@@ -111,9 +111,10 @@ compiles() {
 
 cat >"$work/order" <<'END'
 base
-ctx error
-frame observe task
+ctx error limit
+command frame observe task
 fault group panic spawn
+batch
 END
 
 # The comment before each declaration, or before several that have one.

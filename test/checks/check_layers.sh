@@ -17,9 +17,11 @@ trace
 error
 task
 context
+command
 fault
 runtime/queue
 runtime/crew
+runtime/limit
 runtime/group
 runtime/member
 batch

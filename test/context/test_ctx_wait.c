@@ -6,7 +6,6 @@
 
 #include "support.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -177,19 +176,6 @@ static bool is_readable(int fd)
 	struct pollfd poll_fd = {fd, POLLIN, 0};
 
 	return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) != 0;
-}
-
-static long descriptors_open(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	long count = 0;
-
-	if (!folder)
-		return -1;
-	while (readdir(folder))
-		count++;
-	closedir(folder);
-	return count;
 }
 
 static void the_descriptor_becomes_readable_and_stays_so(void **state)

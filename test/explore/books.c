@@ -43,6 +43,23 @@ int job_submit(eg_group *group, unsigned number)
 	return err;
 }
 
+static int job_each(eg_ctx *ctx, void *first, size_t index)
+{
+	return job_run(ctx, (struct job *)first + index);
+}
+
+int jobs_submit_each(eg_group *group, unsigned from, unsigned to)
+{
+	int err;
+
+	for (unsigned i = from; i < to; i++)
+		jobs[i].number = i;
+	err = (eg_group_go_each)(group, to - from, job_each, &jobs[from]);
+	for (unsigned i = from; i < to; i++)
+		jobs[i].accepted = err == 0;
+	return err;
+}
+
 unsigned jobs_ran(void)
 {
 	unsigned count = 0;

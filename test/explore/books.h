@@ -35,6 +35,9 @@ extern bool jobs_are_ordered; /* they begin in the order of their numbers */
 int job_submit(eg_group *group, unsigned number);
 int job_run(eg_ctx *ctx, void *job);
 
+/* Submits the jobs from .. to - 1 as one range. */
+int jobs_submit_each(eg_group *group, unsigned from, unsigned to);
+
 /* All jobs submitted have run, once each; or have run or been skipped, so many in all. */
 void jobs_check_all_ran(void);
 unsigned jobs_ran(void);

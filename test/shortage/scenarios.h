@@ -66,4 +66,13 @@ void scenario_errors_in_text(void);
 void scenario_frames(void);
 void scenario_resets(void);
 
+/* What blocks: scenarios_commands.c. */
+void scenario_poll(void);
+void scenario_command(void);
+
+/* Whole batches in one call: scenarios_batch.c. */
+void scenario_loop(void);
+void scenario_large_items(void);
+void scenario_retry(void);
+
 #endif

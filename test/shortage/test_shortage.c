@@ -176,12 +176,17 @@ static const struct {
     {"passed_on", scenario_passed_on, false},
     {"frames", scenario_frames, false},
     {"resets", scenario_resets, false},
+    {"loop", scenario_loop, true},
+    {"large_items", scenario_large_items, false},
+    {"retry", scenario_retry, true},
     {"skipped_tasks", scenario_skipped_tasks, true},
     {"destroy_with_tasks_pending", scenario_destroy_with_tasks_pending, true},
     {"backlog", scenario_backlog, true},
     {"no_backlog", scenario_no_backlog, true},
     {"try_go", scenario_try_go, true},
     {"wait_until", scenario_wait_until, true},
+    {"poll", scenario_poll, false},
+    {"command", scenario_command, false},
     {"several_submitters", scenario_several_submitters, true},
 };
 

@@ -9,6 +9,7 @@
 
 #include "os/annotate.h"
 #include "runtime/group/fail.h"
+#include "runtime/group/permit.h"
 #include "runtime/group/schedule.h"
 #include "runtime/group/slot_data.h"
 #include "runtime/group/task_end.h"
@@ -162,6 +163,8 @@ enum egi_worker_end egi_attend(struct egi_worker *worker)
 			worker_skip_tasks(worker);
 		return EGI_WORKER_PASSES;
 	}
+	if (egi_find_is_asked(worker, EGI_ATTENTION_PERMIT) && !egi_permit_hold(worker))
+		return EGI_WORKER_PASSES;
 	if (!egi_find_is_asked(worker, EGI_ATTENTION_TASK) || worker_begin_task(worker))
 		return EGI_WORKER_STARTS;
 	return egi_worker_is_forked(worker) ? EGI_WORKER_FORKED : EGI_WORKER_PASSES;

@@ -29,12 +29,12 @@ uint64_t egi_state_unfinished(struct eg_group_state *state)
 
 bool egi_state_is_done(struct eg_group_state *state)
 {
-	/* The D of holds before that of tasks. [H2] acquire: pairs with [H3]. */
+	/* The D of holds before that of tasks. [D4] acquire: pairs with [D5]. */
 	uint64_t released = egi_load_acquire_u64(&state->released);
 
 	if (egi_state_unfinished(state) != 0)
 		return false;
-	/* [H2] acquire: pairs with [H1]. [W2] acquire: pairs with [W1]. */
+	/* [D4] acquire: pairs with [D3]. [W2] acquire: pairs with [W1]. */
 	return released == egi_load_acquire_u64(&state->held) || egi_load_acquire_u32(&state->closed) != 0;
 }
 

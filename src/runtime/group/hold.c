@@ -28,7 +28,7 @@ int eg_group_hold(eg_group *group)
 	if (egi_load_acquire_u32(&state->closed) != 0)
 		return -ECANCELED;
 	egi_gate_share(&state->gate);
-	/* [H1] full: the hold before what it is for, and so before its release; pairs with [H2]. */
+	/* [D3] full: the hold before what it is for, and so before its release; pairs with [D4]. */
 	egi_add_u64(&state->held, 1);
 	return 0;
 }
@@ -36,13 +36,13 @@ int eg_group_hold(eg_group *group)
 /* Takes one hold, if there is one. */
 static bool hold_drop(struct eg_group_state *state)
 {
-	/* [H2] acquire: releases before holds, so that there are never too few of these; pairs with [H1], [H3]. */
+	/* [D4] acquire: releases before holds, so that there are never too few of these; pairs with [D3], [D5]. */
 	uint64_t released = egi_load_acquire_u64(&state->released);
 
 	do {
-		if (released == egi_load_acquire_u64(&state->held)) /* [H2] */
+		if (released == egi_load_acquire_u64(&state->held)) /* [D4] */
 			return false;
-		/* [H3] full: what the holder did before; pairs with [H2]. And before the look at sleepers [E2]. */
+		/* [D5] full: what the holder did before; pairs with [D4]. And before the look at sleepers [E2]. */
 	} while (!egi_cas_u64(&state->released, &released, released + 1));
 	return true;
 }
@@ -55,7 +55,7 @@ int eg_group_release(eg_group *group)
 
 	if (err)
 		return err;
-	/* [H2] acquire, both. Without a hold the group may be its owner's alone, and is not entered. */
+	/* [D4] acquire, both. Without a hold the group may be its owner's alone, and is not entered. */
 	if (!state || egi_load_acquire_u64(&state->released) == egi_load_acquire_u64(&state->held))
 		return -EPERM;
 	egi_gate_enter(&state->gate, false);

@@ -9,6 +9,7 @@
 
 #include "fault/mode.h"
 #include "os/cpus.h"
+#include "runtime/limit/limit.h"
 
 #define KNOWN_FLAGS \
 	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
@@ -26,10 +27,10 @@ static bool is_zero(const unsigned char *bytes, size_t size)
 	return true;
 }
 
-/* What is behind the fields that are known. */
-static bool later_fields_are_zero(const struct eg_group_options *options)
+bool egi_options_is_size(const void *options, size_t size, size_t known)
 {
-	return is_zero((const unsigned char *)(options + 1), options->size - sizeof(*options));
+	return size >= known && size <= OPTIONS_SIZE_MAX &&
+	       is_zero((const unsigned char *)options + known, size - known);
 }
 
 int egi_options_named_limit(int limit, int *ret_limit)
@@ -50,13 +51,23 @@ static void options_take_halt(struct eg_group_options *taken)
 		taken->flags |= EGI_GROUP_STOPS;
 }
 
+/* The group's own limit, if it says none, is as much as that allows. */
+static int shared_limit_take(struct eg_group_options *options)
+{
+	if (egi_limit_is_dead(options->shared_limit))
+		return EG_EFORKED;
+	if (options->limit == 0)
+		options->limit = egi_limit_most(options->shared_limit);
+	options->flags |= EGI_GROUP_SHARED_LIMIT;
+	return 0;
+}
+
 int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options)
 {
 	struct eg_group_options taken;
 	int err = 0;
 
-	if (options->size < sizeof(taken) || options->size > OPTIONS_SIZE_MAX ||
-	    !later_fields_are_zero(options))
+	if (!egi_options_is_size(options, options->size, sizeof(taken)))
 		return -EINVAL;
 	taken = *options;
 	if (taken.limit != 0)
@@ -65,13 +76,13 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	    !egi_fault_is_mode(taken.fault) || taken.halt > EG_HALT_NEVER || taken.reserved != 0)
 		err = -EINVAL;
 	/* Refused until each is there. */
-	if (taken.shared_limit)
-		err = -EINVAL;
 	if (taken.observe || taken.progress || taken.progress_every_ns != 0)
 		err = -EINVAL;
 	if (taken.slot_init || taken.slot_finish)
 		taken.flags |= EGI_GROUP_SLOT_DATA;
 	options_take_halt(&taken);
+	if (!err && taken.shared_limit)
+		err = shared_limit_take(&taken);
 	if (!err)
 		*ret_options = taken;
 	return err;

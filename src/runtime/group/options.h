@@ -11,20 +11,28 @@
 #include "os/compiler.h"
 
 /* Flags of the library's own, for what is there in few groups. No program can set them. */
-#define EGI_GROUP_SLOT_DATA (1u << 31) /* slot_init or slot_finish */
-#define EGI_GROUP_OBSERVED (1u << 30)  /* observe, or a tracer that has asked for the probes */
-#define EGI_GROUP_PROGRESS (1u << 29)  /* progress */
-#define EGI_GROUP_STOPS (1u << 28)     /* EG_HALT_NOW or EG_HALT_SOON: nothing starts after an error */
-#define EGI_GROUP_FEATURES (EGI_GROUP_SLOT_DATA | EGI_GROUP_OBSERVED | EGI_GROUP_PROGRESS)
+#define EGI_GROUP_SLOT_DATA (1u << 31)    /* slot_init or slot_finish */
+#define EGI_GROUP_OBSERVED (1u << 30)     /* observe, or a tracer that has asked for the probes */
+#define EGI_GROUP_PROGRESS (1u << 29)     /* progress */
+#define EGI_GROUP_SHARED_LIMIT (1u << 28) /* shared_limit */
+#define EGI_GROUP_STOPS (1u << 27)        /* EG_HALT_NOW or EG_HALT_SOON: nothing starts after an error */
+#define EGI_GROUP_FEATURES \
+	(EGI_GROUP_SLOT_DATA | EGI_GROUP_OBSERVED | EGI_GROUP_PROGRESS | EGI_GROUP_SHARED_LIMIT)
 
 extern EGI_HIDDEN const struct eg_group_options egi_options_default;
 
 /*
- * Takes over options, with the limit as a number or EG_LIMIT_NONE, halt_after as how many errors do not halt yet, and flags that
- * follow from others. They may come from a newer header: what is unknown here
- * is refused unless it says "default". Return: 0 or -EINVAL, with nothing taken over.
+ * Takes over options, with the limit as a number or EG_LIMIT_NONE, halt_after as how many errors do not halt yet, and flags
+ * that follow from others. They may come from a newer header: what is unknown here is refused unless it says "default".
+ * Return: 0; or -EINVAL or EG_EFORKED, with nothing taken over.
  */
 int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options);
+
+/*
+ * Whether options that say they have a size have one that can be, of a structure of which so much is known, with nothing but
+ * zero behind that.
+ */
+bool egi_options_is_size(const void *options, size_t size, size_t known);
 
 /* What a limit that is no number stands for: EG_LIMIT_NONE, or a number. Return: 0 or -EINVAL. */
 int egi_options_named_limit(int limit, int *ret_limit);

@@ -15,6 +15,7 @@
 #include "os/pause.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/permit.h"
 
 /*
  * A claim doubles while it takes less than CLAIM_SHORT. With 2 us instead of 8 a stream of tasks of 1 us kept two workers 85%
@@ -337,7 +338,8 @@ bool egi_find_more(struct egi_worker *worker)
 	}
 	egi_fence_light(); /* [G1] the claim before the look at the gate; pairs with [G2] */
 	urgent = worker->tasks_are_long && egi_gate_limit(&state->gate) != EGI_GATE_MAX;
-	if (egi_gate_may_post(&state->gate, urgent) && worker_sees_more(worker))
+	if (egi_gate_may_post(&state->gate, urgent) && !egi_permit_is_awaited(state) &&
+	    worker_sees_more(worker))
 		egi_state_call(state, urgent);
 	if (EGI_UNLIKELY(egi_hire_shortage_now() != EGI_SHORTAGE_NONE))
 		worker_await_thread(worker, now);

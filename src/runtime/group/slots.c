@@ -21,6 +21,7 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 	worker->tasks_are_long = false;
 	worker->cursor = NULL;
 	worker->suspect = slot + 1;
+	worker->permit.held = false;
 	worker->data = NULL;
 	worker->has_data = false;
 }

@@ -31,6 +31,10 @@ struct egi_worker {
 	bool biased;              /* it is the owner's, and has its place by the bias */
 	struct egi_queue *cursor; /* the queue to look at next */
 	unsigned suspect;         /* the slot whose claim to check next for being late */
+	struct {
+		bool held; /* the worker has a permit under the shared limit (permit.h) */
+		int64_t since_ns;
+	} permit;
 	struct egi_recovery recovery;
 
 	/* the worker; in groups that have such data (slot_data.h) */

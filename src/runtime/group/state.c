@@ -15,6 +15,7 @@
 #include "os/annotate.h"
 #include "os/verify.h"
 #include "runtime/group/options.h"
+#include "runtime/limit/limit.h"
 
 /*
  * The most states that a thread keeps: enough for groups within groups, and for a thousand that are made before the first
@@ -33,6 +34,8 @@ static struct eg_group_state *state_alloc(void)
 	egi_gate_init(&state->gate);
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
+	state->awaiting = 0;
+	state->limit = NULL;
 	egi_failures_init(&state->failures);
 	state->held = state->released = 0;
 	state->done_fd = EGI_CTX_FD_NONE;
@@ -71,7 +74,8 @@ static struct eg_group_state *state_get(struct egi_thread *self)
 
 /*
  * What few groups have. Returns whether the group may be biased all the same: not if functions of the program's are called
- * when all is done, since that would be in a section, or when the group is gone.
+ * when all is done, since that would be in a section, or when the group is gone; nor if tasks need permits, where there is
+ * nothing to be gained.
  */
 static EGI_COLD bool state_set_features(struct eg_group_state *state, const struct eg_group_options *options)
 {
@@ -81,6 +85,10 @@ static EGI_COLD bool state_set_features(struct eg_group_state *state, const stru
 		state->attention |= EGI_ATTENTION_DATA;
 		state->slot_hooks =
 		    (struct egi_slot_hooks){options->slot_init, options->slot_finish, options->slot_arg};
+	}
+	if ((options->flags & EGI_GROUP_SHARED_LIMIT) != 0) {
+		state->attention |= EGI_ATTENTION_PERMIT;
+		state->limit = eg_limit_ref(options->shared_limit);
 	}
 	return (options->flags & EGI_GROUP_FEATURES) == 0;
 }
@@ -115,7 +123,7 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->used_before = state->first_queue.index_base + state->first_queue.looped_base;
 	state->slots_max = (uint32_t)limit;
 	/* Where room is asked for under a lock there is nothing to be gained by a bias. */
-	state->first_queue.owner = options->backlog == 0 ? id : 0;
+	state->first_queue.owner = biased ? id : 0;
 	egi_gate_open(&state->gate, limit, biased);
 	return state;
 }
@@ -179,6 +187,10 @@ static void state_retire(struct eg_group_state *state)
 
 	egi_annotate_acquire(state);
 	egi_failures_forget(&state->failures);
+	if (EGI_UNLIKELY(state->limit)) {
+		eg_limit_unref(state->limit);
+		state->limit = NULL;
+	}
 	EGI_ASSERT(!state->ctx && !state->parent && !egi_request_is_shown(&state->request) &&
 		   state->done_fd.read < 0);
 	if (self->kept_count >= self->kept_max || self->id == 0 || state->queues_count > 1 ||
@@ -315,6 +327,9 @@ void egi_state_ask(struct eg_group_state *state, uint32_t set, uint32_t clear)
 	/* [W5] full: what it is about before the word; taken back, the word before the look. */
 	while (!egi_cas_u32(&state->attention, &attention, (attention & ~clear) | set))
 		;
+	/* Whoever waits for a permit looks again. */
+	if (EGI_UNLIKELY(state->limit && set != 0))
+		egi_limit_call(state->limit, state);
 }
 
 /* Submitters do not wait for room any more. */

@@ -18,9 +18,10 @@
 #include "runtime/group/slots.h"
 
 /* What `attention` asks of every worker before its next task. */
-#define EGI_ATTENTION_SKIP 1u   /* tasks not started are to be skipped */
-#define EGI_ATTENTION_SHRINK 2u /* more are running than the limit allows */
-#define EGI_ATTENTION_LOOK 4u   /* always, where tasks may be skipped: context and errors are to be asked */
+#define EGI_ATTENTION_SKIP 1u    /* tasks not started are to be skipped */
+#define EGI_ATTENTION_SHRINK 2u  /* more are running than the limit allows */
+#define EGI_ATTENTION_LOOK 4u    /* always, where tasks may be skipped: context and errors are to be asked */
+#define EGI_ATTENTION_PERMIT 64u /* always, with a shared limit: a task needs a permit (permit.h) */
 #define EGI_ATTENTION_DATA 8u /* always, with slot_init or slot_finish: the slot's data may have to be made */
 #define EGI_ATTENTION_TASK EGI_ATTENTION_DATA /* any that is about the task, and not whether it starts */
 
@@ -52,6 +53,7 @@ struct eg_group_state {
 	unsigned halt_after;  /* how many errors do not do that yet */
 	bool owns_ctx;        /* the context is derived, and cancelled by the group */
 	bool is_hooks;        /* the hook of panics made it, or a task of one that it made */
+	eg_limit *limit;      /* shared with other groups, or NULL (permit.h) */
 	eg_ctx *parent;       /* what a new context is derived from */
 	uint64_t used_before; /* tasks submitted to the first queue in other lives */
 
@@ -68,7 +70,8 @@ struct eg_group_state {
 	EGI_ALIGNED struct egi_event finished; /* everything done, or a waiter should look again */
 	struct egi_event room;                 /* a bounded group may have room for a submitter */
 	uint64_t held,
-	    released; /* A [H1], [H3]: how often the state was held open, and let go, in any life */
+	    released;      /* A [D3], [D5]: how often the state was held open, and let go, in any life */
+	uint32_t awaiting; /* A [H2]: workers that wait for a permit */
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;

@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/permit.h"
 #include "runtime/group/visit.h"
 
 /* Beyond EGI_QUEUES_MAX submitters share a queue, which then needs a lock. */
@@ -112,7 +113,8 @@ static int try_submit(struct eg_group_state *state, const struct offer *offer, e
 /* Whether tasks wait that no other thread is ever going to start. */
 static bool must_help(struct eg_group_state *state)
 {
-	return egi_crew_is_missing() && egi_gate_has_room(&state->gate) && egi_state_has_tasks(state);
+	return egi_crew_is_missing() && egi_permit_is_free(state) && egi_gate_has_room(&state->gate) &&
+	       egi_state_has_tasks(state);
 }
 
 /*
@@ -130,6 +132,7 @@ static bool sleep_for_room(struct eg_group_state *state, uint32_t key)
 		until_ns = egi_ctx_wakes_ns(state->ctx, deadline_ns);
 	}
 	until_ns = egi_crew_sleeps(until_ns);
+	egi_permit_lend();
 	return egi_event_wait(&state->room, key, until_ns) || until_ns < deadline_ns;
 }
 
@@ -156,6 +159,15 @@ static int submit_offer(struct eg_group_state *state, const struct offer *offer,
 	return err;
 }
 
+/* The same, by a task of another group perhaps: it may have lent its place while it waited. */
+static int submit_bounded(struct eg_group_state *state, const struct offer *offer, enum egi_submit_mode mode)
+{
+	int err = submit_offer(state, offer, mode);
+
+	egi_permit_resume();
+	return err;
+}
+
 /* A submission that does not ask for room. A task of the group spills instead of waiting: what it waits for might be itself. */
 static bool asks_nobody(struct eg_group_state *state)
 {
@@ -177,7 +189,7 @@ int egi_submit(struct eg_group_state *state, struct egi_task task, enum egi_subm
 	if (mode == EGI_SUBMIT_GO && asks_nobody(state))
 		return submit_put(state, task);
 	offer = (struct offer){.task = task};
-	return submit_offer(state, &offer, mode);
+	return submit_bounded(state, &offer, mode);
 }
 
 int egi_submit_loop(struct eg_group_state *state, const struct egi_body *body)
@@ -190,5 +202,5 @@ int egi_submit_loop(struct eg_group_state *state, const struct egi_body *body)
 		return 0;
 	if (asks_nobody(state))
 		return submit_put_loop(state, body);
-	return submit_offer(state, &offer, EGI_SUBMIT_GO);
+	return submit_bounded(state, &offer, EGI_SUBMIT_GO);
 }

@@ -21,11 +21,13 @@
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
 #include "runtime/group/done.h"
+#include "runtime/group/permit.h"
 #include "runtime/group/worker.h"
 
 /* Leaves the slot. What is still claimed, after a task ended its thread, say, is the next owner's, or a thief's. */
 static void slot_leave(struct egi_worker *worker)
 {
+	egi_permit_return(worker);
 	egi_claim_leave(&worker->claim);
 	egi_slots_return(&worker->state->slots, worker);
 }
@@ -43,6 +45,7 @@ static void visit_exited(struct egi_recovery *recovery)
 	egi_gate_leave_place(&state->gate);
 	if (egi_state_has_left_over(state))
 		egi_state_call(state, false);
+	egi_permit_dismiss(state);
 	egi_state_tell_if_done(state);
 	egi_state_release(state);
 }
@@ -136,6 +139,7 @@ bool egi_visit_run(struct egi_ticket *ticket)
 		egi_state_call(state, false);
 		egi_event_notify(&state->finished);
 	}
+	egi_permit_dismiss(state);
 	egi_state_tell_if_done(state);
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
 #include "runtime/group/done.h"
+#include "runtime/group/permit.h"
 #include "runtime/group/visit.h"
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
@@ -67,11 +68,12 @@ static int wait_inside(struct egi_ticket *ticket, bool helps, int64_t deadline_n
 		if (egi_state_is_done(state) || (worked && watch_until_done(state)))
 			return 0;
 		egi_event_prepare(&state->finished, &key);
-		ticket->placed = (helps || egi_crew_is_missing()) && egi_state_has_tasks(state) &&
-				 egi_gate_take_place(&state->gate);
+		ticket->placed = (helps || (egi_crew_is_missing() && egi_permit_is_free(state))) &&
+				 egi_state_has_tasks(state) && egi_gate_take_place(&state->gate);
 		if (!ticket->placed && !egi_state_is_done(state)) {
 			int64_t until_ns = egi_crew_sleeps(deadline_ns);
 
+			egi_permit_lend();
 			in_time = egi_event_wait(&state->finished, key, until_ns) || until_ns < deadline_ns;
 		}
 		egi_event_finish(&state->finished);
@@ -196,5 +198,7 @@ int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int 
 	egi_visit_leave(&ticket);
 	if (!err)
 		round_finish(&round, ret_code, ret_error);
+	if (!ticket.alone)
+		egi_permit_resume();
 	return err;
 }

@@ -11,6 +11,7 @@
 #include "runtime/crew/board.h"
 #include "runtime/crew/watch.h"
 #include "runtime/group/count.h"
+#include "runtime/group/permit.h"
 
 /*
  * In one round, under the lock: requests, or pages of notices with something on them; and pages, empty or not. A page of 64
@@ -79,6 +80,9 @@ static enum look group_look(struct eg_group_state *state, bool spare_cpu)
 
 	if (!egi_state_has_tasks(state))
 		return LOOK_DONE;
+	/* One more thread would wait for a permit as well. */
+	if (egi_permit_is_awaited(state))
+		return LOOK_MOVING;
 	while ((worker = egi_slots_next(&walk)) != NULL)
 		moves += egi_load_acquire_u64(&worker->done); /* [J12] a hint: compared with the last look */
 	/* [J5] acquire: pairs with [Q2]. */

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The buffer is doubled as it fills, and read into directly. Its first piece is there before the program starts, so that there
+ * is a result, if need be an empty one, whatever happens later; a piece that cannot be had is where the rest begins to be
+ * dropped.
+ */
+#include "command/capture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_ROOM 4096
+
+int egi_capture_begin(struct egi_capture *capture, int fd, bool is_kept, size_t max)
+{
+	capture->fd = fd;
+	capture->is_on = true;
+	/* One byte more must be countable. */
+	capture->max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2;
+	if (!is_kept)
+		return 0;
+	capture->room = capture->max < FIRST_ROOM ? capture->max + 1 : FIRST_ROOM;
+	capture->bytes = malloc(capture->room);
+	return capture->bytes ? 0 : -ENOMEM;
+}
+
+void egi_capture_close(struct egi_capture *capture)
+{
+	if (capture->fd >= 0)
+		close(capture->fd);
+	capture->fd = -1;
+}
+
+/* How much can be read into the buffer, after making it larger if it is full. */
+static size_t capture_room(struct egi_capture *capture)
+{
+	size_t room = capture->room * 2;
+	char *bytes;
+
+	if (!capture->bytes)
+		return 0;
+	if (capture->size == capture->room - 1 && capture->size < capture->max) {
+		room = room <= capture->max ? room : capture->max + 1;
+		bytes = realloc(capture->bytes, room);
+		if (bytes) {
+			capture->bytes = bytes;
+			capture->room = room;
+		} else {
+			capture->max = capture->size;
+		}
+	}
+	return capture->room - 1 - capture->size;
+}
+
+static void capture_note_tail(struct egi_capture *capture, const char *bytes, size_t size)
+{
+	size_t kept = capture->tail_size;
+
+	if (size >= EGI_CAPTURE_TAIL) {
+		capture->tail_is_cut = capture->tail_is_cut || kept > 0 || size > EGI_CAPTURE_TAIL;
+		bytes += size - EGI_CAPTURE_TAIL;
+		size = EGI_CAPTURE_TAIL;
+		kept = 0;
+	} else if (kept + size > EGI_CAPTURE_TAIL) {
+		capture->tail_is_cut = true;
+		kept = EGI_CAPTURE_TAIL - size;
+		memmove(capture->tail, capture->tail + capture->tail_size - kept, kept);
+	}
+	memcpy(capture->tail + kept, bytes, size);
+	capture->tail_size = kept + size;
+}
+
+bool egi_capture_read(struct egi_capture *capture)
+{
+	char dropped[4096], *to;
+	size_t room;
+	ssize_t count;
+
+	if (capture->fd < 0)
+		return false;
+	room = capture_room(capture);
+	to = room > 0 ? capture->bytes + capture->size : dropped;
+	do {
+		count = read(capture->fd, to, room > 0 ? room : sizeof(dropped));
+	} while (count < 0 && errno == EINTR);
+	if (count < 0 && errno == EAGAIN)
+		return false;
+	if (count <= 0) {
+		egi_capture_close(capture);
+		return false;
+	}
+	if (room > 0)
+		capture->size += (size_t)count;
+	else
+		capture->dropped += (size_t)count;
+	capture_note_tail(capture, to, (size_t)count);
+	return true;
+}
+
+char *egi_capture_take(struct egi_capture *capture, size_t *ret_size, size_t *ret_dropped)
+{
+	char *bytes = capture->bytes;
+
+	*ret_size = capture->size;
+	*ret_dropped = bytes ? capture->dropped : 0;
+	if (bytes)
+		bytes[capture->size] = '\0';
+	capture->bytes = NULL;
+	return bytes;
+}
+
+void egi_capture_free(struct egi_capture *capture)
+{
+	egi_capture_close(capture);
+	free(capture->bytes);
+	capture->bytes = NULL;
+}
+
+const char *egi_capture_last_lines(const struct egi_capture *capture, int *ret_length)
+{
+	const char *begin = capture->tail, *end = begin + capture->tail_size, *newline;
+
+	while (end > begin && (end[-1] == '\n' || end[-1] == '\r'))
+		end--;
+	/* What is cut begins with a whole line, if there is one. */
+	newline = capture->tail_is_cut ? memchr(begin, '\n', (size_t)(end - begin)) : NULL;
+	if (newline)
+		begin = newline + 1;
+	*ret_length = (int)(end - begin);
+	return begin;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Scenarios of batches in one call: each does all of its work or says that it did not, and the error is always there.
+ */
+
+#include "scenarios.h"
+
+enum { ITEMS = 40 };
+
+static int each_count(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)ctx, (void)index;
+	atomic_fetch_add(&ran, 1);
+	return arg ? eg_fail(-EIO, "index %s", (const char *)arg) : 0;
+}
+
+/* A code that is no success has an error, of that code, which is given back. */
+static void told(int code, eg_error *error)
+{
+	CHECK(eg_error_code(error) == code);
+	eg_error_unref(error);
+}
+
+void scenario_loop(void)
+{
+	eg_error *error;
+	int code;
+
+	begin();
+	code = eg_for(NULL, ITEMS, each_count, NULL, EG_GROUP_OPTIONS(.limit = 2), &error);
+	CHECK(code == 0 ? atomic_load(&ran) == ITEMS : code == -ENOMEM && atomic_load(&ran) == 0);
+	told(code, error);
+
+	begin();
+	code = eg_for(NULL, ITEMS, each_count, (void *)"five", EG_GROUP_OPTIONS(.limit = 2), &error);
+	CHECK(code == (atomic_load(&ran) > 0 ? -EIO : -ENOMEM));
+	told(code, error);
+}
+
+struct large {
+	long number;
+	char rest[2000];
+};
+
+static int map_large(eg_ctx *ctx, void *arg, const void *in, void *out)
+{
+	(void)ctx, (void)arg;
+	((struct large *)out)->number = *(const long *)in + 1;
+	return 0;
+}
+
+void scenario_large_items(void)
+{
+	static struct large out[ITEMS];
+	long in[ITEMS], made = 0;
+	eg_error *error;
+	int code;
+
+	begin();
+	for (long i = 0; i < ITEMS; i++) {
+		in[i] = i;
+		out[i].number = -1;
+	}
+	code = eg_map(NULL, ITEMS, in, sizeof(in[0]), out, sizeof(out[0]), map_large, NULL,
+		      EG_GROUP_OPTIONS(.limit = 2), &error);
+	for (long i = 0; i < ITEMS; i++) {
+		CHECK(out[i].number == i + 1 || out[i].number == -1);
+		made += out[i].number == i + 1;
+	}
+	CHECK(code == 0 ? made == ITEMS : code == -ENOMEM && made < ITEMS);
+	told(code, error);
+}
+
+static int try_third(eg_ctx *ctx, void *arg)
+{
+	long *tried = arg;
+
+	(void)ctx;
+	return ++*tried == 3 ? 0 : eg_fail(-EAGAIN, "attempt %ld", *tried);
+}
+
+static int task_retry(eg_ctx *ctx, void *arg)
+{
+	return eg_retry(
+	    ctx, try_third, arg,
+	    EG_RETRY_OPTIONS(.first_delay_ns = EG_RETRY_NO_DELAY, .attempt_timeout_ns = EG_SECONDS(3600)),
+	    NULL);
+}
+
+void scenario_retry(void)
+{
+	eg_group group = EG_GROUP_INIT;
+	long tried = 0;
+
+	begin();
+	if (note(eg_group_go(&group, task_retry, &tried))) {
+		int code = eg_group_wait(&group);
+
+		CHECK(code == 0 ? tried == 3 : code == -ENOMEM || (code == -EAGAIN && tried < 3));
+	}
+	end(&group);
+}
