@@ -24,6 +24,7 @@
 
 #include <string.h>
 
+#include "error/report.h"
 #include "fault/mode.h"
 #include "os/clock.h"
 #include "runtime/group/count.h"
@@ -184,6 +185,14 @@ size_t eg_group_error_count(const eg_group *group)
 	struct eg_group_state *state;
 
 	return egi_group_find(group, &state) || !state ? 0 : egi_failures_total(&state->failures);
+}
+
+int eg_group_report(const eg_group *group, FILE *stream)
+{
+	struct eg_group_state *state;
+	int err = stream ? egi_group_find(group, &state) : -EINVAL;
+
+	return err || !state ? err : egi_report(&state->failures, stream);
 }
 
 eg_ctx *eg_group_ctx(const eg_group *group)
