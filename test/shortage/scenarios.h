@@ -43,6 +43,7 @@ void scenario_group_with_options(void);
 void scenario_no_help_group(void);
 void scenario_watched_group(void);
 void scenario_spill(void);
+void scenario_ranges(void);
 void scenario_copied_arguments(void);
 void scenario_nested_groups(void);
 void scenario_submission_from_tasks(void);

@@ -163,6 +163,7 @@ static const struct {
     {"no_help_group", scenario_no_help_group, true},
     {"watched_group", scenario_watched_group, true},
     {"spill", scenario_spill, true},
+    {"ranges", scenario_ranges, true},
     {"collected_errors", scenario_collected_errors, false},
     {"copied_arguments", scenario_copied_arguments, false},
     {"panic", scenario_panic, false},

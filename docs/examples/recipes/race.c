@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 		fputs(runs[winner].result.output, stdout);
 	for (int i = 0; i < argc - 1; i++)
 		eg_command_result_finish(&runs[i].result);
-	eg_error_print(error, stderr);
+	eg_error_print_line(error, stderr);
 	eg_error_unref(error);
 	free(runs);
 	return err ? 1 : 0;
