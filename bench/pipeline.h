@@ -10,6 +10,9 @@
 
 #include "bench.h"
 
+/* How many items are under way at most, in whatever way the runtime is told so: some for each thread and to spare. */
+#define BENCH_PIPELINE_WINDOW 64
+
 struct bench_pipeline {
 	uintptr_t items;
 	uintptr_t loops; /* of work on each */

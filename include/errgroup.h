@@ -19,6 +19,7 @@
 #include <errgroup/limit.h>
 #include <errgroup/observe.h>
 #include <errgroup/panic.h>
+#include <errgroup/pipeline.h>
 #include <errgroup/spawn.h>
 #include <errgroup/task.h>
 

@@ -19,6 +19,7 @@
 #include "runtime/crew/crew.h"
 #include "runtime/crew/hire.h"
 #include "runtime/group/state.h"
+#include "runtime/limit/object.h"
 #include "runtime/member/look.h"
 #include "runtime/member/member.h"
 #include "runtime/queue/segments.h"
@@ -59,6 +60,7 @@ static void fork_prepares(void)
 {
 	egi_fault_lock();
 	egi_crew_lock();
+	egi_limits_lock();
 	egi_contexts_lock();
 	egi_site_lock();
 	egi_frames_lock();
@@ -75,6 +77,7 @@ static void fork_unlocks(void)
 	egi_frames_unlock();
 	egi_site_unlock();
 	egi_contexts_unlock();
+	egi_limits_unlock();
 	egi_crew_unlock();
 	egi_fault_unlock();
 }
@@ -88,6 +91,7 @@ static void fork_enters_child(void)
 	egi_crew_start_child();
 	egi_leave_start_child();
 	egi_contexts_start_child();
+	egi_limits_start_child();
 	egi_fence_start();
 	egi_fault_start_child();
 	egi_symbolize_start_child();
@@ -170,6 +174,7 @@ static void __attribute__((destructor)) library_ends(void)
 		return;
 	egi_crew_stop();
 	egi_contexts_stop();
+	egi_limits_stop();
 	egi_state_exit_thread();
 	egi_pool_drain();
 	egi_leave_stop();

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench.h"
+#include "../pipeline.h"
 
 struct rt_pool {
 	eg_group group;
@@ -259,6 +259,43 @@ static inline uint64_t rt_for_sum(int workers, size_t count)
 	if (eg_for_pieces(NULL, count, 0, rt_sum_piece, &sum, EG_GROUP_OPTIONS(.limit = workers), NULL) != 0)
 		bench_fail("eg_for_pieces failed");
 	return sum;
+}
+
+#define RT_HAS_PIPELINE
+
+static int rt_stage_make(__attribute__((unused)) eg_ctx *ctx, void *arg, void **item)
+{
+	*item = bench_pipeline_make(arg);
+	return *item != NULL;
+}
+
+static int rt_stage_work(__attribute__((unused)) eg_ctx *ctx, void *arg, void **item)
+{
+	bench_pipeline_work(arg, *item);
+	return 0;
+}
+
+static int rt_stage_take(__attribute__((unused)) eg_ctx *ctx, void *arg, void **item)
+{
+	bench_pipeline_take(arg, *item);
+	return 0;
+}
+
+static void rt_pipeline(int workers, struct bench_pipeline *pipeline)
+{
+	const struct eg_stage stages[] = {
+	    {rt_stage_make, pipeline, EG_STAGE_SERIAL},
+	    {rt_stage_work, pipeline, EG_STAGE_PARALLEL},
+	    {rt_stage_take, pipeline, EG_STAGE_IN_ORDER},
+	};
+	struct eg_pipeline_options options = {
+	    .size = sizeof(options),
+	    .window = BENCH_PIPELINE_WINDOW,
+	    .group = EG_GROUP_OPTIONS(.limit = workers),
+	};
+
+	if (eg_pipeline(NULL, stages, 3, &options, NULL) != 0)
+		bench_fail("eg_pipeline failed");
 }
 
 #include "../cases.h"

@@ -157,7 +157,6 @@ static inline std::uint64_t rt_for_sum(int workers, std::size_t count)
 
 #ifndef RT_STATIC
 #define RT_HAS_PIPELINE
-#define RT_TOKENS 64 /* some for each thread and to spare; from 8 to 1024 it makes little difference */
 
 static void rt_pipeline(int workers, struct bench_pipeline *pipeline)
 {
@@ -166,22 +165,22 @@ static void rt_pipeline(int workers, struct bench_pipeline *pipeline)
 
 	rt_arena(workers).execute([=] {
 		oneapi::tbb::parallel_pipeline(
-		    RT_TOKENS, make_filter<void, void *>(filter_mode::serial_in_order,
-							 [=](oneapi::tbb::flow_control &flow) {
-								 void *item = bench_pipeline_make(pipeline);
+		    BENCH_PIPELINE_WINDOW,
+		    make_filter<void, void *>(filter_mode::serial_in_order,
+					      [=](oneapi::tbb::flow_control &flow) {
+						      void *item = bench_pipeline_make(pipeline);
 
-								 if (item == nullptr)
-									 flow.stop();
-								 return item;
-							 }) &
-				   make_filter<void *, void *>(filter_mode::parallel,
-							       [=](void *item) {
-								       bench_pipeline_work(pipeline, item);
-								       return item;
-							       }) &
-				   make_filter<void *, void>(filter_mode::serial_in_order, [=](void *item) {
-					   bench_pipeline_take(pipeline, item);
-				   }));
+						      if (item == nullptr)
+							      flow.stop();
+						      return item;
+					      }) &
+			make_filter<void *, void *>(filter_mode::parallel,
+						    [=](void *item) {
+							    bench_pipeline_work(pipeline, item);
+							    return item;
+						    }) &
+			make_filter<void *, void>(filter_mode::serial_in_order,
+						  [=](void *item) { bench_pipeline_take(pipeline, item); }));
 	});
 }
 #endif

@@ -79,7 +79,7 @@ struct eg_command {
  * What became of it. Texts end with a NUL that is not counted, and are NULL for what is not captured.
  */
 struct eg_command_result {
-	size_t size;     /* sizeof(struct eg_command_result), set by EG_COMMAND_RESULT_INIT */
+	size_t size; /* sizeof(struct eg_command_result), set by EG_COMMAND_RESULT_INIT; 0: what is here */
 	int exit_status; /* what the program gave to exit; -1 if a signal ended it */
 	int signal;      /* that signal, or 0 */
 
@@ -112,8 +112,8 @@ struct eg_command_result {
  * When the program ends first, its output is read to the end, but for no longer than the time of grace: what it
  * has left running in the background may have it open. That is left alone, unless the context ends meanwhile.
  *
- * @ret_result  as EG_COMMAND_RESULT_INIT makes it; or NULL. Set if the program was started, whatever this then
- *              returns, and untouched otherwise
+ * @ret_result  as EG_COMMAND_RESULT_INIT makes it, or all zero; or NULL. Set if the program was started,
+ *              whatever this then returns, and untouched otherwise
  *
  * Of a failure in a task the message is attached as by eg_fail: "gzip: exit status 1" and the last lines of its
  * standard error, if captured.
@@ -122,10 +122,10 @@ struct eg_command_result {
  * Threads: any. Blocking: as said. No child, and no descriptor, is left.
  * Return: 0, the program has exited with status 0; EG_ESTATUS(status), it has exited with another, or by a signal;
  * the code of eg_ctx_err, the context ended before the program did, which may not have been started.
- * When nothing was started: -EINVAL for a NULL command or one without a program, a size that cannot be, an unknown
- * flag, input in two ways, an `err` beside EG_COMMAND_MERGE; -ECHILD if the process ignores SIGCHLD, and exit statuses are
- * lost; what posix_spawn fails with, such as -ENOENT or -EACCES; -EMFILE, -ENFILE, -ENOMEM. -ECHILD also
- * if somebody else has waited for the program, whose status is not known then.
+ * When nothing was started: -EINVAL for a NULL command or one without a program, a size that cannot be, an
+ * unknown flag, input in two ways, an `err` beside EG_COMMAND_MERGE; -ECHILD if the process ignores SIGCHLD, and
+ * exit statuses are lost; what posix_spawn fails with, such as -ENOENT or -EACCES; -EMFILE, -ENFILE, -ENOMEM.
+ * -ECHILD also if somebody else has waited for the program, whose status is not known then.
  */
 EG_PUBLIC int eg_command_run(eg_ctx *ctx, const struct eg_command *command,
 			     struct eg_command_result *ret_result) EG_MUST_CHECK;

@@ -103,7 +103,7 @@ struct eg_group_options {
 	/* Called in waiting threads, every so often while tasks are unfinished (errgroup/observe.h); or NULL. */
 	eg_progress_fn *progress;
 	void *progress_arg;
-	int64_t progress_every_ns; /* 0: a second */
+	int64_t progress_every_ns; /* 0: a second; negative: -EINVAL */
 };
 
 /*

@@ -51,6 +51,43 @@ EG_BEGIN_DECLS
 EG_PUBLIC int eg_limit_create(int tasks, eg_limit **ret_limit) EG_MUST_CHECK;
 
 /*
+ * Makes a limit that finds out by itself how many tasks at once get most done, because that is seldom known: what a
+ * service takes, how deep storage queues, how many CPUs tasks leave idle that wait and compute. It begins at the
+ * least, grows by half as long as that pays, and then tries a few more or fewer every now and then. What it compares
+ * is how many tasks end in a time, so it is for tasks of one kind, of which there are more than run. Where the
+ * kernel says that memory or storage is short (/proc/pressure) it does not grow.
+ *
+ * @least, @most  as for eg_limit_create; the number stays between them
+ *
+ * Return: as eg_limit_create, and -EINVAL if least is more than most.
+ */
+EG_PUBLIC int eg_limit_create_tuned(int least, int most, eg_limit **ret_limit) EG_MUST_CHECK;
+
+/*
+ * The limit that GNU make has set for all that it runs, by make -j: a recipe whose line begins with + is told of it
+ * in MAKEFLAGS, and shares it with make, with the other recipes and with what they start. One task is free, the
+ * place that make has given the process. Each further one holds a token of make's jobserver, from its start to
+ * its end, whatever that is; the tokens of all running tasks are given back when the process calls exit or returns
+ * from main.
+ *
+ * A process that is ended otherwise, by _exit, by abort or by a signal that nobody handles, gives nothing
+ * back, and make goes on with less. For SIGINT and SIGTERM there is eg_ctx_with_signals.
+ *
+ *     err = eg_limit_from_jobserver(&limit);
+ *     if (err == -ENOENT)
+ *             err = eg_limit_create(EG_LIMIT_CPUS, &limit);
+ *
+ * A process has one such limit: while there are references, this gives another one to the same. Groups that say
+ * no limit of their own get what make -j says; or the number of CPUs, where older makes do not tell.
+ *
+ * Ownership, threads: as eg_limit_create; nobody may change the environment meanwhile.
+ * Return: 0; -EINVAL for a NULL ret_limit; -ENOENT if MAKEFLAGS names no jobserver; -EBADF if it names one that is not
+ * there, mostly because the recipe's line does not begin with +; -ENOMEM; -EMFILE, -ENFILE, -EACCES or what
+ * else opening it may say. *ret_limit is untouched on failure.
+ */
+EG_PUBLIC int eg_limit_from_jobserver(eg_limit **ret_limit) EG_MUST_CHECK;
+
+/*
  * Another reference; and one less. The last one frees the limit.
  *
  * Ownership: eg_limit_ref returns its argument, with a reference that the caller owns. Threads: any. NULL does
@@ -71,7 +108,8 @@ EG_PUBLIC void eg_limit_unref(eg_limit *limit);
 EG_PUBLIC int eg_limit_set(eg_limit *limit, int tasks);
 
 /*
- * How many tasks may run at once, as things are.
+ * How many tasks may run at once, as things are: what a limit that tunes itself has found or is trying; for one
+ * of make's, one more than the tokens that are held.
  *
  * Threads: any. Return: the number, 1 or more; -EINVAL for NULL; EG_EFORKED in a forked child.
  */

@@ -33,6 +33,7 @@ int egi_run_options(const struct eg_group_options *options, int limit, struct eg
 	/* They are handed on as a program's: what was unknown behind them is zero, and flags are the program's. */
 	chosen.size = sizeof(chosen);
 	chosen.flags = (options ? options->flags : 0) | EG_GROUP_SKIP_UNSTARTED;
+	chosen.halt_after = options ? options->halt_after : 0;
 	/* With a shared limit it is a number by now. */
 	if (chosen.limit == 0)
 		chosen.limit = limit;

@@ -42,11 +42,9 @@ struct run {
 
 static bool command_is_valid(const struct eg_command *command, const struct eg_command_result *result)
 {
-	static const struct eg_command_result fresh = EG_COMMAND_RESULT_INIT;
-
 	return command && egi_sized_is_known(command, command->size, sizeof(*command)) &&
-	       (!result || egi_sized_is_known(result, result->size, sizeof(fresh))) && command->argv &&
-	       command->argv[0] && (command->flags & ~(unsigned)KNOWN_FLAGS) == 0 &&
+	       (!result || result->size == 0 || egi_sized_is_known(result, result->size, sizeof(*result))) &&
+	       command->argv && command->argv[0] && (command->flags & ~(unsigned)KNOWN_FLAGS) == 0 &&
 	       command->in >= EG_COMMAND_NULL && command->out >= EG_COMMAND_NULL &&
 	       command->err >= EG_COMMAND_NULL && (command->input || command->input_size == 0) &&
 	       (command->in == 0 || command->input_size == 0) &&

@@ -15,7 +15,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Pipes that get such numbers keep them taken until one has others. */
+/*
+ * Pipes that get such numbers keep them taken until one has others. They are closed for writing first: whoever prints there
+ * meanwhile must not get SIGPIPE.
+ */
 static int pipe_open(int ends[2])
 {
 	int low[STDERR_FILENO + 1][2], count = 0, err = 0;
@@ -31,8 +34,8 @@ static int pipe_open(int ends[2])
 		low[count++][1] = ends[1];
 	}
 	while (count > 0) {
-		close(low[--count][0]);
-		close(low[count][1]);
+		close(low[--count][1]);
+		close(low[count][0]);
 	}
 	return err;
 }

@@ -21,9 +21,10 @@ static void fd_close(const struct egi_ctx_fd *fd)
 	int cancelable;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
-	close(fd->read);
+	/* Whoever prints into one that is low (below) must not get SIGPIPE. */
 	if (fd->write != fd->read)
 		close(fd->write);
+	close(fd->read);
 	pthread_setcancelstate(cancelable, NULL);
 }
 

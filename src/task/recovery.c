@@ -43,6 +43,7 @@ void egi_recovery_init(struct egi_recovery *recovery)
 	memset(recovery, 0, offsetof(struct egi_recovery, jump_to));
 	recovery->defers = recovery->defers_inline;
 	recovery->defers_room = EGI_DEFERS_INLINE;
+	recovery->part = -1;
 }
 
 void egi_recovery_exit_inside(const struct egi_recovery *outer)
@@ -106,7 +107,11 @@ void egi_recovery_mark_all(void)
 /* The first failure is the task's error; later ones are joined to it. */
 void egi_recovery_add(struct egi_recovery *recovery, eg_error *error)
 {
-	egi_error_set_origin(error, recovery->origin(recovery));
+	struct egi_error_origin origin = recovery->origin(recovery);
+
+	if (recovery->part >= 0)
+		origin.task_index = recovery->part;
+	egi_error_set_origin(error, origin);
 	recovery->dirty = true;
 	if (recovery->failure)
 		egi_error_join(recovery->failure, error);
@@ -138,10 +143,8 @@ EGI_NOINLINE void egi_recovery_run_defers(struct egi_recovery *recovery, size_t 
 	recovery->entry = entry;
 }
 
-eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
+void egi_recovery_end_call(struct egi_recovery *recovery, int code, size_t down_to)
 {
-	eg_error *failure;
-
 	if (code) {
 		eg_error *error = error_of_code(recovery, code);
 
@@ -150,18 +153,28 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 	EGI_VERIFY(!recovery->scope, "a task returned from inside a scope");
 	EGI_VERIFY(recovery->panic_forbidden == 0,
 		   "a task returned between eg_panic_forbid and eg_panic_allow");
-	egi_recovery_run_defers(recovery, 0);
+	egi_recovery_run_defers(recovery, down_to);
 	egi_thread_end_spawns(recovery->spawns);
 	recovery->spawns = 0;
-	failure = recovery->failure;
 	eg_error_unref(recovery->message);
+	recovery->message = NULL;
+	recovery->dirty = recovery->failure != NULL;
+}
+
+eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
+{
+	eg_error *failure;
+
+	egi_recovery_end_call(recovery, code, 0);
+	failure = recovery->failure;
 	if (recovery->defers != recovery->defers_inline) {
 		free(recovery->defers);
 		recovery->defers = recovery->defers_inline;
 		recovery->defers_room = EGI_DEFERS_INLINE;
 	}
-	recovery->failure = recovery->message = NULL;
+	recovery->failure = NULL;
 	recovery->panics = 0;
+	recovery->part = -1;
 	recovery->dirty = false;
 	return failure;
 }

@@ -28,12 +28,13 @@ struct egi_defer {
 struct egi_recovery {
 	/*
 	 * Looked at after every task: whether any of the below needs work. Set for nothing, it costs the task's end a
-	 * call; not set, what the task left behind would be the next one's.
+	 * call; not set, what the task left behind would be the next one's. As wide as a task's code, to be looked at together.
 	 */
-	bool dirty;
+	int dirty;
 	bool abort_on_panic;
 	bool is_hooks;     /* the hook made the group, or a group above it: it is not told */
 	unsigned panics;   /* of the running task */
+	int64_t part;      /* which part of the task is running, as its errors' index; -1: the task is one */
 	eg_error *failure; /* of the running task: what it is going to fail with */
 	eg_error *message; /* attached by eg_fail or eg_fail_with */
 	size_t defers_count, defers_room;
@@ -118,6 +119,12 @@ void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *error, void (*
  * finishes the work.
  */
 eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code);
+
+/*
+ * A call of the program's ends that is a part of the running task, and to the program a task of its own: the same without the
+ * task's end, which has the error. The deferred calls are made down to so many.
+ */
+void egi_recovery_end_call(struct egi_recovery *recovery, int code, size_t down_to);
 
 /* Adds an error to what the running task fails with, and takes it over. */
 void egi_recovery_add(struct egi_recovery *recovery, eg_error *error);

@@ -107,8 +107,8 @@ section "$pages/errgroup.7.scd" PAGES | sed -n 's/^\*\([a-z_]*\)\*(3)$/\1.3/p' |
     sed -n -e 's/^</not in PAGES of errgroup(7): /p' -e 's/^>/in PAGES of errgroup(7) and not there: /p' >"$work/why"
 silent "errgroup(7) lists every page"
 
-grep -no '\*[a-z_]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
-    sed 's/^\([^:]*:[0-9]*\):\*\([a-z_]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name part; do
+grep -no '\*[a-z_-]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
+    sed 's/^\([^:]*:[0-9]*\):\*\([a-z_-]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name part; do
     awk -v name="$name" -v part="$part" '$2 == name && $1 ~ "\\." part "$" { found = 1 } END { exit !found }' \
         "$work/links" || echo "$place: no page $name($part)"
 done >"$work/why"
@@ -139,10 +139,27 @@ grep -l 'int main(' "$work"/*-[0-9]*.c >"$work/programs"
 {
     [ -s "$work/programs" ] || echo 'no program found'
     while read -r program; do
-        "${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -fsyntax-only "$program" 2>&1
+        "${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -Iinclude -fsyntax-only "$program" 2>&1
     done <"$work/programs"
 } >"$work/why"
 silent "the programs in the pages compile"
+
+sh docs/man/cookbook.sh | diff - "$pages/errgroup-cookbook.7.scd" >"$work/why"
+for recipe in docs/examples/recipes/*.c; do
+    grep -q "^## .*: ${recipe##*/}\$" "$pages/errgroup-cookbook.7.scd" || echo "not in errgroup-cookbook(7): $recipe"
+done >>"$work/why"
+silent "the cookbook has every recipe, as it is"
+
+# What was there before there were examples of everything is left out; the _at forms are what the macros call.
+while read -r name; do
+    case $name in
+    *_at | eg_ctx_[!p]* | eg_error_[!p]* | eg_panic_* | eg_scope_* | eg_spawn_* | eg_version_* | eg_fault_set_mode) continue ;;
+    eg_defer | eg_undefer | eg_threads_end_idle) continue ;;
+    eg_group_destroyp | eg_group_error_count | eg_group_errors | eg_group_pass | eg_group_reset | eg_group_try_go) continue ;;
+    esac
+    grep -rqw --include='*.[ch]' -e "$name" docs/examples || echo "in no example: $name"
+done <"$work/exported" >"$work/why"
+silent "every function of groups and batches is used by an example"
 
 #
 # README and the others
@@ -151,6 +168,9 @@ silent "the programs in the pages compile"
 awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md >"$work/readme.c"
 diff docs/examples/hello.c "$work/readme.c" >"$work/why"
 silent "the program in the README is docs/examples/hello.c"
+
+awk '/^```c$/ { n++; next } /^```$/ && n == 2 { exit } n == 2' README.md | diff docs/examples/recipes/commands.c - >"$work/why"
+silent "the recipe in the README is docs/examples/recipes/commands.c"
 
 # The block after it is its output. Which worker it was, and where the build folder is, is open.
 normal() {

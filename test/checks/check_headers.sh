@@ -44,9 +44,24 @@ int main(void)
 	eg_group group = EG_GROUP_INIT;
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	struct eg_frame frame = EG_FRAME_INIT;
+	struct eg_command command = EG_COMMAND_INIT;
+	struct eg_command_result ended = EG_COMMAND_RESULT_INIT;
+	const char *const argv[] = {"true", NULL};
+	static const int64_t second = EG_SECONDS(1);
 	int value = 1;
 	int result;
 
+	command.argv = argv;
+	command.out = EG_COMMAND_FD(1);
+	command.grace_ns = second + EG_MILLISECONDS(value);
+	result = eg_command_run(NULL, &command, &ended);
+	eg_command_result_finish(&ended);
+#ifndef __cplusplus
+	if (result == 0)
+		result = eg_command_run(NULL, EG_COMMAND(EG_ARGV("true", "x")), NULL);
+	if (result == 0)
+		result = eg_command_run(NULL, EG_COMMAND(EG_ARGV("true"), .dir = "/", .err = EG_COMMAND_NULL), NULL);
+#endif
 	options.limit = EG_LIMIT_CPUS;
 	options.flags = EG_GROUP_NO_HELP | EG_GROUP_SKIP_UNSTARTED;
 	result = eg_group_init(&group, NULL, &options);
@@ -114,7 +129,7 @@ base
 ctx error limit
 command frame observe task
 fault group panic spawn
-batch
+batch pipeline
 END
 
 # The comment before each declaration, or before several that have one.

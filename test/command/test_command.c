@@ -58,7 +58,11 @@ static void what_it_writes_and_how_it_ends_comes_back(void **state)
 	assert_int_equal(result.exit_status, -1);
 	assert_int_equal(result.signal, SIGTERM);
 	eg_command_result_finish(&result);
-	/* Without a result. */
+	/* With a result of zeros; and without one. */
+	memset(&result, 0, sizeof(result));
+	assert_int_equal(eg_command_run(NULL, EG_COMMAND(SH("exit 7")), &result), EG_ESTATUS(7));
+	assert_int_equal(result.exit_status, 7);
+	eg_command_result_finish(&result);
 	assert_int_equal(eg_command_run(NULL, EG_COMMAND(SH("echo unheard")), NULL), 0);
 	assert_int_equal(eg_command_run(NULL, EG_COMMAND(SH("echo unheard; exit 3")), NULL), EG_ESTATUS(3));
 	assert_string_equal(eg_strerror(EG_ESTATUS(3)), "program failed");
@@ -281,10 +285,24 @@ static void its_streams_may_be_descriptors_of_the_caller(void **state)
 		close(files[i]);
 }
 
+/* Somebody who prints, whether there is anything to print to or not. */
+static void print_all_the_same(int signal)
+{
+	int saved = errno;
+
+	(void)signal;
+	for (int fd = 0; fd < 3; fd++)
+		(void)!write(fd, "printed", 7);
+	errno = saved;
+}
+
 /* Standard output and standard error crossed; and none at all. */
 static void run_crossed(void *arg)
 {
 	struct eg_command_result result = EG_COMMAND_RESULT_INIT;
+	struct sigaction action = {.sa_handler = print_all_the_same};
+	struct itimerval often = {{0, 200}, {0, 200}};
+	static char input[200000];
 	int files[2];
 	char text[8] = "";
 
@@ -310,10 +328,14 @@ static void run_crossed(void *arg)
 		_exit(4);
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);
-	if (eg_command_run(NULL, EG_COMMAND(SH("cat; echo err >&2"), .input = "in", .input_size = 2),
-			   &result) != 0)
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	if (eg_command_run(
+		NULL,
+		EG_COMMAND(SH("sleep 0.01; cat; echo err >&2"), .input = input, .input_size = sizeof(input)),
+		&result) != 0)
 		_exit(5);
-	if (strcmp(result.output, "in") != 0 || strcmp(result.errors, "err\n") != 0)
+	if (result.output_size != sizeof(input) || strcmp(result.errors, "err\n") != 0)
 		_exit(6);
 	eg_command_result_finish(&result);
 	for (int fd = 0; fd < 3; fd++)

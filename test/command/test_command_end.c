@@ -108,10 +108,26 @@ static void a_program_is_asked_to_end_then_made_to(void **state)
 	expect_ended("trap '' TERM; echo >&2; while :; do sleep 1000; done", EG_MILLISECONDS(20), -1,
 		     SIGKILL);
 	expect_ended("trap '' TERM; echo >&2; while :; do sleep 1000; done", -1, -1, SIGKILL);
-	/* One that is stopped sees it as well. */
-	expect_ended("sh -c 'echo >&2; kill -STOP $$'", HOUR, -1, SIGTERM);
 	/* What it writes meanwhile is kept, and that it has exited with success does not count. */
 	expect_ended("trap 'echo bye; exit 0' TERM; sleep 1000 & echo >&2; wait", 0, 0, 0);
+}
+
+static void one_that_is_stopped_is_asked_as_well(void **state)
+{
+	struct program program = {
+	    .ctx = ctx_under(NULL), .script = "echo $$ >&2; kill -STOP $$", .grace_ns = HOUR};
+	siginfo_t info;
+
+	(void)state;
+	program_begin(&program);
+	assert_int_equal(waitid(P_PID, (id_t)program_await(&program), &info, WSTOPPED | WNOWAIT), 0);
+	eg_ctx_cancel(program.ctx, NULL);
+	program_join(&program);
+	program_await_all(&program);
+	assert_int_equal(program.code, -ECANCELED);
+	assert_int_equal(program.result.signal, SIGTERM);
+	program_finish(&program);
+	eg_ctx_unref(program.ctx);
 }
 
 static void what_a_program_has_started_ends_with_it(void **state)
@@ -387,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    RUN(a_program_is_asked_to_end_then_made_to),
+	    RUN(one_that_is_stopped_is_asked_as_well),
 	    RUN(what_a_program_has_started_ends_with_it),
 	    RUN(a_deadline_ends_it_with_the_deadlines_code),
 	    RUN(the_first_command_that_fails_ends_the_others),

@@ -3,7 +3,7 @@
 #
 # sh test/examples/test_small.sh DIR
 #
-# Runs the examples of one file, hello, search and crash, built in DIR, and prints TAP, a line for each behaviour.
+# Runs the examples of one file, hello, search, loop and crash, built in DIR, and prints TAP, a line for each behaviour.
 set -u
 # shellcheck source=test/examples/programs.sh
 . "$(dirname -- "$0")/programs.sh"
@@ -32,6 +32,29 @@ search_fails_with_the_first_error() {
     exits 1 "$programs/search" '' >out 2>err
     is_empty out
     has err 'an empty query'
+}
+
+loop_counts_in_order() {
+    printf '%s\n' 'limit 3' 'primes 100000' 'primes 1000' stats 'primes 2' | exits 0 "$programs/loop" >out 2>err
+    is_empty err
+    grep -q '^[0-9]* done, [0-9]* running, at most 3$' out
+    grep : out >counts
+    printf '%s\n' '100000: 9592' '1000: 168' '2: 0' | cmp - counts
+    exits 0 "$programs/loop" </dev/null >out
+    is_empty out
+}
+
+loop_stops() {
+    printf '%s\n' 'primes 1000000000000' 'primes 10' stop | exits 1 "$programs/loop" >out 2>err
+    is_empty out
+    has err 'loop: stopped by a command'
+}
+
+loop_tells_of_what_it_does_not_know() {
+    printf '%s\n' 'prime 10' 'limit 0' 'primes 10' | exits 0 "$programs/loop" >out 2>err
+    has err 'loop: Invalid argument: prime 10'
+    has err 'loop: Invalid argument: limit 0'
+    echo '10: 4' | cmp - out
 }
 
 # The kinds that crash shows, and what their reports begin with. Of faults sanitizers make errors of their own.
@@ -136,6 +159,9 @@ check 'hello prints results and the first error' hello_works
 check 'search prints its results in a fixed order' search_prints_in_order
 check 'search: what it is asked for does not reach the terminal' search_shows_no_control_characters
 check 'search fails with the first error' search_fails_with_the_first_error
+check 'loop counts, and prints in order' loop_counts_in_order
+check 'loop gives up when it is told so' loop_stops
+check 'loop tells of lines that it does not know, and goes on' loop_tells_of_what_it_does_not_know
 check 'crash: the tasks beside the one that fails complete and are counted' crash_finishes_the_other_tasks
 check 'crash: the kind of failure is named' crash_names_the_kind
 check 'crash: the backtrace names functions with file and line' crash_names_the_functions

@@ -49,17 +49,29 @@ static void note_taken(uint64_t number)
 	EXPLORE_REQUIRE(number < NUMBERS_MAX && taken[number]++ == 0);
 }
 
+/* As the loop that calls for each index does it. */
+static uint32_t advance(struct egi_claim *claim)
+{
+	static const uint32_t nothing_asked;
+	uint32_t at = egi_claim_advance_quick(claim, &nothing_asked);
+
+	return at != EGI_CLAIM_NONE ? at : egi_claim_advance(claim);
+}
+
 /* Takes what the claim holds. */
 static void take_all(struct egi_claim *claim)
 {
 	uint64_t begin, indices;
 	struct egi_task task;
+	uint32_t at;
 
 	if (!egi_claim_is_loop(claim)) {
 		while (egi_claim_next(claim, &task))
 			note_taken((uintptr_t)task.arg);
 		return;
 	}
+	while (claim->body.kind == EGI_LOOP_EACH && (at = advance(claim)) != EGI_CLAIM_NONE)
+		note_taken((uintptr_t)claim->body.arg + claim->sequence + at);
 	while ((indices = egi_claim_next_piece(claim, &begin)) > 0)
 		for (uint64_t i = begin; i < begin + indices; i++)
 			note_taken((uintptr_t)claim->body.arg + i);

@@ -691,6 +691,61 @@ static void faults_beside_malloc_and_dlopen_lose_nothing(void **state)
 	eg_group_destroy(&group);
 }
 
+/*
+ * Stages of pipelines, which are called by a task of the library's
+ */
+
+static int source_of_three(eg_ctx *ctx, void *arg, void **item)
+{
+	int *pulled = arg;
+
+	(void)ctx;
+	*item = pulled;
+	return ++*pulled <= 3;
+}
+
+static int stage_faults(eg_ctx *ctx, void *arg, void **item)
+{
+	(void)item;
+	return task_fault(ctx, arg);
+}
+
+static void drop_faults(void *item, void *arg)
+{
+	++*(int *)arg;
+	(void)item;
+	fault_kind_find("nil")->fn();
+}
+
+static void a_fault_in_a_stage_or_the_drop_function_is_the_items_error(void **state)
+{
+	(void)state;
+	if (!is_supported)
+		skip();
+	for (int i = 0; i < 2; i++) {
+		int pulled = 0, dropped = 0;
+		const struct eg_stage stages[] = {
+		    {source_of_three, &pulled, EG_STAGE_SERIAL},
+		    {stage_faults, KIND("division"), i ? EG_STAGE_IN_ORDER : EG_STAGE_PARALLEL}};
+		struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
+		eg_error *error = NULL;
+
+		group.limit = 1;
+		assert_int_equal(eg_pipeline(NULL, stages, 2,
+					     EG_PIPELINE_OPTIONS(.drop = drop_faults, .drop_arg = &dropped,
+								 .group = &group),
+					     &error),
+				 EG_EFAULTED);
+		assert_int_equal(eg_error_kind(error), EG_ERROR_FAULT);
+		assert_int_equal(eg_error_signal(error), SIGFPE);
+		assert_int_equal(eg_error_task_index(error), 0);
+		assert_int_equal(eg_error_signal(eg_error_joined(error)), SIGSEGV);
+		assert_int_equal(dropped, 1);
+		assert_int_equal(pulled, 1);
+		eg_error_unref(error);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -708,6 +763,7 @@ int main(int argc, char **argv)
 	    FAULT_TEST(a_bad_argument_of_a_panic_is_told_in_its_message),
 	    FAULT_TEST(a_forked_child_dies_of_its_faults_unless_in_a_group_of_its_own),
 	    FAULT_TEST(a_fault_in_a_call_of_a_thread_that_ends_joins),
+	    FAULT_TEST(a_fault_in_a_stage_or_the_drop_function_is_the_items_error),
 	    FAULT_TEST(faults_beside_malloc_and_dlopen_lose_nothing),
 	};
 

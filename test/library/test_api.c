@@ -32,6 +32,8 @@ static const struct {
 	int (*ctx_wait_until)(eg_ctx *, int64_t);
 	int (*ctx_sleep_until)(eg_ctx *, int64_t);
 	int (*ctx_poll)(eg_ctx *, struct pollfd *, nfds_t, int64_t);
+	int (*command_run)(eg_ctx *, const struct eg_command *, struct eg_command_result *);
+	void (*command_result_finish)(struct eg_command_result *);
 	int (*ctx_on_end)(eg_ctx *, void (*)(void *), void *, eg_ctx_callback *);
 	int (*ctx_off_end)(eg_ctx_callback *);
 	eg_error *(*error_create)(int, const char *, ...);
@@ -116,6 +118,8 @@ static const struct {
     .ctx_wait_until = eg_ctx_wait_until,
     .ctx_sleep_until = eg_ctx_sleep_until,
     .ctx_poll = eg_ctx_poll,
+    .command_run = eg_command_run,
+    .command_result_finish = eg_command_result_finish,
     .ctx_on_end = eg_ctx_on_end,
     .ctx_off_end = eg_ctx_off_end,
     .error_create = eg_error_create,
@@ -190,6 +194,8 @@ static void structures_have_the_size_that_programs_were_built_with(void **state)
 	/* These begin with their size and may grow, at the end. */
 	assert_true(sizeof(struct eg_group_options) >= 32);
 	assert_true(sizeof(struct eg_frame) >= 192);
+	assert_true(sizeof(struct eg_command) >= 80);
+	assert_true(sizeof(struct eg_command_result) >= 104);
 }
 
 static void base_functions_answer(void **state)
@@ -244,6 +250,8 @@ static void derived_context_functions_answer(void **state)
 	assert_int_equal(api.ctx_wait_until(ctxs[3], 0), -ETIMEDOUT);
 	assert_int_equal(api.ctx_sleep_until(ctxs[3], 0), 0);
 	assert_int_equal(api.ctx_poll(ctxs[3], NULL, 0, 0), 0);
+	assert_int_equal(api.command_run(ctxs[3], NULL, NULL), -EINVAL);
+	api.command_result_finish(NULL);
 	assert_int_equal(api.ctx_on_end(ctxs[3], do_nothing, NULL, &callback), 0);
 	assert_int_equal(api.ctx_off_end(&callback), 0);
 	for (int i = 0; i < 5; i++)

@@ -6,6 +6,8 @@
 
 #include "support.h"
 
+#include <sys/wait.h>
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -261,6 +263,63 @@ static void a_fork_at_any_moment_leaves_no_lock_held(void **state)
 	eg_group_destroy(&churn.group);
 }
 
+/* What a group has the program told, and given back. */
+struct told {
+	eg_group group;
+	int finished, events, progress;
+};
+
+static void count_finish(void *arg, void *data)
+{
+	(void)data;
+	((struct told *)arg)->finished++;
+}
+
+static void count_over(const struct eg_event *event, void *arg)
+{
+	((struct told *)arg)->events += event->kind == EG_EVENT_OVER;
+}
+
+static void count_progress(const struct eg_stats *stats, void *arg)
+{
+	(void)stats;
+	((struct told *)arg)->progress++;
+}
+
+static void child_of_told(void *arg)
+{
+	struct told *told = arg;
+
+	expect_dead(&told->group);
+	EXPECT(eg_group_destroy(&told->group) == 0);
+	EXPECT(told->finished == 0 && told->events == 1 && told->progress == 1);
+}
+
+static void a_child_is_told_nothing_of_its_parents_groups(void **state)
+{
+	struct told told = {.finished = 0};
+	struct child child;
+
+	(void)state;
+	assert_int_equal(
+	    eg_group_init(&told.group, NULL,
+			  EG_GROUP_OPTIONS(.limit = 1, .slot_finish = count_finish, .slot_arg = &told,
+					   .observe = count_over, .observe_arg = &told,
+					   .progress = count_progress, .progress_arg = &told,
+					   .progress_every_ns = INT64_MAX)),
+	    0);
+	eg_group_go(&told.group, task_nothing, NULL);
+	assert_int_equal(eg_group_wait(&told.group), 0);
+	eg_group_go(&told.group, task_nothing, NULL);
+	child_run(child_of_told, &told, &child);
+	assert_true(child_exited(&child, 0));
+	assert_int_equal(eg_group_wait(&told.group), 0);
+	assert_int_equal(told.events, 2);
+	assert_int_equal(told.progress, 2);
+	eg_group_destroy(&told.group);
+	assert_int_equal(told.finished, 1);
+}
+
 /*
  * Fork inside a task
  */
@@ -299,6 +358,83 @@ static void a_task_may_fork_and_its_child_may_use_new_groups(void **state)
 		assert_true(child_exited(&inside.child, 0));
 	}
 	eg_group_destroy(&group);
+}
+
+/*
+ * A stage of a pipeline that forks and returns in the child, too: the pipeline is the parent's.
+ */
+
+struct forking {
+	pthread_t caller;
+	int pulled, ended, dropped;
+	pid_t child; /* -1: not forked yet; 0: this is the child */
+};
+
+static int source_of_ten(eg_ctx *ctx, void *arg, void **item)
+{
+	struct forking *forking = arg;
+
+	(void)ctx;
+	*item = forking;
+	return forking->pulled++ < 10;
+}
+
+static int stage_forks(eg_ctx *ctx, void *arg, void **item)
+{
+	struct forking *forking = arg;
+
+	(void)ctx;
+	(void)item;
+	/* The caller's thread is the one that comes back in the child. */
+	if (forking->child < 0 && pthread_equal(pthread_self(), forking->caller)) {
+		fflush(NULL);
+		forking->child = fork();
+	}
+	forking->ended++;
+	return 0;
+}
+
+static void drop_in_parent(void *item, void *arg)
+{
+	(void)item;
+	((struct forking *)arg)->dropped++;
+}
+
+static void run_forking(struct forking *forking)
+{
+	const struct eg_stage stages[] = {{source_of_ten, forking, EG_STAGE_SERIAL},
+					  {stage_forks, forking, EG_STAGE_IN_ORDER}};
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
+	int code, status;
+
+	group.limit = 1;
+	code = eg_pipeline(NULL, stages, 2,
+			   EG_PIPELINE_OPTIONS(.drop = drop_in_parent, .drop_arg = forking, .group = &group),
+			   NULL);
+	if (forking->child == 0) {
+		EXPECT(code == EG_EFORKED);
+		EXPECT(forking->ended < 11 && forking->dropped == 0);
+		expect_new_groups_work();
+		_exit(0);
+	}
+	assert_int_equal(code, 0);
+	assert_int_equal(forking->ended, 10);
+	if (forking->child > 0) {
+		assert_int_equal(waitpid(forking->child, &status, 0), forking->child);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+}
+
+static void a_pipeline_is_dead_in_the_child_of_its_stage(void **state)
+{
+	struct forking forking = {pthread_self(), 0, 0, 0, -1};
+
+	(void)state;
+	for (int i = 0; forking.child < 0 && i < 1000; i++) {
+		forking.pulled = forking.ended = 0;
+		run_forking(&forking);
+	}
+	assert_true(forking.child > 0);
 }
 
 static void child_panics(void *arg)
@@ -394,7 +530,9 @@ int main(void)
 	    TEST(contexts_work_on_in_the_child_and_stay_apart),
 	    TEST(a_child_can_set_the_hook_that_its_parent_was_setting),
 	    TEST(a_fork_at_any_moment_leaves_no_lock_held),
+	    TEST(a_child_is_told_nothing_of_its_parents_groups),
 	    TEST(a_task_may_fork_and_its_child_may_use_new_groups),
+	    TEST(a_pipeline_is_dead_in_the_child_of_its_stage),
 	    TEST(a_panic_in_the_child_of_a_task_ends_the_child),
 	};
 

@@ -41,6 +41,7 @@ int count_and_fail(eg_ctx *ctx, void *arg);
 void scenario_zero_group(void);
 void scenario_group_with_options(void);
 void scenario_no_help_group(void);
+void scenario_watched_group(void);
 void scenario_spill(void);
 void scenario_copied_arguments(void);
 void scenario_nested_groups(void);
@@ -74,5 +75,7 @@ void scenario_command(void);
 void scenario_loop(void);
 void scenario_large_items(void);
 void scenario_retry(void);
+void scenario_pipeline(void);
+void scenario_pipeline_that_fails(void);
 
 #endif

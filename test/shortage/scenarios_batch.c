@@ -101,3 +101,83 @@ void scenario_retry(void)
 	}
 	end(&group);
 }
+
+/* Items that come to their end or are dropped; one may panic on the way. */
+static struct {
+	int pulled;
+	int panics_at;
+	atomic_int ended, dropped;
+	char items[20];
+} line;
+
+static int line_source(eg_ctx *ctx, void *arg, void **item)
+{
+	(void)ctx;
+	(void)arg;
+	if (line.pulled == (int)sizeof(line.items))
+		return 0;
+	*item = &line.items[line.pulled++];
+	return 1;
+}
+
+static int line_stage(eg_ctx *ctx, void *arg, void **item)
+{
+	(void)ctx;
+	(void)arg;
+	if (line.panics_at >= 0 && *item == &line.items[line.panics_at])
+		eg_panic("this one");
+	return 0;
+}
+
+static int line_sink(eg_ctx *ctx, void *arg, void **item)
+{
+	(void)ctx;
+	(void)arg;
+	(void)item;
+	atomic_fetch_add(&line.ended, 1);
+	return 0;
+}
+
+static void line_drop(void *item, void *arg)
+{
+	(void)item;
+	(void)arg;
+	atomic_fetch_add(&line.dropped, 1);
+}
+
+static int line_run(int panics_at)
+{
+	static const struct eg_stage stages[] = {{line_source, NULL, EG_STAGE_SERIAL},
+						 {line_stage, NULL, EG_STAGE_PARALLEL},
+						 {line_sink, NULL, EG_STAGE_IN_ORDER}};
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
+	eg_error *error = NULL;
+	int code;
+
+	line.pulled = 0;
+	line.panics_at = panics_at;
+	atomic_store(&line.ended, 0);
+	atomic_store(&line.dropped, 0);
+	group.limit = 3;
+	code = eg_pipeline(NULL, stages, 3,
+			   EG_PIPELINE_OPTIONS(.window = 5, .drop = line_drop, .group = &group), &error);
+	CHECK(eg_error_code(error) == code);
+	CHECK(atomic_load(&line.ended) + atomic_load(&line.dropped) == line.pulled);
+	eg_error_unref(error);
+	return code;
+}
+
+void scenario_pipeline(void)
+{
+	int code = line_run(-1);
+
+	CHECK(code == 0 || code == -ENOMEM);
+	CHECK(line.pulled == (code ? 0 : (int)sizeof(line.items)) && atomic_load(&line.dropped) == 0);
+}
+
+void scenario_pipeline_that_fails(void)
+{
+	int code = line_run(7);
+
+	CHECK(code == EG_EPANIC || (code == -ENOMEM && line.pulled == 0));
+}

@@ -109,6 +109,56 @@ void scenario_no_help_group(void)
 	end(&group);
 }
 
+static int make_data(eg_ctx *ctx, void *arg, void **ret_data)
+{
+	(void)ctx;
+	*ret_data = arg;
+	return 0;
+}
+
+static void finish_data(void *arg, void *data)
+{
+	CHECK(arg == data);
+}
+
+static void note_end(const struct eg_event *event, void *arg)
+{
+	if (event->kind == EG_EVENT_END)
+		atomic_fetch_add((atomic_long *)arg, 1);
+}
+
+static void note_progress(const struct eg_stats *stats, void *arg)
+{
+	*(struct eg_stats *)arg = *stats;
+}
+
+/* Where no thread can be had the waiter runs the tasks after all, and has told everything when it returns. */
+void scenario_watched_group(void)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	struct eg_stats last = {.done = 0};
+	eg_group group = EG_GROUP_INIT;
+	atomic_long ended = 0;
+
+	begin();
+	options.limit = 2;
+	options.slot_init = make_data;
+	options.slot_finish = finish_data;
+	options.slot_arg = &options;
+	options.observe = note_end;
+	options.observe_arg = &ended;
+	options.progress = note_progress;
+	options.progress_arg = &last;
+	options.progress_every_ns = 1000000;
+	if (!init(&group, NULL, &options))
+		return;
+	go_many(&group, count_run, 50);
+	CHECK(eg_group_wait(&group) == 0);
+	CHECK(atomic_load(&ran) == accepted && atomic_load(&ended) == accepted);
+	CHECK(last.done == (uint64_t)accepted && last.accepted == last.done);
+	end(&group);
+}
+
 void scenario_spill(void)
 {
 	eg_group group = EG_GROUP_INIT;

@@ -236,6 +236,45 @@ static void data_stays_for_later_rounds_and_after_a_reset(void **state)
 	assert_int_equal(atomic_load(&maker.finished), 1);
 }
 
+static int each_uses_tool(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)index;
+	return task_uses_tool(ctx, arg);
+}
+
+static int piece_uses_tool(eg_ctx *ctx, void *arg, size_t begin, size_t end)
+{
+	for (size_t i = begin; i < end; i++)
+		CHECK(task_uses_tool(ctx, arg) == 0);
+	return 0;
+}
+
+static void ranges_have_it_too(void **state)
+{
+	struct maker maker = {.fails = 1};
+	atomic_long ran = 0;
+	eg_group group;
+
+	(void)state;
+	group_begin(&group, &maker, 1, 0);
+	assert_int_equal(eg_group_go_each(&group, 100, each_uses_tool, &ran), 0);
+	assert_int_equal(eg_group_wait(&group), -EIO);
+	assert_int_equal(atomic_load(&ran), 99);
+	eg_group_destroy(&group);
+	assert_int_equal(atomic_load(&maker.finished), 1);
+
+	/* The piece that makes it fails with all its indices, as one error. */
+	maker = (struct maker){.panics = 1};
+	atomic_store(&ran, 0);
+	group_begin(&group, &maker, 1, 0);
+	assert_int_equal(eg_group_go_pieces(&group, 100, 10, piece_uses_tool, &ran), 0);
+	assert_int_equal(eg_group_wait(&group), EG_EPANIC);
+	assert_int_equal(atomic_load(&ran), 90);
+	assert_int_equal(eg_group_error_count(&group), 1);
+	eg_group_destroy(&group);
+	assert_int_equal(atomic_load(&maker.finished), 1);
+}
+
 static int task_has_no_data(eg_ctx *ctx, void *arg)
 {
 	(void)ctx;
@@ -400,35 +439,6 @@ static void a_panic_in_slot_finish_ends_the_process(void **state)
 	assert_non_null(strstr(child.text, "panic between eg_panic_forbid and eg_panic_allow"));
 }
 
-struct inherited {
-	eg_group group;
-	struct maker maker;
-};
-
-static void child_destroys(void *arg)
-{
-	struct inherited *inherited = arg;
-
-	EXPECT(eg_group_destroy(&inherited->group) == 0);
-	EXPECT(atomic_load(&inherited->maker.finished) == 0);
-}
-
-static void a_forked_child_finishes_nothing(void **state)
-{
-	struct inherited inherited = {.maker = {0}};
-	atomic_long ran = 0;
-	struct child child;
-
-	(void)state;
-	group_begin(&inherited.group, &inherited.maker, 1, 0);
-	eg_group_go(&inherited.group, task_uses_tool, &ran);
-	assert_int_equal(eg_group_wait(&inherited.group), 0);
-	child_run(child_destroys, &inherited, &child);
-	assert_true(child_exited(&child, 0));
-	eg_group_destroy(&inherited.group);
-	assert_int_equal(atomic_load(&inherited.maker.finished), 1);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -439,11 +449,11 @@ int main(void)
 	    TEST(a_task_whose_slot_cannot_be_made_ready_fails_uncalled_and_the_next_tries_anew),
 	    TEST(a_thread_that_ends_in_there_fails_the_task),
 	    TEST(data_stays_for_later_rounds_and_after_a_reset),
+	    TEST(ranges_have_it_too),
 	    TEST(in_nested_groups_the_data_is_the_innermost_ones),
 	    TEST(either_function_may_be_missing),
 	    TEST(a_group_that_is_destroyed_accepts_nothing_from_slot_finish),
 	    TEST(a_panic_in_slot_finish_ends_the_process),
-	    TEST(a_forked_child_finishes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@ import "time"
 // workers may finish items in any order, so the source hands each item to them and, in its order, to the sink, which
 // waits for the one that is next.
 
-const pipelineWindow = 64 // as many items are under way
+const pipelineWindow = 64 // BENCH_PIPELINE_WINDOW of pipeline.h
 
 type pipelineItem struct {
 	number int

@@ -9,6 +9,7 @@
 
 #include "os/annotate.h"
 #include "runtime/group/fail.h"
+#include "runtime/group/observe.h"
 #include "runtime/group/permit.h"
 #include "runtime/group/schedule.h"
 #include "runtime/group/slot_data.h"
@@ -35,6 +36,16 @@ static eg_error *worker_skip_error(struct egi_worker *worker)
 	return error;
 }
 
+/* Tasks that have been skipped, and counted as failed, are done. */
+static void worker_count_skipped(struct egi_worker *worker, uint64_t skipped)
+{
+	egi_failures_skip(&worker->state->failures, skipped);
+	if (egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE))
+		egi_observe_skip(worker, skipped);
+	egi_annotate_release(worker->state);
+	egi_task_count(worker, worker->state, skipped);
+}
+
 /*
  * Tasks that were accepted and are not to start: this one and what else is claimed. There may be millions, so they are
  * counted together.
@@ -55,9 +66,7 @@ static void worker_skip_tasks(struct egi_worker *worker)
 		skipped++;
 	} while (egi_find_is_asked(worker, EGI_ATTENTION_SKIP) && egi_claim_next(&worker->claim, &task));
 	egi_failures_count(&state->failures, unkept);
-	egi_failures_skip(&state->failures, skipped);
-	egi_annotate_release(state);
-	egi_task_count(worker, state, skipped);
+	worker_count_skipped(worker, skipped);
 }
 
 /*
@@ -83,9 +92,7 @@ static void worker_skip_indices(struct egi_worker *worker)
 		unkept += indices;
 	}
 	egi_failures_count(&state->failures, unkept);
-	egi_failures_skip(&state->failures, skipped);
-	egi_annotate_release(state);
-	egi_task_count(worker, state, skipped);
+	worker_count_skipped(worker, skipped);
 }
 
 /*
@@ -117,13 +124,15 @@ static bool worker_skips(struct egi_worker *worker)
 }
 
 /*
- * What comes before a claimed task in groups that have it: the data of the slot is made. False: the task has ended with that,
- * without having been called.
+ * What comes before a claimed task in groups that have it: its beginning is told, and the data of the slot is made. False: the
+ * task has ended with that, without having been called.
  */
 static EGI_COLD bool worker_begin_task(struct egi_worker *worker)
 {
 	int code = 0;
 
+	if (egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE))
+		egi_observe_begin(worker);
 	if (egi_find_is_asked(worker, EGI_ATTENTION_DATA) && !worker->has_data)
 		code = egi_slot_data_make(worker);
 	if (code == 0)

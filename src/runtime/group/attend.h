@@ -15,7 +15,7 @@ enum egi_worker_end {
 	EGI_WORKER_FORKED,  /* this is a forked child: the group is dead and must not be touched */
 
 	/* only between the loops of a worker and what they call */
-	EGI_WORKER_TURNED, /* what has been claimed is for the other loop */
+	EGI_WORKER_TURNED, /* what has been claimed is of another kind */
 	EGI_WORKER_STARTS, /* what was last taken from the claim is to be started */
 	EGI_WORKER_PASSES  /* it has been seen to, and the next is to be looked at */
 };

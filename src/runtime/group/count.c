@@ -62,6 +62,31 @@ void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint
 	*ret_done = done - base;
 }
 
+/* How many have a place and do not wait for a permit: threads that find nothing to do give their places up. */
+static uint64_t state_running(const struct eg_group_state *state)
+{
+	uint64_t placed = egi_gate_running(&state->gate), awaiting = egi_load_relaxed_u32(&state->awaiting);
+
+	return placed > awaiting ? placed - awaiting : 0;
+}
+
+/* What is neither done nor running is pending. So the three add up whenever they are read. */
+void egi_state_read_stats(struct eg_group_state *state, struct eg_stats *ret_stats)
+{
+	uint64_t limit = egi_gate_limit(&state->gate), unfinished;
+
+	/* In this order: the difference is never negative. */
+	ret_stats->skipped = egi_failures_skipped(&state->failures);
+	ret_stats->failed = egi_failures_total(&state->failures) - ret_stats->skipped;
+	egi_state_count(state, &ret_stats->accepted, &ret_stats->done);
+	unfinished = ret_stats->accepted - ret_stats->done;
+	ret_stats->running = state_running(state);
+	if (ret_stats->running > unfinished)
+		ret_stats->running = unfinished;
+	ret_stats->pending = unfinished - ret_stats->running;
+	ret_stats->limit = limit == EGI_GATE_MAX ? EG_LIMIT_NONE : (int)limit;
+}
+
 uint64_t egi_state_pending(struct eg_group_state *state)
 {
 	uint64_t pending = 0;

@@ -48,6 +48,9 @@ uint64_t egi_state_submitted(struct eg_group_state *state);
 /* Tasks submitted and done since the group began or was last reset, by whoever does neither: never more done than submitted. */
 void egi_state_count(struct eg_group_state *state, uint64_t *ret_submitted, uint64_t *ret_done);
 
+/* The group's numbers for the program: all but the size. */
+void egi_state_read_stats(struct eg_group_state *state, struct eg_stats *ret_stats);
+
 /* Tasks submitted that no worker has claimed. */
 uint64_t egi_state_pending(struct eg_group_state *state);
 

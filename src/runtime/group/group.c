@@ -4,7 +4,7 @@
  *
  *   go.c        submission, the fast path; submit.c: what asks or waits for room; call.c: calling the crew
  *   wait.c      waiting, and what is left to do when everything is done
- *   stats.c     how far it is, for who asks
+ *   stats.c     how far it is, for who asks; progress.c: for who is told, by those who wait; observe.c: what happens
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
  *   visit.c     a thread comes to run tasks, and leaves: crew, waiter or submitter
  *   worker.c    the loop that runs tasks; schedule.c: which; fail.c: what their errors do; slot_data.c: what a program has
@@ -31,6 +31,7 @@
 #include "runtime/group/done.h"
 #include "runtime/group/fail.h"
 #include "runtime/group/options.h"
+#include "runtime/group/progress.h"
 #include "runtime/group/slot_data.h"
 #include "runtime/group/wait.h"
 
@@ -138,7 +139,7 @@ static int group_wait(eg_group *group, bool helps, int64_t deadline_ns, eg_error
 
 	if (err || !state)
 		return err;
-	helps = helps && (state->flags & EG_GROUP_NO_HELP) == 0;
+	helps = helps && (state->flags & (EG_GROUP_NO_HELP | EGI_GROUP_PROGRESS)) == 0;
 	err = egi_wait(state, helps, deadline_ns, &code, ret_error);
 	return err ? err : code;
 }
@@ -257,7 +258,7 @@ static int state_close(struct eg_group_state *state)
 {
 	int code, err;
 
-	if (egi_recovery_is_inside(state))
+	if (egi_recovery_is_inside(state) || egi_progress_is_inside(state))
 		return EG_EINSIDE;
 	egi_gate_share(&state->gate);
 	egi_state_close(state);

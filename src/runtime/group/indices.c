@@ -19,7 +19,7 @@ static void indices_begin(const struct egi_worker *worker)
 	egi_annotate_acquire(&worker->recovery);
 }
 
-/* Claims more. TURNED if that is for another loop than this one of a kind; `*ret_end`: why it ends, if it does. */
+/* Claims more. False, and why, if there is nothing for the loop of this kind: none at all, or something of another kind. */
 static bool indices_find(struct egi_worker *worker, bool is_each, enum egi_worker_end *ret_end)
 {
 	const struct egi_claim *claim = &worker->claim;
@@ -34,29 +34,41 @@ static bool indices_find(struct egi_worker *worker, bool is_each, enum egi_worke
 	return true;
 }
 
+/* The next index of the claim, or of another that is found, if it is to be started. */
+static EGI_COLD uint32_t indices_next(struct egi_worker *worker, enum egi_worker_end *ret_end)
+{
+	uint32_t at;
+
+	while ((at = egi_claim_advance(&worker->claim)) == EGI_CLAIM_NONE)
+		if (!indices_find(worker, true, ret_end))
+			return at;
+	*ret_end = EGI_WORKER_STARTS;
+	if (egi_load_relaxed_u32(&worker->state->attention) != 0)
+		*ret_end = egi_attend(worker);
+	return at;
+}
+
 /*
- * With a tool that looks for data races (os/annotate.h) every call is ended as one that has left something to do, where the tool is told.
+ * Calls for one index after the other. `careful` where there is more to do at the end of each: somebody may wait for room, or a
+ * tool that looks for data races is told (os/annotate.h), and every call is ended as one that has left something to do.
  */
-static EGI_LIVE_CALLER enum egi_worker_end indices_run_each(struct egi_worker *worker)
+static inline __attribute__((always_inline)) enum egi_worker_end run_each(struct egi_worker *worker,
+									  bool careful)
 {
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
 	struct egi_claim *claim = &worker->claim;
-	const bool annotates = egi_annotates();
+	const int annotates = careful && egi_annotates();
 
 	EGI_RECOVERY_CALL_HERE(recovery);
 	for (;;) {
-		uint32_t at = egi_claim_advance(claim);
-		enum egi_worker_end end;
+		uint32_t at = egi_claim_advance_quick(claim, &state->attention);
 		int code;
 
 		if (EGI_UNLIKELY(at == EGI_CLAIM_NONE)) {
-			if (indices_find(worker, true, &end))
-				continue;
-			return end;
-		}
-		if (EGI_UNLIKELY(egi_load_relaxed_u32(&state->attention) != 0)) {
-			end = egi_attend(worker);
+			enum egi_worker_end end;
+
+			at = indices_next(worker, &end);
 			EGI_RECOVERY_CALL_HERE(recovery);
 			if (end == EGI_WORKER_PASSES)
 				continue;
@@ -65,13 +77,26 @@ static EGI_LIVE_CALLER enum egi_worker_end indices_run_each(struct egi_worker *w
 		}
 		EGI_CALL_PROGRAM(code =
 				     claim->body.fn.each(state->ctx, claim->body.arg, claim->sequence + at));
-		if (EGI_UNLIKELY((code | annotates) != 0 || recovery->dirty)) {
+		if (EGI_UNLIKELY((code | recovery->dirty | annotates) != 0)) {
 			egi_task_end(worker, code);
 			if (egi_worker_is_forked(worker))
 				return EGI_WORKER_FORKED;
 		}
-		egi_task_count(worker, state, 1);
+		if (careful)
+			egi_task_count(worker, state, 1);
+		else
+			egi_task_count_quick(worker, 1);
 	}
+}
+
+static EGI_LIVE_CALLER enum egi_worker_end indices_run_each(struct egi_worker *worker)
+{
+	return run_each(worker, false);
+}
+
+static EGI_LIVE_CALLER enum egi_worker_end indices_run_each_carefully(struct egi_worker *worker)
+{
+	return run_each(worker, true);
 }
 
 static EGI_LIVE_CALLER enum egi_worker_end indices_run_pieces(struct egi_worker *worker)
@@ -79,7 +104,7 @@ static EGI_LIVE_CALLER enum egi_worker_end indices_run_pieces(struct egi_worker 
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
 	struct egi_claim *claim = &worker->claim;
-	const bool annotates = egi_annotates();
+	const int annotates = egi_annotates();
 
 	EGI_RECOVERY_CALL_HERE(recovery);
 	for (;;) {
@@ -103,7 +128,7 @@ static EGI_LIVE_CALLER enum egi_worker_end indices_run_pieces(struct egi_worker 
 		}
 		EGI_CALL_PROGRAM(
 		    code = claim->body.fn.piece(state->ctx, claim->body.arg, begin, begin + indices));
-		if (EGI_UNLIKELY((code | annotates) != 0 || recovery->dirty)) {
+		if (EGI_UNLIKELY((code | recovery->dirty | annotates) != 0)) {
 			egi_task_end(worker, code);
 			if (egi_worker_is_forked(worker))
 				return EGI_WORKER_FORKED;
@@ -112,14 +137,25 @@ static EGI_LIVE_CALLER enum egi_worker_end indices_run_pieces(struct egi_worker 
 	}
 }
 
+static enum egi_worker_end run_claim(struct egi_worker *worker)
+{
+	enum egi_worker_end end;
+
+	if (worker->claim.body.kind == EGI_LOOP_EACH)
+		return worker->state->backlog == 0 && !egi_annotates() ? indices_run_each(worker)
+								       : indices_run_each_carefully(worker);
+	end = indices_run_pieces(worker);
+	worker->weight = 1;
+	return end;
+}
+
 enum egi_worker_end egi_indices_run(struct egi_worker *worker)
 {
 	enum egi_worker_end end;
 
-	indices_begin(worker);
-	if (worker->claim.body.kind == EGI_LOOP_EACH)
-		return indices_run_each(worker);
-	end = indices_run_pieces(worker);
-	worker->weight = 1;
+	do {
+		indices_begin(worker);
+		end = run_claim(worker);
+	} while (end == EGI_WORKER_TURNED && egi_claim_is_loop(&worker->claim));
 	return end;
 }

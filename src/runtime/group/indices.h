@@ -8,7 +8,7 @@
 
 #include "runtime/group/attend.h"
 
-/* Runs the part that is claimed, and more. Return: what worker_loop in worker.c returns. */
+/* Runs the part that is claimed, and more. Return: TURNED, when single tasks have been claimed; DRY, YIELDED or FORKED. */
 enum egi_worker_end egi_indices_run(struct egi_worker *worker);
 
 #endif

@@ -41,6 +41,13 @@ int egi_options_named_limit(int limit, int *ret_limit)
 	return 0;
 }
 
+/* The features that few groups have, as flags. */
+static unsigned feature_flags(const struct eg_group_options *options)
+{
+	return (options->slot_init || options->slot_finish ? EGI_GROUP_SLOT_DATA : 0) |
+	       (options->observe ? EGI_GROUP_OBSERVED : 0) | (options->progress ? EGI_GROUP_PROGRESS : 0);
+}
+
 static void options_take_halt(struct eg_group_options *taken)
 {
 	if (taken->halt_after > 0)
@@ -73,15 +80,14 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	if (taken.limit != 0)
 		err = egi_options_limit(taken.limit, &taken.limit);
 	if ((taken.flags & ~(unsigned)KNOWN_FLAGS) != 0 || taken.backlog < EG_BACKLOG_NONE ||
-	    !egi_fault_is_mode(taken.fault) || taken.halt > EG_HALT_NEVER || taken.reserved != 0)
+	    !egi_fault_is_mode(taken.fault) || taken.halt > EG_HALT_NEVER || taken.reserved != 0 ||
+	    taken.progress_every_ns < 0)
 		err = -EINVAL;
-	/* Refused until each is there. */
-	if (taken.observe || taken.progress || taken.progress_every_ns != 0)
-		err = -EINVAL;
-	if (taken.slot_init || taken.slot_finish)
-		taken.flags |= EGI_GROUP_SLOT_DATA;
+	if (err)
+		return err;
+	taken.flags |= feature_flags(&taken);
 	options_take_halt(&taken);
-	if (!err && taken.shared_limit)
+	if (taken.shared_limit)
 		err = shared_limit_take(&taken);
 	if (!err)
 		*ret_options = taken;

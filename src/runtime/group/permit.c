@@ -54,6 +54,7 @@ static struct egi_worker *permit_find(const eg_limit *limit)
 static void permit_begin(struct egi_worker *worker)
 {
 	worker->permit.held = true;
+	worker->permit.used = false;
 	worker->permit.since_ns = eg_clock_now_ns();
 }
 
@@ -152,12 +153,17 @@ bool egi_permit_hold(struct egi_worker *worker)
 	eg_limit *limit = worker->state->limit;
 	struct egi_worker *holder = permit_find(limit);
 
-	if (holder) {
-		if (egi_limit_is_quiet(limit) || egi_limit_keep(limit, holder->permit.since_ns))
-			return true;
+	/* One that has not been used has been waited for, and is not given away between two tasks. */
+	if (holder && holder->permit.used && !egi_limit_is_quiet(limit) &&
+	    !egi_limit_keep(limit, holder->permit.since_ns)) {
 		holder->permit.held = false;
-	} else if (egi_limit_try_take(limit)) {
+		holder = NULL;
+	} else if (!holder && egi_limit_try_take(limit)) {
 		permit_begin(worker);
+		holder = worker;
+	}
+	if (holder) {
+		holder->permit.used = true;
 		return true;
 	}
 	egi_claim_put_back(&worker->claim);

@@ -15,6 +15,7 @@
 #include "os/pause.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/observe.h"
 #include "runtime/group/permit.h"
 
 /*
@@ -149,8 +150,11 @@ static bool worker_steal(struct egi_worker *worker, struct egi_worker *victim, i
 	if (victim == worker || !egi_claim_has_tasks(&victim->claim))
 		return false;
 	due = (int64_t)egi_load_relaxed_u64(&victim->claim.claimed_at_ns) + CLAIM_LATE;
-	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now))
+	if (now >= due && egi_claim_steal(&worker->claim, &victim->claim, (uint64_t)now)) {
+		if (EGI_UNLIKELY(egi_find_is_asked(worker, EGI_ATTENTION_OBSERVE)))
+			egi_observe_steal(worker, victim);
 		return true;
+	}
 	if (due < *ret_due)
 		*ret_due = due > now ? due : now;
 	return false;
@@ -273,12 +277,22 @@ static EGI_COLD bool worker_claim_alone(struct egi_worker *worker)
 	struct egi_queue *queue = &worker->state->first_queue;
 	int64_t now = eg_clock_now_ns();
 
-	worker_learn(worker, now);
+	/* Nothing is known of what was not claimed by time. */
+	if (egi_claim_is_loop(&worker->claim))
+		worker_learn(worker, now);
+	else
+		egi_find_begin(worker);
 	worker->claimed_ns = now;
-	if (!egi_claim_refill_alone(&worker->claim, queue, worker_appetite(worker, queue), (uint64_t)now))
+	if (!egi_claim_refill_looping(&worker->claim, queue, worker_appetite(worker, queue), (uint64_t)now))
 		return false;
 	worker_note_claim(worker);
 	return true;
+}
+
+EGI_COLD bool egi_find_first_looping(struct egi_worker *worker)
+{
+	egi_find_begin(worker);
+	return worker_claim_alone(worker);
 }
 
 /*
@@ -298,14 +312,10 @@ bool egi_find_more_biased(struct egi_worker *worker)
 		worker->biased = false;
 		return false;
 	}
-	if (EGI_UNLIKELY(egi_queue_has_loops(&state->first_queue))) {
+	if (EGI_UNLIKELY(egi_queue_has_loops(&state->first_queue)))
 		found = worker_claim_alone(worker);
-	} else {
-		/* Nothing is learned of what is not claimed by time. */
-		worker->chunk = 1;
-		worker->claimed_ns = 0;
-		found = egi_claim_refill_alone(&worker->claim, &state->first_queue, 1, 0);
-	}
+	else
+		found = egi_claim_refill_alone(&worker->claim, &state->first_queue);
 	egi_gate_end_alone(&state->gate);
 	return found;
 }

@@ -16,6 +16,17 @@
 /* Claims more. False if there is nothing to start. Asks the crew for another worker if there is work for one. */
 bool egi_find_more(struct egi_worker *worker);
 
+/* A worker begins: it has learned nothing of the tasks yet. */
+static inline void egi_find_begin(struct egi_worker *worker)
+{
+	worker->chunk = 1;
+	worker->claimed_ns = 0;
+	worker->tasks_are_long = false;
+}
+
+/* The first claim of the owner of a biased group that has loops, in a section. False if there is nothing. */
+bool egi_find_first_looping(struct egi_worker *worker);
+
 /*
  * The same for the owner of a biased group. False if there is nothing, and so everything is done; or if the group
  * turned out to be shared, and `worker->biased` is false now.

@@ -12,6 +12,7 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 {
 	egi_claim_init(&worker->claim);
 	egi_recovery_init(&worker->recovery);
+	worker->recovery.group = state;
 	worker->done = 0;
 	worker->state = state;
 	worker->slot = slot;
@@ -23,7 +24,8 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 	worker->suspect = slot + 1;
 	worker->permit.held = false;
 	worker->data = NULL;
-	worker->has_data = false;
+	worker->has_data = worker->is_observed = false;
+	worker->observed_thread = 0;
 }
 
 static void block_init(struct egi_slots *block, unsigned first)

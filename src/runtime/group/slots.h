@@ -33,6 +33,7 @@ struct egi_worker {
 	unsigned suspect;         /* the slot whose claim to check next for being late */
 	struct {
 		bool held; /* the worker has a permit under the shared limit (permit.h) */
+		bool used; /* a task has been started with it */
 		int64_t since_ns;
 	} permit;
 	struct egi_recovery recovery;
@@ -40,6 +41,11 @@ struct egi_worker {
 	/* the worker; in groups that have such data (slot_data.h) */
 	void *data;
 	bool has_data;
+
+	/* the worker; in groups that are observed (observe.h) */
+	bool is_observed;         /* the running task's beginning has been told */
+	int64_t began_ns;         /* when that was */
+	uint64_t observed_thread; /* whose tasks were told last in this slot; 0: nobody's */
 };
 
 #ifndef EGI_SLOTS_PER_BLOCK

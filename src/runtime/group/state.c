@@ -13,8 +13,10 @@
 #include <stdlib.h>
 
 #include "os/annotate.h"
+#include "os/clock.h"
 #include "os/verify.h"
 #include "runtime/group/options.h"
+#include "runtime/group/probes.h"
 #include "runtime/limit/limit.h"
 
 /*
@@ -43,6 +45,8 @@ static struct eg_group_state *state_alloc(void)
 	egi_mutex_init(&state->lock);
 	egi_mutex_init(&state->submission);
 	egi_mutex_init(&state->sharing);
+	egi_mutex_init(&state->progress.lock);
+	state->progress.teller = EGI_OWNER_NONE;
 	state->request = (struct egi_request){.waiters = &state->finished, .submitters = &state->room};
 	egi_slots_init(&state->slots, &state->first_worker, state);
 	egi_queue_init(&state->first_queue, 0);
@@ -72,6 +76,19 @@ static struct eg_group_state *state_get(struct egi_thread *self)
 	return state;
 }
 
+/* Nothing has been told of this group yet. */
+static void state_set_observed(struct eg_group_state *state, const struct eg_group_options *options)
+{
+	struct egi_slots_walk walk = {&state->slots, 0};
+	struct egi_worker *worker;
+
+	state->flags |= EGI_GROUP_OBSERVED;
+	state->attention |= EGI_ATTENTION_OBSERVE;
+	state->observer = (struct egi_observer){options->observe, options->observe_arg};
+	while ((worker = egi_slots_next(&walk)) != NULL)
+		worker->observed_thread = 0;
+}
+
 /*
  * What few groups have. Returns whether the group may be biased all the same: not if functions of the program's are called
  * when all is done, since that would be in a section, or when the group is gone; nor if tasks need permits, where there is
@@ -90,7 +107,14 @@ static EGI_COLD bool state_set_features(struct eg_group_state *state, const stru
 		state->attention |= EGI_ATTENTION_PERMIT;
 		state->limit = eg_limit_ref(options->shared_limit);
 	}
-	return (options->flags & EGI_GROUP_FEATURES) == 0;
+	if (options->observe || egi_probes_wanted() != 0)
+		state_set_observed(state, options);
+	state->progress.fn = options->progress;
+	state->progress.arg = options->progress_arg;
+	state->progress.every_ns = options->progress_every_ns > 0 ? options->progress_every_ns : EGI_SECOND;
+	state->progress.told = 0;
+	state->progress.due_ns = 0;
+	return (state->flags & EGI_GROUP_FEATURES) == 0;
 }
 
 struct eg_group_state *egi_state_create(const struct eg_group_options *options)
@@ -114,8 +138,10 @@ struct eg_group_state *egi_state_create(const struct eg_group_options *options)
 	state->owns_ctx = false;
 	state->attention = 0;
 	state->halted = state->over = state->closed = 0;
+	/* One comparison for all of them. */
 	if (EGI_UNLIKELY(
-		(options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS | EGI_GROUP_FEATURES)) != 0))
+		((options->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS | EGI_GROUP_FEATURES)) |
+		 egi_probes_wanted()) != 0))
 		biased = state_set_features(state, options) && biased;
 	egi_failures_keep(&state->failures, options->collect);
 	egi_queue_stop(&state->first_queue, EGI_STOP_UNSHOWN);
@@ -137,6 +163,8 @@ void egi_state_reset(struct eg_group_state *state)
 	egi_state_ask(state, 0, EGI_ATTENTION_SKIP);
 	for (struct egi_queue *queue = state->queues; queue; queue = queue->next)
 		egi_queue_begin(queue);
+	state->progress.told = 0;
+	state->progress.due_ns = 0;
 }
 
 static void state_free(struct eg_group_state *state)
@@ -158,6 +186,7 @@ static void state_free(struct eg_group_state *state)
 	egi_mutex_finish(&state->lock);
 	egi_mutex_finish(&state->submission);
 	egi_mutex_finish(&state->sharing);
+	egi_mutex_finish(&state->progress.lock);
 	free(state);
 }
 
@@ -280,15 +309,16 @@ void egi_state_release(struct eg_group_state *state)
 bool egi_state_end_alone(struct eg_group_state *state)
 {
 	struct egi_gate *gate = &state->gate;
-	bool ends;
 
 	if (!egi_gate_is_mine(gate) || !egi_gate_begin_alone(gate))
 		return false;
-	ends = !egi_gate_is_engaged(gate) && !egi_queue_has_tasks(&state->first_queue);
-	if (ends)
-		egi_gate_kill_alone(gate);
+	if (egi_gate_is_engaged(gate) || egi_queue_has_tasks(&state->first_queue)) {
+		egi_gate_end_alone(gate);
+		return false;
+	}
+	egi_gate_kill_alone(gate);
 	egi_gate_end_alone(gate);
-	return ends;
+	return true;
 }
 
 void egi_state_discard(struct eg_group_state *state)

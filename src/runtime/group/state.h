@@ -23,13 +23,33 @@
 #define EGI_ATTENTION_LOOK 4u    /* always, where tasks may be skipped: context and errors are to be asked */
 #define EGI_ATTENTION_PERMIT 64u /* always, with a shared limit: a task needs a permit (permit.h) */
 #define EGI_ATTENTION_DATA 8u /* always, with slot_init or slot_finish: the slot's data may have to be made */
-#define EGI_ATTENTION_TASK EGI_ATTENTION_DATA /* any that is about the task, and not whether it starts */
+#define EGI_ATTENTION_OBSERVE 16u /* always, if the group is observed: the task's beginning is to be told */
+#define EGI_ATTENTION_TASK \
+	(EGI_ATTENTION_DATA | EGI_ATTENTION_OBSERVE) /* what is about the task, and not whether it starts */
 
 /* What makes the data of slots, and takes it back (slot_data.h). */
 struct egi_slot_hooks {
 	eg_slot_init_fn *init;     /* or NULL */
 	eg_slot_finish_fn *finish; /* or NULL */
 	void *arg;
+};
+
+/* Who is told what happens (observe.h). */
+struct egi_observer {
+	eg_observe_fn *fn; /* or NULL: tracers */
+	void *arg;
+};
+
+/* Who is told how far the group is, and when everything is done (progress.h). */
+struct egi_progress {
+	eg_progress_fn *fn; /* I, these three */
+	void *arg;
+	int64_t every_ns;
+
+	struct egi_mutex lock; /* one call at a time */
+	uint64_t teller;       /* A: the thread that makes it, or EGI_OWNER_NONE */
+	uint64_t told;         /* the lock: tasks done when it was last told that everything is */
+	int64_t due_ns;        /* the lock: when to call next; 0: nobody has waited yet in this round */
 };
 
 /*
@@ -79,7 +99,9 @@ struct eg_group_state {
 	bool done_fd_raised;       /* L */
 	uint32_t has_done_fd;      /* L, and read at any time, as a hint */
 	uint64_t done_fd_waited;   /* L: how much had been submitted when a wait last found all of it done */
-	struct egi_slot_hooks slot_hooks; /* I; with EGI_GROUP_SLOT_DATA (slot_data.h) */
+	struct egi_slot_hooks slot_hooks; /* I; with EGI_GROUP_SLOT_DATA */
+	struct egi_observer observer;     /* I; with EGI_GROUP_OBSERVED */
+	struct egi_progress progress; /* as it says itself; with EGI_GROUP_PROGRESS or EGI_GROUP_OBSERVED */
 	struct egi_mutex lock; /* adding queues, setting the limit, letting the context go, the descriptor */
 	struct egi_mutex submission; /* asking for room and submitting */
 	struct egi_mutex sharing;    /* putting into the shared queue; taken last */

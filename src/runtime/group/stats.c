@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A group's numbers for whoever asks. What has been accepted and what is done are sums (count.h); how many run is how many
- * have a place, since threads that find nothing to do give theirs up; and what is neither done nor running is pending. So the
- * three add up whenever they are read.
+ * A group's numbers for whoever asks: what count.c reads, in the structure that the program has.
  */
 #include <string.h>
 
@@ -14,22 +12,6 @@
 
 /* No version will have more; a larger size is a mistake, and is not written. */
 #define STATS_SIZE_MAX 4096
-
-static void state_read(struct eg_group_state *state, struct eg_stats *stats)
-{
-	uint64_t limit = egi_gate_limit(&state->gate), unfinished;
-
-	/* In this order: the difference is never negative. */
-	stats->skipped = egi_failures_skipped(&state->failures);
-	stats->failed = egi_failures_total(&state->failures) - stats->skipped;
-	egi_state_count(state, &stats->accepted, &stats->done);
-	unfinished = stats->accepted - stats->done;
-	stats->running = egi_gate_running(&state->gate);
-	if (stats->running > unfinished)
-		stats->running = unfinished;
-	stats->pending = unfinished - stats->running;
-	stats->limit = limit == EGI_GATE_MAX ? EG_LIMIT_NONE : (int)limit;
-}
 
 int eg_group_stats(const eg_group *group, struct eg_stats *ret_stats)
 {
@@ -45,7 +27,7 @@ int eg_group_stats(const eg_group *group, struct eg_stats *ret_stats)
 	stats.size = size = ret_stats->size;
 	stats.limit = EG_LIMIT_NONE;
 	if (state)
-		state_read(state, &stats);
+		egi_state_read_stats(state, &stats);
 	memcpy(ret_stats, &stats, size < sizeof(stats) ? size : sizeof(stats));
 	if (size > sizeof(stats))
 		memset((char *)ret_stats + sizeof(stats), 0, size - sizeof(stats));

@@ -8,6 +8,7 @@
 #include "error/call_site.h"
 #include "os/annotate.h"
 #include "runtime/group/fail.h"
+#include "runtime/group/observe.h"
 
 struct egi_error_origin egi_task_origin(struct egi_recovery *recovery)
 {
@@ -30,12 +31,14 @@ static void worker_close_task(struct egi_worker *worker, int code)
 		return;
 	}
 	error = egi_recovery_end_task(recovery, code);
-	if (!error)
-		return;
-	if (egi_worker_is_forked(worker))
+	if (egi_worker_is_forked(worker)) {
 		eg_error_unref(error);
-	else
-		egi_state_fail(state, error);
+		return;
+	}
+	if (error)
+		egi_state_fail(state, worker->is_observed ? eg_error_ref(error) : error);
+	if (worker->is_observed)
+		egi_observe_end(worker, error);
 }
 
 EGI_COLD void egi_task_end(struct egi_worker *worker, int code)

@@ -25,11 +25,17 @@ struct egi_error_origin egi_task_origin(struct egi_recovery *recovery);
 /* The running task ends with a code, or with something in its recovery: defers to run, an error that waits there. */
 void egi_task_end(struct egi_worker *worker, int code);
 
-/* Counts the task, or the tasks, that just ended. */
-static inline void egi_task_count(struct egi_worker *worker, struct eg_group_state *state, uint64_t ended)
+/* Counts the task, or the tasks, that just ended, in a group without a backlog. */
+static inline void egi_task_count_quick(struct egi_worker *worker, uint64_t ended)
 {
 	/* [D2] release: what the task did before its count; pairs with [D1]. */
 	egi_store_release_u64(&worker->done, worker->done + ended);
+}
+
+/* The same in any group. */
+static inline void egi_task_count(struct egi_worker *worker, struct eg_group_state *state, uint64_t ended)
+{
+	egi_task_count_quick(worker, ended);
 	if (state->backlog == 0)
 		return;
 	egi_fence_full(); /* [E2]: the count before the look at sleepers */

@@ -22,6 +22,7 @@
 #include "runtime/group/count.h"
 #include "runtime/group/done.h"
 #include "runtime/group/permit.h"
+#include "runtime/group/schedule.h"
 #include "runtime/group/worker.h"
 
 /* Leaves the slot. What is still claimed, after a task ended its thread, say, is the next owner's, or a thief's. */
@@ -63,7 +64,9 @@ int egi_visit_alone(struct egi_ticket *ticket)
 		egi_gate_end_alone(gate);
 		return EG_EINSIDE;
 	}
-	ticket->alone = !egi_claim_refill_alone(&worker->claim, &state->first_queue, 1, 0);
+	ticket->alone = EGI_LIKELY(!egi_queue_has_loops(&state->first_queue))
+			    ? !egi_claim_refill_alone(&worker->claim, &state->first_queue)
+			    : !egi_find_first_looping(worker);
 	if (ticket->alone)
 		return 0;
 	/* The first slot, and with it the place that the gate is going to show should the group be shared. */
@@ -106,6 +109,7 @@ static enum egi_worker_end visit_work(struct eg_group_state *state, bool *ret_ha
 		*ret_has_slot = worker != NULL;
 		if (!worker)
 			return EGI_WORKER_DRY;
+		egi_find_begin(worker);
 		end = egi_worker_run(worker, false, visit_exited);
 		if (end == EGI_WORKER_FORKED)
 			return end;

@@ -15,6 +15,7 @@
 #include "runtime/group/count.h"
 #include "runtime/group/done.h"
 #include "runtime/group/permit.h"
+#include "runtime/group/progress.h"
 #include "runtime/group/visit.h"
 
 /* A waiter with nothing to do watches for so long before it sleeps; a sleep and a wake-up cost more. */
@@ -58,6 +59,7 @@ static int wait_inside(struct egi_ticket *ticket, bool helps, int64_t deadline_n
 
 	for (;;) {
 		uint32_t key;
+		int64_t wakes_ns = deadline_ns;
 		bool worked = ticket->placed, in_time = true;
 
 		if (worked) {
@@ -67,11 +69,14 @@ static int wait_inside(struct egi_ticket *ticket, bool helps, int64_t deadline_n
 		}
 		if (egi_state_is_done(state) || (worked && watch_until_done(state)))
 			return 0;
+		/* Whoever helps is about to destroy the group. */
+		if (EGI_UNLIKELY((state->flags & EGI_GROUP_PROGRESS) != 0) && !helps)
+			wakes_ns = egi_progress_tell(state, deadline_ns);
 		egi_event_prepare(&state->finished, &key);
 		ticket->placed = (helps || (egi_crew_is_missing() && egi_permit_is_free(state))) &&
 				 egi_state_has_tasks(state) && egi_gate_take_place(&state->gate);
 		if (!ticket->placed && !egi_state_is_done(state)) {
-			int64_t until_ns = egi_crew_sleeps(deadline_ns);
+			int64_t until_ns = egi_crew_sleeps(wakes_ns);
 
 			egi_permit_lend();
 			in_time = egi_event_wait(&state->finished, key, until_ns) || until_ns < deadline_ns;
@@ -170,16 +175,20 @@ static void round_finish(const struct round *round, int *ret_code, eg_error **re
 /* Waits until everything is done, by whatever ticket. With any other return than 0 or EG_EUNFINISHED it is empty. */
 static int wait_until_done(struct egi_ticket *ticket, bool helps, int64_t deadline_ns)
 {
+	struct eg_group_state *state = ticket->state;
 	int err = helps ? egi_visit_alone(ticket) : 0;
 
 	if (err || ticket->alone)
 		return err;
 	if (!ticket->inside) {
-		if (egi_recovery_is_inside(ticket->state))
+		if (egi_recovery_is_inside(state) || egi_progress_is_inside(state))
 			return EG_EINSIDE;
 		egi_visit_enter(ticket, helps);
 	}
-	return wait_inside(ticket, helps, deadline_ns);
+	err = wait_inside(ticket, helps, deadline_ns);
+	if (!err && EGI_UNLIKELY((state->flags & EGI_GROUP_TELLS) != 0))
+		egi_progress_end(state);
+	return err;
 }
 
 int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int *ret_code,

@@ -35,7 +35,13 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 {
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
+	enum egi_worker_end end;
 
+	if (EGI_UNLIKELY(egi_claim_is_loop(&worker->claim))) {
+		end = egi_indices_run(worker);
+		if (end != EGI_WORKER_TURNED)
+			return end;
+	}
 	EGI_RECOVERY_CALL_HERE(recovery);
 	for (;;) {
 		struct egi_task task;
@@ -45,8 +51,12 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 			if (EGI_LIKELY(worker->biased) ? !egi_find_more_biased(worker)
 						       : !egi_find_more(worker))
 				return EGI_WORKER_DRY;
-			if (EGI_UNLIKELY(egi_claim_is_loop(&worker->claim)))
-				return EGI_WORKER_TURNED;
+			if (EGI_LIKELY(!egi_claim_is_loop(&worker->claim)))
+				continue;
+			end = egi_indices_run(worker);
+			if (end != EGI_WORKER_TURNED)
+				return end;
+			EGI_RECOVERY_CALL_HERE(recovery);
 			continue;
 		}
 		/*
@@ -54,8 +64,7 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 		 * round while this worker was looking for a task of it.
 		 */
 		if (EGI_UNLIKELY(egi_load_relaxed_u32(&state->attention) != 0)) {
-			enum egi_worker_end end = egi_attend(worker);
-
+			end = egi_attend(worker);
 			EGI_RECOVERY_CALL_HERE(recovery);
 			if (end == EGI_WORKER_PASSES)
 				continue;
@@ -63,7 +72,7 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 				return end;
 		}
 		EGI_CALL_PROGRAM(code = egi_task_fn(&task)(state->ctx, task.arg));
-		if (EGI_UNLIKELY(code != 0 || recovery->dirty)) {
+		if (EGI_UNLIKELY((code | recovery->dirty) != 0)) {
 			egi_task_end(worker, code);
 			if (egi_worker_is_forked(worker))
 				return EGI_WORKER_FORKED;
@@ -84,10 +93,7 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_run_recovered(struct egi_worke
 		egi_task_end(worker, 0);
 		egi_task_count(worker, worker->state, worker->weight);
 	}
-	do
-		end = EGI_UNLIKELY(egi_claim_is_loop(&worker->claim)) ? egi_indices_run(worker)
-								      : worker_loop(worker);
-	while (EGI_UNLIKELY(end == EGI_WORKER_TURNED));
+	end = worker_loop(worker);
 	egi_recovery_leave(&worker->recovery);
 	return end;
 }
@@ -120,14 +126,10 @@ enum egi_worker_end egi_worker_run(struct egi_worker *worker, bool biased,
 	struct eg_group_state *state = worker->state;
 	enum egi_worker_end end;
 
-	worker->recovery.group = state;
 	worker->recovery.origin = egi_task_origin;
 	worker->recovery.exited = exited;
 	worker->recovery.abort_on_panic = (state->flags & EG_GROUP_ABORT_ON_PANIC) != 0;
 	worker->recovery.is_hooks = state->is_hooks;
-	worker->chunk = 1;
-	worker->claimed_ns = 0;
-	worker->tasks_are_long = false;
 	worker->biased = biased;
 	egi_fault_enter(&worker->recovery, state->faults);
 	end = worker_run_recovered(worker);

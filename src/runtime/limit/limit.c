@@ -14,22 +14,22 @@
  *   [looks: he has a permit]
  *   goes away                                                          sleeps for ever
  *
+ * With a jobserver there is one permit, and another for each token. One of those who wait, the reader, waits for tokens, and
+ * the others for him: what he reads is the first one's. Who reads and is granted a permit leaves that to the next.
+ *
  * `restless` is what workers look at between tasks, without the lock: somebody waits, or too many run. Who misses it by an
  * instant sees it a task later.
  */
 #include "runtime/limit/limit.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "os/clock.h"
-#include "os/cpus.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "runtime/limit/jobserver.h"
+#include "runtime/limit/tuner.h"
 #include "task/recovery.h"
-
-/* As many as a group's own limit can be (runtime/group/gate.h). */
-#define TASKS_MAX 1048575
 
 /*
  * A worker keeps its permit for so long from other groups: a change of hands takes some 20 us, a wake-up and a sleep, which
@@ -37,14 +37,26 @@
  */
 #define TURN (250 * EGI_MICROSECOND)
 
-static int tasks_of(int number, int *ret_tasks)
+eg_limit *egi_limit_make(int tasks, int most, struct egi_tuner *tuner, struct egi_jobserver *jobserver)
 {
-	if (number == EG_LIMIT_CPUS)
-		number = egi_cpus_count();
-	if (number < 1 || number > TASKS_MAX)
-		return -EINVAL;
-	*ret_tasks = number;
-	return 0;
+	eg_limit *limit = malloc(sizeof(*limit));
+
+	if (!limit)
+		return NULL;
+	/* The library may begin here: from then on it notices forks. */
+	(void)egi_thread_id();
+	*limit = (eg_limit){
+	    .references = 1,
+	    .fork_count = egi_thread_fork_count,
+	    .most = most,
+	    .restless = tuner || jobserver,
+	    .tasks = tasks,
+	    .tuner = tuner,
+	    .jobserver = jobserver,
+	};
+	egi_mutex_init(&limit->lock);
+	TAILQ_INIT(&limit->waiters);
+	return limit;
 }
 
 bool egi_limit_is_dead(const eg_limit *limit)
@@ -52,101 +64,144 @@ bool egi_limit_is_dead(const eg_limit *limit)
 	return limit->fork_count != egi_thread_fork_count;
 }
 
-int eg_limit_create(int tasks, eg_limit **ret_limit)
-{
-	eg_limit *limit;
-	int number, err = ret_limit ? tasks_of(tasks, &number) : -EINVAL;
+/*
+ * Under lock
+ */
 
-	if (err)
-		return err;
-	limit = malloc(sizeof(*limit));
-	if (!limit)
-		return -ENOMEM;
-	/* The library may begin here: from then on it notices forks. */
-	(void)egi_thread_id();
-	*limit =
-	    (eg_limit){.references = 1, .fork_count = egi_thread_fork_count, .most = number, .tasks = number};
-	egi_mutex_init(&limit->lock);
-	TAILQ_INIT(&limit->waiters);
-	*ret_limit = limit;
-	return 0;
+static void limit_wake(eg_limit *limit, struct egi_limit_waiter *waiter)
+{
+	egi_flag_raise(&waiter->awake);
+	if (limit->reader == waiter)
+		egi_jobserver_wake(limit->jobserver);
 }
 
-eg_limit *eg_limit_ref(eg_limit *limit)
-{
-	if (limit)
-		egi_add_u32(&limit->references, 1); /* [Z1] nothing is ordered */
-	return limit;
-}
-
-void eg_limit_unref(eg_limit *limit)
-{
-	/* [H1] full: what a thread did with the limit before its reference is given back; pairs with itself. */
-	if (!limit || egi_add_u32(&limit->references, UINT32_MAX) != 1)
-		return;
-	if (!egi_limit_is_dead(limit))
-		egi_mutex_finish(&limit->lock);
-	free(limit);
-}
-
-/* Under lock. The waiter may be gone as soon as the lock is given up. */
+/* The waiter may be gone as soon as the lock is given up. */
 static void limit_grant(eg_limit *limit, struct egi_limit_waiter *waiter)
 {
 	TAILQ_REMOVE(&limit->waiters, waiter, link);
 	waiter->granted = true;
-	egi_flag_raise(&waiter->called);
+	limit_wake(limit, waiter);
+	if (limit->reader == waiter)
+		limit->reader = NULL;
 }
 
-/* Under lock: grants what there is to those who wait, and sees to what workers look at. */
+/* Grants what there is to those who wait, has one of them wait for tokens, and sees to what workers look at. */
 static void limit_settle(eg_limit *limit)
 {
 	struct egi_limit_waiter *first;
 
-	while (limit->running < limit->tasks && (first = TAILQ_FIRST(&limit->waiters)) != NULL) {
+	while ((first = TAILQ_FIRST(&limit->waiters)) != NULL && limit->running < limit->tasks) {
 		limit->running++;
 		limit_grant(limit, first);
 	}
+	if (limit->jobserver && first && !limit->reader) {
+		limit->reader = first;
+		limit_wake(limit, first);
+	}
 	egi_store_relaxed_u32(&limit->restless,
-			      limit->running > limit->tasks || !TAILQ_EMPTY(&limit->waiters));
+			      limit->tuner || limit->jobserver || limit->running > limit->tasks || first);
 }
 
-int eg_limit_set(eg_limit *limit, int tasks)
+/* A task has ended, or sleeps. Its token goes back, whoever waits here: he comes for it as others do. */
+static void limit_put(eg_limit *limit)
 {
-	int number, err = limit ? tasks_of(tasks, &number) : -EINVAL;
-
-	if (err)
-		return err;
-	if (egi_limit_is_dead(limit))
-		return EG_EFORKED;
-	egi_mutex_lock(&limit->lock);
-	limit->tasks = number;
+	limit->running--;
+	for (; limit->jobserver && limit->tasks > 1 && limit->tasks > limit->running; limit->tasks--)
+		egi_jobserver_give_back(limit->jobserver);
 	limit_settle(limit);
-	egi_mutex_unlock(&limit->lock);
-	return 0;
 }
 
-int eg_limit_now(const eg_limit *limit)
-{
-	eg_limit *locked = (eg_limit *)(uintptr_t)limit;
-	int tasks;
-
-	if (!limit)
-		return -EINVAL;
-	if (egi_limit_is_dead(limit))
-		return EG_EFORKED;
-	egi_mutex_lock(&locked->lock);
-	tasks = limit->tasks;
-	egi_mutex_unlock(&locked->lock);
-	return tasks;
-}
-
-/* Under lock. There may be some left while others wait: they are about to be granted them, in their turn. */
 static bool limit_take(eg_limit *limit)
 {
-	bool taken = limit->running < limit->tasks && TAILQ_EMPTY(&limit->waiters);
+	/* There may be some left while others wait: they are about to be granted them, in their turn. */
+	if (!TAILQ_EMPTY(&limit->waiters))
+		return false;
+	if (limit->running >= limit->tasks) {
+		if (!limit->jobserver || !egi_jobserver_try_take(limit->jobserver))
+			return false;
+		limit->tasks++;
+	}
+	limit->running++;
+	return true;
+}
 
-	limit->running += taken;
-	return taken;
+/* The first that waits for something else than what runs on this thread. */
+static struct egi_limit_waiter *limit_find_stranger(eg_limit *limit)
+{
+	struct egi_limit_waiter *waiter;
+
+	TAILQ_FOREACH(waiter, &limit->waiters, link)
+		if (!egi_recovery_is_inside(waiter->group))
+			return waiter;
+	return NULL;
+}
+
+/* A task has ended, and its worker has another. */
+static void limit_tune(eg_limit *limit, int64_t now_ns)
+{
+	int tasks = egi_tuner_note(limit->tuner, now_ns, limit->running >= limit->tasks);
+
+	if (tasks == limit->tasks)
+		return;
+	limit->tasks = tasks;
+	limit_settle(limit);
+}
+
+static bool limit_keep(eg_limit *limit, int64_t since_ns)
+{
+	struct egi_limit_waiter *stranger;
+	int64_t now = eg_clock_now_ns();
+
+	if (limit->tuner)
+		limit_tune(limit, now);
+	/* Of a jobserver's only the first is the process's own, and not for one task. */
+	if (limit->running > (limit->jobserver ? 1 : limit->tasks)) {
+		limit_put(limit);
+		return false;
+	}
+	if (now - since_ns < TURN)
+		return true;
+	stranger = limit_find_stranger(limit);
+	if (!stranger)
+		return true;
+	limit_grant(limit, stranger);
+	limit_settle(limit);
+	return false;
+}
+
+static void limit_queue(eg_limit *limit, struct egi_limit_waiter *waiter)
+{
+	struct egi_limit_waiter *next = TAILQ_FIRST(&limit->waiters);
+
+	while (next && (next->resumes || !waiter->resumes))
+		next = TAILQ_NEXT(next, link);
+	if (next)
+		TAILQ_INSERT_BEFORE(next, waiter, link);
+	else
+		TAILQ_INSERT_TAIL(&limit->waiters, waiter, link);
+	if (limit->jobserver && !limit->reader)
+		limit->reader = waiter;
+	egi_store_relaxed_u32(&limit->restless, 1);
+}
+
+static void limit_unqueue(eg_limit *limit, struct egi_limit_waiter *waiter)
+{
+	TAILQ_REMOVE(&limit->waiters, waiter, link);
+	if (limit->reader == waiter)
+		limit->reader = NULL;
+	limit_settle(limit);
+}
+
+/*
+ * What workers call
+ */
+
+void egi_limit_change(eg_limit *limit, int tasks)
+{
+	egi_mutex_lock(&limit->lock);
+	limit->tasks = tasks;
+	limit_settle(limit);
+	egi_mutex_unlock(&limit->lock);
 }
 
 bool egi_limit_try_take(eg_limit *limit)
@@ -178,40 +233,8 @@ void egi_limit_return(eg_limit *limit)
 	if (egi_limit_is_dead(limit))
 		return;
 	egi_mutex_lock(&limit->lock);
-	limit->running--;
-	limit_settle(limit);
+	limit_put(limit);
 	egi_mutex_unlock(&limit->lock);
-}
-
-/* Under lock: the first that waits for something else than what runs on this thread. */
-static struct egi_limit_waiter *limit_find_stranger(eg_limit *limit)
-{
-	struct egi_limit_waiter *waiter;
-
-	TAILQ_FOREACH(waiter, &limit->waiters, link)
-		if (!egi_recovery_is_inside(waiter->group))
-			return waiter;
-	return NULL;
-}
-
-/* Under lock. */
-static bool limit_keep(eg_limit *limit, int64_t since_ns)
-{
-	struct egi_limit_waiter *stranger;
-
-	if (limit->running > limit->tasks) {
-		limit->running--;
-		limit_settle(limit);
-		return false;
-	}
-	if (eg_clock_now_ns() - since_ns < TURN)
-		return true;
-	stranger = limit_find_stranger(limit);
-	if (!stranger)
-		return true;
-	limit_grant(limit, stranger);
-	limit_settle(limit);
-	return false;
 }
 
 bool egi_limit_keep(eg_limit *limit, int64_t since_ns)
@@ -224,20 +247,6 @@ bool egi_limit_keep(eg_limit *limit, int64_t since_ns)
 	kept = limit_keep(limit, since_ns);
 	egi_mutex_unlock(&limit->lock);
 	return kept;
-}
-
-/* Under lock. */
-static void limit_queue(eg_limit *limit, struct egi_limit_waiter *waiter)
-{
-	struct egi_limit_waiter *next = TAILQ_FIRST(&limit->waiters);
-
-	while (next && (next->resumes || !waiter->resumes))
-		next = TAILQ_NEXT(next, link);
-	if (next)
-		TAILQ_INSERT_BEFORE(next, waiter, link);
-	else
-		TAILQ_INSERT_TAIL(&limit->waiters, waiter, link);
-	egi_store_relaxed_u32(&limit->restless, 1);
 }
 
 bool egi_limit_begin_wait(eg_limit *limit, struct egi_limit_waiter *waiter, const void *group, bool resumes)
@@ -255,10 +264,38 @@ bool egi_limit_begin_wait(eg_limit *limit, struct egi_limit_waiter *waiter, cons
 	return taken;
 }
 
+/* Sleeps once, as the reader or as another. */
+static bool sleep_for_token(eg_limit *limit, struct egi_limit_waiter *waiter, int64_t until_ns)
+{
+	bool reads, wants_token, done;
+
+	egi_mutex_lock(&limit->lock);
+	done = waiter->granted || waiter->called;
+	reads = limit->reader == waiter;
+	wants_token = egi_jobserver_has_more(limit->jobserver);
+	egi_mutex_unlock(&limit->lock);
+	if (done)
+		return true;
+	if (reads)
+		egi_jobserver_wait(limit->jobserver, wants_token, until_ns);
+	else
+		(void)egi_flag_wait(&waiter->awake, until_ns);
+	egi_mutex_lock(&limit->lock);
+	egi_store_relaxed_u32(&waiter->awake, 0);
+	if (limit->reader == waiter && egi_jobserver_try_take(limit->jobserver)) {
+		limit->tasks++;
+		limit_settle(limit);
+	}
+	done = waiter->granted || waiter->called;
+	egi_mutex_unlock(&limit->lock);
+	return done;
+}
+
 bool egi_limit_sleep(eg_limit *limit, struct egi_limit_waiter *waiter, int64_t until_ns)
 {
-	(void)limit;
-	return egi_flag_wait(&waiter->called, until_ns);
+	if (limit->jobserver)
+		return sleep_for_token(limit, waiter, until_ns);
+	return egi_flag_wait(&waiter->awake, until_ns);
 }
 
 bool egi_limit_end_wait(eg_limit *limit, struct egi_limit_waiter *waiter)
@@ -267,10 +304,8 @@ bool egi_limit_end_wait(eg_limit *limit, struct egi_limit_waiter *waiter)
 
 	egi_mutex_lock(&limit->lock);
 	granted = waiter->granted;
-	if (!granted) {
-		TAILQ_REMOVE(&limit->waiters, waiter, link);
-		limit_settle(limit);
-	}
+	if (!granted)
+		limit_unqueue(limit, waiter);
 	egi_mutex_unlock(&limit->lock);
 	return granted;
 }
@@ -282,8 +317,11 @@ void egi_limit_call(eg_limit *limit, const void *group)
 	if (egi_limit_is_dead(limit))
 		return;
 	egi_mutex_lock(&limit->lock);
-	TAILQ_FOREACH(waiter, &limit->waiters, link)
-		if (waiter->group == group && !waiter->resumes)
-			egi_flag_raise(&waiter->called);
+	TAILQ_FOREACH(waiter, &limit->waiters, link) {
+		if (waiter->group != group || waiter->resumes)
+			continue;
+		waiter->called = true;
+		limit_wake(limit, waiter);
+	}
 	egi_mutex_unlock(&limit->lock);
 }

@@ -14,13 +14,17 @@
 #include "os/event.h"
 #include "os/mutex.h"
 
+struct egi_jobserver;
+struct egi_tuner;
+
+/* It is in the queue until it is granted a permit, or gives up. */
 struct egi_limit_waiter {
-	TAILQ_ENTRY(egi_limit_waiter)
-	link; /* L; it is in the queue until it is granted a permit, or gives up */
+	TAILQ_ENTRY(egi_limit_waiter) link; /* L */
 	const void *group;
-	bool resumes;    /* its task is running: it comes first, and is not called */
-	bool granted;    /* L */
-	uint32_t called; /* A [E5]: it was granted a permit, or should look whether it still wants one */
+	bool resumes;   /* its task is running: it comes first, and is not called */
+	bool granted;   /* L */
+	bool called;    /* L: it should look whether it still wants a permit */
+	uint32_t awake; /* A [E5]: one of these, or it is to wait for a token; lowered under L */
 };
 
 /*
@@ -35,18 +39,28 @@ struct eg_limit {
 	uint32_t fork_count; /* I */
 	int most;            /* I: what `tasks` can become, or was at first if it may become anything */
 	uint32_t
-	    restless; /* A: workers have to ask between tasks whether they keep their permits; written under L */
+	    restless; /* A: workers have to ask between tasks whether they keep their permits; set under L */
 	struct egi_mutex lock;
 	TAILQ_HEAD(, egi_limit_waiter) waiters; /* L: in this order they get permits */
-	int tasks;                              /* L: permits that there are */
-	int running; /* L: permits that are out; more than `tasks` after that was lowered */
+	int tasks;   /* L: permits that there are; of a jobserver one, and its tokens */
+	int running; /* L: permits that are out; more than there are after that was lowered */
+
+	struct egi_tuner *tuner;         /* I: who says how many there are, or NULL (tuner.h) */
+	struct egi_jobserver *jobserver; /* I: where more permits may come from, or NULL (jobserver.h) */
+	struct egi_limit_waiter *reader; /* L: who waits for a token, one of `waiters`; or NULL */
 };
+
+/* With one reference. `tuner` or `jobserver`, or neither. NULL without memory. */
+eg_limit *egi_limit_make(int tasks, int most, struct egi_tuner *tuner, struct egi_jobserver *jobserver);
 
 /* What a group's own limit is if the group says none. */
 static inline int egi_limit_most(const eg_limit *limit)
 {
 	return limit->most;
 }
+
+/* How many permits there are from now on. */
+void egi_limit_change(eg_limit *limit, int tasks);
 
 /* A forked child has a copy, whose lock may be held by nobody. */
 bool egi_limit_is_dead(const eg_limit *limit);

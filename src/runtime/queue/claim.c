@@ -57,7 +57,9 @@ uint64_t egi_claim_current(const struct egi_claim *claim, uint32_t *ret_site)
 /* This holder is done with its part of the segment, [start, end). */
 static void claim_settle(struct egi_claim *claim, uint32_t end)
 {
-	if (claim->segment && end != claim->start)
+	if (!claim->segment)
+		return;
+	if (end != claim->start)
 		egi_segment_settle(claim->segment, end - claim->start);
 	claim->segment = NULL;
 	claim->start = end;
@@ -137,6 +139,15 @@ EGI_COLD uint32_t egi_claim_advance_slow(struct egi_claim *claim)
 	return found ? front : EGI_CLAIM_NONE;
 }
 
+uint64_t egi_claim_count_tasks(const struct egi_claim *claim)
+{
+	uint32_t units = egi_claim_count(claim);
+
+	return egi_claim_is_loop(claim)
+		   ? egi_body_indices(&claim->body, claim_index(claim, claim->front), units)
+		   : units;
+}
+
 uint64_t egi_claim_next_rest(struct egi_claim *claim)
 {
 	bool locked = claim_exclude(claim);
@@ -199,13 +210,17 @@ void egi_claim_leave_alone(struct egi_claim *claim)
 	claim_settle(claim, claim->back);
 }
 
-bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns)
+bool egi_claim_refill_looping(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns)
+{
+	claim_settle(claim, claim->back);
+	return claim_take(claim, queue, CLAIM_ALONE, max, now_ns);
+}
+
+bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue)
 {
 	struct egi_batch batch;
 
 	claim_settle(claim, claim->back);
-	if (EGI_UNLIKELY(egi_queue_has_loops(queue)))
-		return claim_take(claim, queue, CLAIM_ALONE, max, now_ns);
 	if (!egi_queue_take_alone(queue, CLAIM_ALONE, claim->buffer, &batch))
 		return false;
 	claim_set(claim, batch.range.segment, batch.range.tasks, 0, batch.range.count, batch.sequence, queue,

@@ -85,6 +85,26 @@ static inline uint32_t egi_claim_advance(struct egi_claim *claim)
 	return front;
 }
 
+/*
+ * The same by one branch for whether there is anything to look at: a thief, or a word that is not 0. EGI_CLAIM_NONE, with
+ * nothing done, if there is, or if the range is empty: egi_claim_advance knows, and the word is to be seen to.
+ */
+static inline uint32_t egi_claim_advance_quick(struct egi_claim *claim, const uint32_t *word)
+{
+	uint32_t front = claim->front;
+
+	egi_store_relaxed_u32(&claim->front, front + 1);
+	/* [C1] light: a compiler's barrier, and if that is not enough the flag says so; pairs with [C2]. */
+	egi_fence_compiler();
+	/* [C5] acquire: as above. */
+	if (EGI_LIKELY(((egi_load_relaxed_u32(&egi_fence_is_asymmetric) ^ 1) |
+			egi_load_acquire_u32(&claim->robbed) | egi_load_relaxed_u32(word)) == 0) &&
+	    EGI_LIKELY(front < egi_load_relaxed_u32(&claim->back)))
+		return front;
+	egi_store_release_u32(&claim->front, front); /* [C7] release: as above. */
+	return EGI_CLAIM_NONE;
+}
+
 /* Owner: takes the next task. False: the range is empty. */
 static inline bool egi_claim_next(struct egi_claim *claim, struct egi_task *ret_task)
 {
@@ -139,6 +159,9 @@ static inline uint32_t egi_claim_count(const struct egi_claim *claim)
 	return front < back ? back - front : 0;
 }
 
+/* The same, an index of a loop being a task. */
+uint64_t egi_claim_count_tasks(const struct egi_claim *claim);
+
 /*
  * Owner: claims up to `max` tasks of a queue, when the range is empty; or units of a loop. If they are of another kind than what
  * it held before, then one alone. False if the queue is empty too.
@@ -147,9 +170,13 @@ bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t
 
 /*
  * The same for the owner of a biased group, in a section: nobody else is there. All tasks of the ring, or a batch of the
- * overflow. Of a loop no more than others would take, up to `max` units.
+ * overflow. No loop waits.
  */
-bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns);
+bool egi_claim_refill_alone(struct egi_claim *claim, struct egi_queue *queue);
+
+/* And where loops wait: as many tasks, but of a loop no more than others would take, up to `max` units. */
+bool egi_claim_refill_looping(struct egi_claim *claim, struct egi_queue *queue, uint64_t max,
+			      uint64_t now_ns);
 
 /* And when there is nothing left to refill it with: gives up its hold on the segment. */
 void egi_claim_leave_alone(struct egi_claim *claim);

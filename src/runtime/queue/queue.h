@@ -117,7 +117,8 @@ static inline void egi_queue_stop(struct egi_queue *queue, enum egi_queue_stop w
 
 	if (count > 0 && count > egi_overflow_room(&queue->overflow))
 		count = egi_overflow_room(&queue->overflow);
-	queue->stop = queue->overflow.next + count;
+	/* There may be no segment yet, and to nothing even 0 must not be added. */
+	queue->stop = count > 0 ? queue->overflow.next + count : queue->overflow.next;
 }
 
 /* The same as egi_queue_put, for a submitter that is spilling and has nothing to look at; false if it is not, or has. */

@@ -308,7 +308,8 @@ static void the_limit_changes_while_a_range_runs(void **state)
 	(void)state;
 	group_begin(&group, 4, 0, 0);
 	limited.group = &group;
-	assert_int_equal(eg_group_go_each(&group, (size_t)scaled(20000), each_changes_the_limit, &limited), 0);
+	assert_int_equal(eg_group_go_each(&group, (size_t)scaled(20000), each_changes_the_limit, &limited),
+			 0);
 	assert_int_equal(eg_group_wait(&group), 0);
 	assert_int_equal(atomic_load(&limited.called), scaled(20000));
 	assert_in_range(atomic_load(&limited.gauge.most), 1, 4);

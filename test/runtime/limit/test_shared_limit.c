@@ -553,6 +553,36 @@ static void numbers_that_are_no_limit_are_refused(void **state)
 	eg_limit_unref(limit);
 }
 
+static void a_limit_that_tunes_itself_stays_within_its_bounds(void **state)
+{
+	eg_limit *limit = NULL;
+	struct gauged gauged = {0};
+	eg_group groups[2];
+
+	(void)state;
+	assert_int_equal(eg_limit_create_tuned(3, 2, &limit), -EINVAL);
+	assert_int_equal(eg_limit_create_tuned(0, 2, &limit), -EINVAL);
+	assert_int_equal(eg_limit_create_tuned(1, EG_LIMIT_NONE, &limit), -EINVAL);
+	assert_int_equal(eg_limit_create_tuned(1, 2, NULL), -EINVAL);
+	assert_null(limit);
+	assert_int_equal(eg_limit_create_tuned(2, 4, &limit), 0);
+	assert_int_equal(eg_limit_now(limit), 2);
+	assert_int_equal(eg_limit_set(limit, 3), -EINVAL);
+	for (int i = 0; i < 2; i++)
+		group_open(&groups[i], limit, 0, 0);
+	assert_int_equal(eg_group_slots(&groups[0]), 4);
+	for (long i = 0; i < scaled(20000); i++)
+		eg_group_go(&groups[i % 2], task_gauged, &gauged);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(eg_group_wait(&groups[i]), 0);
+	assert_int_equal(atomic_load(&gauged.ran), scaled(20000));
+	assert_in_range(atomic_load(&gauged.gauge.most), 1, 4);
+	assert_in_range(eg_limit_now(limit), 2, 4);
+	for (int i = 0; i < 2; i++)
+		eg_group_destroy(&groups[i]);
+	eg_limit_unref(limit);
+}
+
 static void a_group_keeps_its_limit(void **state)
 {
 	eg_limit *limit = limit_of(1);
@@ -658,6 +688,7 @@ int main(void)
 	    TEST(a_group_that_waits_for_a_place_can_be_given_up),
 	    TEST(a_wait_with_a_deadline_gives_up_while_no_place_is_free),
 	    TEST(numbers_that_are_no_limit_are_refused),
+	    TEST(a_limit_that_tunes_itself_stays_within_its_bounds),
 	    TEST(a_group_keeps_its_limit),
 	    TEST(in_a_forked_child_a_limit_is_dead),
 	    TEST(a_child_that_a_task_forks_leaves_the_parents_places_alone),
