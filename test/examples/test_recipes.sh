@@ -206,7 +206,7 @@ stop_ends_by_an_error() {
 nothing_is_leaked() {
     files
     need_memcheck "$programs/hello"
-    for command in 'checksum numbers missing' 'map 5 x' 'slots 1 numbers missing' \
+    for command in 'checksum numbers missing' 'map 5 x' 'all_errors cut missing' 'slots 1 numbers missing' \
         'trace a' 'progress numbers missing'; do
         # Split into words on purpose.
         # shellcheck disable=SC2086
@@ -221,6 +221,7 @@ nothing_is_leaked() {
 they_are_short() {
     count=$(cat "$sources"/*.c | wc -l)
     [ "$count" -lt 520 ] || { echo "$count lines"; return 1; }
+    [ "$(ls "$sources"/*.c | wc -l)" -eq 12 ]
     for source in "$sources"/*.c; do
         expand "$source" | awk -v name="${source##*/}" 'length > 80 { print name ":" NR; bad = 1 } END { exit bad }'
     done
@@ -239,7 +240,7 @@ rm "running.$$"
 END
 chmod +x busy
 
-check 'each says how it is called' usage checksum commands map progress reduce slots stop trace
+check 'each says how it is called' usage all_errors checksum commands map progress race reduce slots stop trace
 check 'checksum prints what sum prints' checksum_is_that_of_sum
 check 'checksum tells of a file that cannot be read, and waits for one that is late' checksum_tries_again
 check 'map prints factors in order' map_finds_factors_in_order
@@ -247,8 +248,12 @@ check 'map: the first error is told' map_tells_the_first_error
 check 'for draws the Mandelbrot set' for_draws_a_picture
 check 'commands runs all, and keeps the output of each together' commands_runs_all
 check 'commands: the first failure ends the others, and is told' commands_stops_at_the_first_failure
+check 'commands stays within the jobs of make' commands_keeps_to_make
+check 'race prints what the first success said' race_prints_what_the_winner_said
+check 'race: if none succeeds an error is told' race_tells_the_first_error_if_none_wins
 check 'pipeline writes what it has read in order' pipeline_keeps_the_order
 check 'pipeline tells of what it cannot read or write' pipeline_tells_of_errors
+check 'all_errors tells all of them' all_errors_tells_all
 check 'progress says how far it is' progress_says_how_far_it_is
 check 'slots counts as grep does' slots_counts_as_grep_does
 check 'slots: patterns and files that are none are told' slots_tells_of_errors

@@ -3,7 +3,7 @@
 #
 # sh test/examples/test_small.sh DIR
 #
-# Runs the examples of one file, hello, search and crash, built in DIR, and prints TAP, a line for each behaviour.
+# Runs the examples of one file, hello, search, loop and crash, built in DIR, and prints TAP, a line for each behaviour.
 set -u
 # shellcheck source=test/examples/programs.sh
 . "$(dirname -- "$0")/programs.sh"
@@ -161,6 +161,9 @@ check 'hello prints results and the first error' hello_works
 check 'search prints its results in a fixed order' search_prints_in_order
 check 'search: what it is asked for does not reach the terminal' search_shows_no_control_characters
 check 'search fails with the first error' search_fails_with_the_first_error
+check 'loop counts, and prints in order' loop_counts_in_order
+check 'loop gives up when it is told so' loop_stops
+check 'loop tells of lines that it does not know, and goes on' loop_tells_of_what_it_does_not_know
 check 'crash: the tasks beside the one that fails complete and are counted' crash_finishes_the_other_tasks
 check 'crash: the kind of failure is named' crash_names_the_kind
 check 'crash: the backtrace names functions with file and line' crash_names_the_functions

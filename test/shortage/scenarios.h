@@ -75,6 +75,7 @@ void scenario_command(void);
 /* Whole batches in one call: scenarios_batch.c. */
 void scenario_loop(void);
 void scenario_large_items(void);
+void scenario_lost_race(void);
 void scenario_retry(void);
 void scenario_pipeline(void);
 void scenario_pipeline_that_fails(void);

@@ -180,6 +180,7 @@ static const struct {
     {"resets", scenario_resets, false},
     {"loop", scenario_loop, true},
     {"large_items", scenario_large_items, false},
+    {"lost_race", scenario_lost_race, false},
     {"retry", scenario_retry, true},
     {"pipeline", scenario_pipeline, true},
     {"pipeline_that_fails", scenario_pipeline_that_fails, true},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* commands COMMAND...: runs shell commands, as many at once as there are CPUs.
- * The first one to fail ends the others. */
+/* commands COMMAND...: runs shell commands, as many at once as `make -j` allows
+ * that runs this, or else as CPUs. The first one to fail ends the others. */
 #include <errgroup.h>
 
 static int run_command(eg_ctx *ctx, void *arg, size_t index)
@@ -23,7 +23,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return fputs("Usage: commands COMMAND...\n", stderr), 2;
-	if (eg_limit_create(EG_LIMIT_CPUS, &limit))
+	if (eg_limit_from_jobserver(&limit) &&
+	    eg_limit_create(EG_LIMIT_CPUS, &limit))
 		return fputs("commands: out of memory\n", stderr), 1;
 	int err = eg_for(NULL, argc - 1, run_command, argv + 1,
 			 EG_GROUP_OPTIONS(.shared_limit = limit), &error);
