@@ -366,7 +366,7 @@ static void a_task_may_fork_and_its_child_may_use_new_groups(void **state)
 
 struct forking {
 	pthread_t caller;
-	int pulled, ended, dropped;
+	int pulled, ended, dropped, pulled_before;
 	pid_t child; /* -1: not forked yet; 0: this is the child */
 };
 
@@ -388,6 +388,7 @@ static int stage_forks(eg_ctx *ctx, void *arg, void **item)
 	/* The caller's thread is the one that comes back in the child. */
 	if (forking->child < 0 && pthread_equal(pthread_self(), forking->caller)) {
 		fflush(NULL);
+		forking->pulled_before = forking->pulled;
 		forking->child = fork();
 	}
 	forking->ended++;
@@ -414,6 +415,7 @@ static void run_forking(struct forking *forking)
 	if (forking->child == 0) {
 		EXPECT(code == EG_EFORKED);
 		EXPECT(forking->ended < 11 && forking->dropped == 0);
+		EXPECT(forking->pulled == forking->pulled_before);
 		expect_new_groups_work();
 		_exit(0);
 	}
@@ -427,7 +429,7 @@ static void run_forking(struct forking *forking)
 
 static void a_pipeline_is_dead_in_the_child_of_its_stage(void **state)
 {
-	struct forking forking = {pthread_self(), 0, 0, 0, -1};
+	struct forking forking = {pthread_self(), 0, 0, 0, 0, -1};
 
 	(void)state;
 	for (int i = 0; forking.child < 0 && i < 1000; i++) {

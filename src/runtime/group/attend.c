@@ -135,7 +135,8 @@ static EGI_COLD bool worker_begin_task(struct egi_worker *worker)
 		egi_observe_begin(worker);
 	if (egi_find_is_asked(worker, EGI_ATTENTION_DATA) && !worker->has_data)
 		code = egi_slot_data_make(worker);
-	if (code == 0)
+	/* Either may have forked, and the child has come here. */
+	if (code == 0 && !egi_worker_is_forked(worker))
 		return true;
 	egi_task_end(worker, code);
 	if (!egi_worker_is_forked(worker))

@@ -87,6 +87,8 @@ void egi_permit_resume(void)
 		(void)egi_limit_end_wait(worker->state->limit, &waiter);
 	}
 	permit_begin(worker);
+	/* By the task that goes on: the next one has to ask. */
+	worker->permit.used = true;
 }
 
 bool egi_permit_is_free(const struct eg_group_state *state)
@@ -117,7 +119,8 @@ static bool state_calls_off(struct eg_group_state *state)
 /* Whoever ends the context says so, but for a deadline that no thread sees to. */
 static int64_t state_wakes_ns(const struct eg_group_state *state)
 {
-	bool looks = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0;
+	/* [W8] acquire: pairs with [W7]; looked at again at each turn. */
+	bool looks = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 && egi_load_acquire_u32(&state->over) == 0;
 
 	return egi_crew_sleeps(looks ? egi_ctx_wakes_ns(state->ctx, EGI_FOREVER) : EGI_FOREVER);
 }

@@ -207,7 +207,8 @@ int egi_wait(struct eg_group_state *state, bool helps, int64_t deadline_ns, int 
 	egi_visit_leave(&ticket);
 	if (!err)
 		round_finish(&round, ret_code, ret_error);
-	if (!ticket.alone)
+	/* A task that called, and whose place may have been lent in here: by a task of a group that has stayed this thread's alone, too. */
+	if (EGI_UNLIKELY(egi_thread_self.recovery != NULL))
 		egi_permit_resume();
 	return err;
 }

@@ -101,12 +101,15 @@ static bool is_end_of_pipe(int fd, int access, struct stat *ret_stat)
 	       fstat(fd, ret_stat) == 0 && S_ISFIFO(ret_stat->st_mode);
 }
 
+/* Without /proc there is a jobserver all the same, and -ENOENT would say that there is none. */
 static int reopen(int fd, int access)
 {
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(fd)];
+	int opened;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return keep_off_standard(open(path, access | O_NONBLOCK | O_CLOEXEC));
+	opened = keep_off_standard(open(path, access | O_NONBLOCK | O_CLOEXEC));
+	return opened == -ENOENT ? -EBADF : opened;
 }
 
 /* "3,4", the reading and the writing end. */

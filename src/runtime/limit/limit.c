@@ -15,7 +15,15 @@
  *   goes away                                                          sleeps for ever
  *
  * With a jobserver there is one permit, and another for each token. One of those who wait, the reader, waits for tokens, and
- * the others for him: what he reads is the first one's. Who reads and is granted a permit leaves that to the next.
+ * the others for him: what he reads is the first one's. Who reads and is granted a permit leaves that to the next, but not
+ * before he is awake, since both would sleep on one descriptor:
+ *
+ *   reader                             next reader                       worker
+ *   is woken: he has a permit
+ *                                      [looks: he has none]
+ *                                                                        grants him one, wakes the descriptor
+ *   reads the descriptor empty
+ *                                      sleeps, with a permit
  *
  * `restless` is what workers look at between tasks, without the lock: somebody waits, or too many run. Who misses it by an
  * instant sees it a task later.
@@ -81,8 +89,6 @@ static void limit_grant(eg_limit *limit, struct egi_limit_waiter *waiter)
 	TAILQ_REMOVE(&limit->waiters, waiter, link);
 	waiter->granted = true;
 	limit_wake(limit, waiter);
-	if (limit->reader == waiter)
-		limit->reader = NULL;
 }
 
 /* Grants what there is to those who wait, has one of them wait for tokens, and sees to what workers look at. */
@@ -105,9 +111,14 @@ static void limit_settle(eg_limit *limit)
 /* A task has ended, or sleeps. Its token goes back, whoever waits here: he comes for it as others do. */
 static void limit_put(eg_limit *limit)
 {
+	bool was_full = limit->jobserver && !egi_jobserver_has_more(limit->jobserver);
+
 	limit->running--;
 	for (; limit->jobserver && limit->tasks > 1 && limit->tasks > limit->running; limit->tasks--)
 		egi_jobserver_give_back(limit->jobserver);
+	/* While the process had all that it may have the reader did not watch for more. */
+	if (was_full && limit->reader)
+		limit_wake(limit, limit->reader);
 	limit_settle(limit);
 }
 
@@ -125,13 +136,16 @@ static bool limit_take(eg_limit *limit)
 	return true;
 }
 
-/* The first that waits for something else than what runs on this thread. */
+/*
+ * The first that waits for something else than what runs on this thread. One whose task is running has begun, and nothing here
+ * is what it waits for: its wait is over.
+ */
 static struct egi_limit_waiter *limit_find_stranger(eg_limit *limit)
 {
 	struct egi_limit_waiter *waiter;
 
 	TAILQ_FOREACH(waiter, &limit->waiters, link)
-		if (!egi_recovery_is_inside(waiter->group))
+		if (waiter->resumes || !egi_recovery_is_inside(waiter->group))
 			return waiter;
 	return NULL;
 }
@@ -184,9 +198,11 @@ static void limit_queue(eg_limit *limit, struct egi_limit_waiter *waiter)
 	egi_store_relaxed_u32(&limit->restless, 1);
 }
 
+/* The waiter is awake, and goes: with a permit, or without one. */
 static void limit_unqueue(eg_limit *limit, struct egi_limit_waiter *waiter)
 {
-	TAILQ_REMOVE(&limit->waiters, waiter, link);
+	if (!waiter->granted)
+		TAILQ_REMOVE(&limit->waiters, waiter, link);
 	if (limit->reader == waiter)
 		limit->reader = NULL;
 	limit_settle(limit);
@@ -202,6 +218,18 @@ void egi_limit_change(eg_limit *limit, int tasks)
 	limit->tasks = tasks;
 	limit_settle(limit);
 	egi_mutex_unlock(&limit->lock);
+}
+
+int egi_limit_most(eg_limit *limit)
+{
+	int most = limit->most;
+
+	if (limit->tuner || limit->jobserver)
+		return most;
+	egi_mutex_lock(&limit->lock);
+	most = limit->tasks;
+	egi_mutex_unlock(&limit->lock);
+	return most;
 }
 
 bool egi_limit_try_take(eg_limit *limit)
@@ -282,7 +310,7 @@ static bool sleep_for_token(eg_limit *limit, struct egi_limit_waiter *waiter, in
 		(void)egi_flag_wait(&waiter->awake, until_ns);
 	egi_mutex_lock(&limit->lock);
 	egi_store_relaxed_u32(&waiter->awake, 0);
-	if (limit->reader == waiter && egi_jobserver_try_take(limit->jobserver)) {
+	if (limit->reader == waiter && !waiter->granted && egi_jobserver_try_take(limit->jobserver)) {
 		limit->tasks++;
 		limit_settle(limit);
 	}
@@ -304,8 +332,7 @@ bool egi_limit_end_wait(eg_limit *limit, struct egi_limit_waiter *waiter)
 
 	egi_mutex_lock(&limit->lock);
 	granted = waiter->granted;
-	if (!granted)
-		limit_unqueue(limit, waiter);
+	limit_unqueue(limit, waiter);
 	egi_mutex_unlock(&limit->lock);
 	return granted;
 }

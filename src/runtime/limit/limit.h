@@ -37,7 +37,7 @@ struct egi_limit_waiter {
 struct eg_limit {
 	uint32_t references; /* A [H1] */
 	uint32_t fork_count; /* I */
-	int most;            /* I: what `tasks` can become, or was at first if it may become anything */
+	int most;            /* I: what `tasks` can become by itself */
 	uint32_t
 	    restless; /* A: workers have to ask between tasks whether they keep their permits; set under L */
 	struct egi_mutex lock;
@@ -47,17 +47,15 @@ struct eg_limit {
 
 	struct egi_tuner *tuner;         /* I: who says how many there are, or NULL (tuner.h) */
 	struct egi_jobserver *jobserver; /* I: where more permits may come from, or NULL (jobserver.h) */
-	struct egi_limit_waiter *reader; /* L: who waits for a token, one of `waiters`; or NULL */
+	struct egi_limit_waiter
+	    *reader; /* L: who waits for a token: one of `waiters`, or granted and not awake; or NULL */
 };
 
 /* With one reference. `tuner` or `jobserver`, or neither. NULL without memory. */
 eg_limit *egi_limit_make(int tasks, int most, struct egi_tuner *tuner, struct egi_jobserver *jobserver);
 
-/* What a group's own limit is if the group says none. */
-static inline int egi_limit_most(const eg_limit *limit)
-{
-	return limit->most;
-}
+/* What a group's own limit is if the group says none: how many permits there are, or can be by themselves. Not of a dead one. */
+int egi_limit_most(eg_limit *limit);
 
 /* How many permits there are from now on. */
 void egi_limit_change(eg_limit *limit, int tasks);

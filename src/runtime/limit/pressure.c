@@ -29,9 +29,10 @@ static uint64_t total_of(const char *path, const char *line)
 	return at ? strtoull(at + strlen("total="), NULL, 10) : 0;
 }
 
+/* 0: it could not be read, for lack of descriptors, say. What was not seen before is no growth. */
 static bool is_high(uint64_t before, uint64_t now, int64_t took_ns, int percent)
 {
-	return now > before &&
+	return before != 0 && now > before &&
 	       (now - before) * 100 > (uint64_t)(took_ns / EGI_MICROSECOND) * (uint64_t)percent;
 }
 

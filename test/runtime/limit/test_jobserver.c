@@ -275,6 +275,38 @@ static void a_task_starts_when_another_process_gives_a_token_back(void **state)
 	server_close(&server);
 }
 
+/* The process has all that make allows it, and then gives a token back, which nobody else takes. */
+static void a_token_that_the_process_gives_back_is_for_those_who_wait_in_it(void **state)
+{
+	struct hold holds[3] = {HOLD_INIT, HOLD_INIT, HOLD_INIT};
+	struct server server;
+	eg_group groups[3];
+	struct waiter waiter = WAITER_INIT(&groups[2]);
+	pthread_t thread;
+	eg_limit *limit;
+
+	(void)state;
+	server_open(&server, 1);
+	limit = limit_open();
+	for (int i = 0; i < 3; i++) {
+		group_open(&groups[i], limit, 1, i < 2 ? EG_GROUP_NO_HELP : 0);
+		eg_group_go(&groups[i], task_hold, &holds[i]);
+		if (i < 2)
+			tally_await(&holds[i].started, 1);
+	}
+	assert_int_equal(pthread_create(&thread, NULL, waiter_main, &waiter), 0);
+	(void)thread_blocks(&waiter.thread, &waiter.returned);
+	tally_add(&holds[1].release, 1);
+	tally_await(&holds[2].started, 1);
+	tally_add(&holds[2].release, 1);
+	pthread_join(thread, NULL);
+	tally_add(&holds[0].release, 1);
+	for (int i = 0; i < 3; i++)
+		group_close(&groups[i]);
+	eg_limit_unref(limit);
+	server_close(&server);
+}
+
 struct gauged {
 	struct gauge gauge;
 	atomic_long ran;
@@ -520,6 +552,7 @@ int main(void)
 	    TEST(a_process_has_one_limit_of_the_jobserver),
 	    TEST(a_token_goes_back_when_its_task_ends_and_not_when_the_group_does),
 	    TEST(a_task_starts_when_another_process_gives_a_token_back),
+	    TEST(a_token_that_the_process_gives_back_is_for_those_who_wait_in_it),
 	    TEST(groups_stay_within_the_tokens_beside_a_rival),
 	    TEST(tokens_come_back_however_tasks_end),
 	    TEST(a_group_that_waits_for_a_token_can_be_given_up),

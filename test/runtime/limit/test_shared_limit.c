@@ -114,9 +114,13 @@ static void a_group_has_a_limit_of_its_own_besides(void **state)
 	assert_int_equal(eg_group_wait(&group), 0);
 	assert_int_equal(atomic_load(&gauged.gauge.most), 1);
 	eg_group_destroy(&group);
-	/* One that says none has as much as the shared one allowed when it was made. */
+	/* One that says none has as much as the shared one allows when the group is made. */
 	group_open(&group, limit, 0, 0);
 	assert_int_equal(eg_group_slots(&group), 8);
+	eg_group_destroy(&group);
+	assert_int_equal(eg_limit_set(limit, 3), 0);
+	group_open(&group, limit, 0, 0);
+	assert_int_equal(eg_group_slots(&group), 3);
 	eg_group_destroy(&group);
 	eg_limit_unref(limit);
 }
@@ -384,6 +388,125 @@ static void a_task_that_waits_for_a_group_without_the_limit_lends_its_place(void
 	assert_int_equal(eg_group_wait(&group), 0);
 	eg_group_destroy(&group);
 	eg_limit_unref(lending.limit);
+}
+
+/* Others of the group are started until the one that waited has gone on. */
+struct starving {
+	struct lending lending;
+	eg_group group;
+	atomic_bool has_begun, went_on;
+};
+
+static int task_waits_and_goes_on(eg_ctx *ctx, void *arg)
+{
+	struct starving *starving = arg;
+	int code = task_waits_for_hold(ctx, &starving->lending);
+
+	atomic_store(&starving->went_on, true);
+	return code;
+}
+
+static int task_starts_another(eg_ctx *ctx, void *arg)
+{
+	struct starving *starving = arg;
+
+	(void)ctx;
+	atomic_store(&starving->has_begun, true);
+	sched_yield();
+	return atomic_load(&starving->went_on) ? 0
+					       : eg_group_go(&starving->group, task_starts_another, starving);
+}
+
+static void a_task_whose_wait_is_over_goes_on_before_others_of_its_group_start(void **state)
+{
+	struct starving starving = {.lending = {limit_of(1), HOLD_INIT}};
+
+	(void)state;
+	group_open(&starving.group, starving.lending.limit, 2, EG_GROUP_NO_HELP);
+	eg_group_go(&starving.group, task_waits_and_goes_on, &starving);
+	tally_await(&starving.lending.hold.started, 1);
+	eg_group_go(&starving.group, task_starts_another, &starving);
+	while (!atomic_load(&starving.has_begun))
+		sched_yield();
+	tally_add(&starving.lending.hold.release, 1);
+	assert_int_equal(eg_group_wait(&starving.group), 0);
+	eg_group_destroy(&starving.group);
+	eg_limit_unref(starving.lending.limit);
+}
+
+/* A task waits for a group without the limit, which is its own thread's alone, and a task of which waits for another. */
+struct deep {
+	struct lending lending;
+	struct gauge gauge;
+	_Atomic pid_t thread;
+	atomic_bool is_over, went_on;
+};
+
+static int task_deep(eg_ctx *ctx, void *arg)
+{
+	struct deep *deep = arg;
+	int code = task_waits_for_hold(ctx, &deep->lending);
+
+	atomic_store(&deep->is_over, true);
+	return code;
+}
+
+static int task_above(eg_ctx *ctx, void *arg)
+{
+	struct deep *deep = arg;
+	eg_group inner = EG_GROUP_INIT;
+	int code;
+
+	(void)ctx;
+	atomic_store(&deep->thread, thread_id());
+	CHECK(eg_group_go(&inner, task_deep, deep) == 0);
+	code = eg_group_wait(&inner);
+	atomic_store(&deep->went_on, true);
+	gauge_enter(&deep->gauge);
+	gauge_leave(&deep->gauge);
+	eg_group_destroy(&inner);
+	return code;
+}
+
+struct rival {
+	struct deep *deep;
+	struct hold hold;
+};
+
+static int task_rival(eg_ctx *ctx, void *arg)
+{
+	struct rival *rival = arg;
+
+	gauge_enter(&rival->deep->gauge);
+	(void)task_hold(ctx, &rival->hold);
+	gauge_leave(&rival->deep->gauge);
+	return 0;
+}
+
+static void a_place_that_was_lent_from_further_inside_comes_back_as_well(void **state)
+{
+	struct deep deep = {.lending = {limit_of(1), HOLD_INIT}};
+	struct rival rival = {&deep, HOLD_INIT};
+	eg_group groups[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		group_open(&groups[i], deep.lending.limit, 1, EG_GROUP_NO_HELP);
+	eg_group_go(&groups[0], task_above, &deep);
+	tally_await(&deep.lending.hold.started, 1);
+	eg_group_go(&groups[1], task_rival, &rival);
+	tally_await(&rival.hold.started, 1);
+	tally_add(&deep.lending.hold.release, 1);
+	while (!atomic_load(&deep.is_over))
+		sched_yield();
+	(void)thread_blocks(&deep.thread, &deep.went_on);
+	tally_add(&rival.hold.release, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(eg_group_wait(&groups[i]), 0);
+		eg_group_destroy(&groups[i]);
+	}
+	assert_int_equal(atomic_load(&deep.gauge.most), 1);
+	eg_limit_unref(deep.lending.limit);
 }
 
 /*
@@ -684,6 +807,8 @@ int main(void)
 	    TEST(trees_of_groups_under_one_limit_stay_within_it_and_end),
 	    TEST(trees_of_groups_under_limits_in_opposite_orders_end),
 	    TEST(a_task_that_waits_for_a_group_without_the_limit_lends_its_place),
+	    TEST(a_task_whose_wait_is_over_goes_on_before_others_of_its_group_start),
+	    TEST(a_place_that_was_lent_from_further_inside_comes_back_as_well),
 	    TEST(a_place_comes_back_however_its_task_ends),
 	    TEST(a_group_that_waits_for_a_place_can_be_given_up),
 	    TEST(a_wait_with_a_deadline_gives_up_while_no_place_is_free),
