@@ -133,13 +133,21 @@ static int order_price(eg_ctx *ctx, void *arg)
 	return 0;
 }
 
-static KEEP_FRAME void orders_submit(eg_group *group, struct order *orders)
+/* Each order is the loop's for a moment, and its task's from then on. */
+static KEEP_FRAME void orders_submit(eg_group *group, const struct kind *kind)
 {
-	for (int i = 0; i < ORDERS; i++) {
-		int error = eg_group_go(group, order_price, &orders[i]);
+	for (int number = 1; number <= ORDERS; number++) {
+		struct order order = {.number = number, .quantity = 3, .price = 20};
+		int error;
 
+		if (number == ORDERS_BAD) {
+			order.quantity = -2;
+			order.fail = kind->fail;
+			order.customer = kind->customer;
+		}
+		error = eg_group_go_copy(group, order_price, &order, sizeof(order));
 		if (error != 0)
-			fprintf(stderr, "crash: order %d: %s\n", orders[i].number, eg_strerror(error));
+			fprintf(stderr, "crash: order %d: %s\n", number, eg_strerror(error));
 	}
 }
 
@@ -147,19 +155,8 @@ static KEEP_FRAME void orders_submit(eg_group *group, struct order *orders)
 static int kind_run(const struct kind *kind)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
-	struct order orders[ORDERS];
 	eg_group group = EG_GROUP_INIT;
 	int error;
-
-	memset(orders, 0, sizeof(orders));
-	for (int i = 0; i < ORDERS; i++) {
-		orders[i].number = i + 1;
-		orders[i].quantity = 3;
-		orders[i].price = 20;
-	}
-	orders[ORDERS_BAD - 1].quantity = -2;
-	orders[ORDERS_BAD - 1].fail = kind->fail;
-	orders[ORDERS_BAD - 1].customer = kind->customer;
 
 	/* A stack overflow is recovered on the library's own threads, so main only waits. */
 	options.limit = 2;
@@ -171,7 +168,7 @@ static int kind_run(const struct kind *kind)
 		return 0;
 	}
 	atomic_store(&orders_priced, 0);
-	orders_submit(&group, orders);
+	orders_submit(&group, kind);
 	error = eg_group_wait(&group);
 
 	printf("%s: %d of %d orders priced\n", kind->name, atomic_load(&orders_priced), ORDERS);

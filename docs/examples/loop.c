@@ -2,12 +2,13 @@
 /*
  * loop: a group beside an event loop, which submits to it, asks how far it is, changes its limit and may give it up.
  *
- *     loop
+ *     loop [MOST]
  *
+ * At most as many tasks run at once as there are CPUs; or, with MOST, as many up to that as the library finds to get most done.
  * Reads lines from standard input and does what they say at once, while tasks run:
  *
  *     primes N    count the primes below N, in pieces
- *     limit N     at most so many tasks at once
+ *     limit N     at most so many tasks at once, unless the library finds that
  *     stats       print how far the tasks are
  *     stop        give up
  *
@@ -163,11 +164,12 @@ static void loop_end(struct loop *loop)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct loop loop = {.group = EG_GROUP_INIT};
 	eg_limit *limit;
-	int err = eg_limit_create(EG_LIMIT_CPUS, &limit);
+	int err = argc > 1 ? eg_limit_create_tuned(1, atoi(argv[1]), &limit)
+			   : eg_limit_create(EG_LIMIT_CPUS, &limit);
 
 	if (err == 0) {
 		err = loop_begin(&loop, limit);

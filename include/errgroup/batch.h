@@ -88,6 +88,26 @@ EG_PUBLIC int eg_map_at(eg_ctx *parent, size_t count, const void *in, size_t in_
 			size_t out_size, eg_map_fn *fn, void *arg, const struct eg_group_options *options,
 			eg_error **ret_error, struct eg_site *site);
 
+/*
+ * Calls fn(ctx, arg, index) for each index below count, at once unless a limit is set, and returns when one has won: it was
+ * the first to return 0. The others are cancelled then, and waited for; those not started do not start. A failure stops
+ * nobody.
+ *
+ * @options     the flag EG_GROUP_NO_CANCEL and the fields halt and halt_after are not for races; collect means nothing, the first
+ *              64 errors are kept
+ * @ret_winner  the index of the winner, there is exactly one; or NULL
+ *
+ * Threads, ordering: as eg_for. Blocking: until all tasks have ended.
+ * Return: 0, with *ret_winner set; if none has won, the code of the first error, which has the others joined to it; if the
+ * parent is over and none has won, the code of eg_ctx_err, with the parent's cause as the error's; -EINVAL for a count of
+ * 0, a NULL fn or options that are not for races; else as eg_for. *ret_winner is untouched on failure.
+ */
+EG_PUBLIC int eg_race(eg_ctx *parent, size_t count, eg_each_fn *fn, void *arg,
+		      const struct eg_group_options *options, size_t *ret_winner, eg_error **ret_error);
+EG_PUBLIC int eg_race_at(eg_ctx *parent, size_t count, eg_each_fn *fn, void *arg,
+			 const struct eg_group_options *options, size_t *ret_winner, eg_error **ret_error,
+			 struct eg_site *site);
+
 #define EG_RETRY_NO_DELAY (-1) /* each attempt follows the one before at once */
 
 /*
@@ -142,6 +162,7 @@ EG_PUBLIC int eg_retry_at(eg_ctx *parent, eg_task_fn *fn, void *arg, const struc
 #define eg_for(...) eg_for_at(__VA_ARGS__, EG_SITE())
 #define eg_for_pieces(...) eg_for_pieces_at(__VA_ARGS__, EG_SITE())
 #define eg_map(...) eg_map_at(__VA_ARGS__, EG_SITE())
+#define eg_race(...) eg_race_at(__VA_ARGS__, EG_SITE())
 #define eg_retry(...) eg_retry_at(__VA_ARGS__, EG_SITE())
 #endif
 

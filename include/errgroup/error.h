@@ -121,6 +121,24 @@ EG_PUBLIC const struct eg_site *eg_error_site(const eg_error *error);
 EG_PUBLIC int eg_error_print(const eg_error *error, FILE *stream);
 EG_PUBLIC size_t eg_error_format(const eg_error *error, char *buffer, size_t size);
 
+/*
+ * Writes the error for whoever uses the program, as one line: its message, then those of its causes, as far as they add
+ * something, and in the end the name of the last one's code, if that is an errno.
+ *
+ *     cannot load the settings: cannot open /etc/x: No such file or directory
+ *
+ * Nothing is looked up. Newlines and tabs of messages become spaces, and what a terminal would act on is escaped as
+ * eg_error_print does. A line is shorter than 4 KiB: what is too long is cut, and ends with "...".
+ *
+ * eg_error_print_line writes to a stream, with a newline, and nothing for NULL. eg_error_format_line writes to a buffer as
+ * snprintf does, without a newline, and returns the length of the whole line.
+ *
+ * Threads: any, but not in a signal handler. Return: eg_error_print_line 0, -EINVAL for a NULL stream, -EIO when the stream
+ * failed.
+ */
+EG_PUBLIC int eg_error_print_line(const eg_error *error, FILE *stream);
+EG_PUBLIC size_t eg_error_format_line(const eg_error *error, char *buffer, size_t size);
+
 EG_END_DECLS
 
 #endif

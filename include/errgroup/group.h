@@ -358,6 +358,20 @@ EG_PUBLIC size_t eg_group_errors(const eg_group *group, size_t max, eg_error **r
 EG_PUBLIC size_t eg_group_error_count(const eg_group *group);
 
 /*
+ * Writes the errors kept to a stream for whoever uses the program, a line each (eg_error_print_line), in order of arrival;
+ * those that read the same are one line that says how many. Then how many more there were.
+ *
+ *     cannot open a.txt: No such file or directory
+ *     17 times: connection refused
+ *     83 more errors
+ *
+ * Threads: any, as eg_group_errors; the errors must stay, so neither eg_group_reset nor eg_group_destroy may overlap it. Without
+ * memory the first 64 are written, each for itself. Return: 0, also without an error; -EINVAL for a NULL group or stream; -EIO
+ * when the stream failed; EG_EFORKED in a forked child.
+ */
+EG_PUBLIC int eg_group_report(const eg_group *group, FILE *stream);
+
+/*
  * How far the group is: how many tasks it has accepted, and what has become of them (errgroup/observe.h).
  *
  *     struct eg_stats stats = EG_STATS_INIT;

@@ -26,7 +26,7 @@ struct eg_stats {
 	size_t size;       /* sizeof(struct eg_stats), set by EG_STATS_INIT */
 	uint64_t accepted; /* tasks submitted with success */
 	uint64_t done;     /* tasks that are over: succeeded, failed or skipped */
-	uint64_t failed;   /* of these: returned an error, panicked, faulted, or ended their thread */
+	uint64_t failed;   /* of these: failed, without the skipped; and errors by eg_group_fail */
 	uint64_t skipped;  /* of these: never started, since the group was cancelled or destroyed */
 	uint64_t running;  /* tasks started and not done; a piece of a range (eg_group_go_pieces) is one */
 	uint64_t pending;  /* tasks not started */
@@ -63,7 +63,8 @@ typedef void eg_progress_fn(const struct eg_stats *stats, void *arg);
  * What happens in a group.
  *
  *   BEGIN   a task is about to be called
- *   FAIL    a task has failed: its error, which the group keeps or counts, and whose effect it has had
+ *   FAIL    a task has failed: its error, which the group keeps or counts, and whose effect it has had; or
+ *           eg_group_fail was called, of which there are no slot and no task
  *   END     a task has ended; behind FAIL, if it has failed
  *   SKIP    accepted tasks are not started
  *   STEAL   a worker has taken tasks over that another had claimed, and is going to run them
@@ -87,7 +88,7 @@ enum eg_event_kind {
 struct eg_event {
 	size_t size;        /* of this structure, as this library knows it */
 	unsigned kind;      /* of enum eg_event_kind */
-	int slot;           /* the worker's; -1: OVER */
+	int slot;           /* the worker's; -1: OVER, and FAIL by eg_group_fail */
 	int64_t time_ns;    /* when, as eg_clock_now_ns counts */
 	int64_t task_index; /* BEGIN, FAIL, END: as eg_error_task_index counts; else -1 */
 	int64_t began_ns;   /* BEGIN, FAIL, END: when the task began */

@@ -88,6 +88,9 @@ struct eg_pipeline_options {
  * @options  NULL for the defaults. In those of the group a limit of 0 is EG_LIMIT_CPUS, or as much as a
  *           shared_limit allows; a backlog means nothing, and EG_GROUP_SKIP_UNSTARTED neither
  *
+ * An item that has come to a serial stage when the pipeline ends is dropped there in its place: one at a time, and in the
+ * source's order where the stage is in order.
+ *
  * An item keeps its place in the window until it has passed the last stage that is in order, also if it ended
  * before. A stage that blocks keeps a place under the limit meanwhile, and other items go on as far as that allows.
  * Memory for a window is allocated at the start, 64 bytes an item and 8 to 16 for each stage that is not parallel;

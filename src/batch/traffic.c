@@ -23,6 +23,7 @@
 #ifndef EGI_TRAFFIC_WATCH
 #define EGI_TRAFFIC_WATCH (3 * EGI_MICROSECOND)
 #endif
+#define STALLS (EGI_TRAFFIC_WATCH > 0 ? 16 : 0) /* half a microsecond or so */
 
 static uint64_t word_runners(uint64_t word)
 {
@@ -128,11 +129,17 @@ bool egi_traffic_free_place(struct egi_traffic *traffic)
 bool egi_traffic_pull_again(struct egi_traffic *traffic)
 {
 	uint64_t word = egi_load_relaxed_u64(&traffic->word);
+	int stalls = 0;
 
-	do
+	do {
+		/* Sources are left soon, for the most part. */
+		while ((word & (BUSY | ENDED)) == BUSY && !word_has_ready(word) && stalls++ < STALLS) {
+			egi_stall();
+			word = egi_load_relaxed_u64(&traffic->word);
+		}
 		if ((word & (BUSY | ENDED)) != 0 || word_has_ready(word))
 			return false;
-	while (!traffic_step(traffic, &word, word | BUSY));
+	} while (!traffic_step(traffic, &word, word | BUSY));
 	return true;
 }
 
@@ -161,9 +168,13 @@ void egi_traffic_watch(const struct egi_traffic *traffic)
 	if (word_runners(egi_load_relaxed_u64(&traffic->word)) == 1 || !egi_crew_has_cpus())
 		return;
 	end = egi_clock_after(EGI_TRAFFIC_WATCH);
-	while (!word_has_work(egi_load_relaxed_u64(&traffic->word)) && eg_clock_now_ns() < end)
-		for (int i = 0; i < 32; i++)
+	do
+		for (int i = 0; i < STALLS; i++) {
+			if (word_has_work(egi_load_relaxed_u64(&traffic->word)))
+				return;
 			egi_stall();
+		}
+	while (eg_clock_now_ns() < end);
 }
 
 bool egi_traffic_try_end(struct egi_traffic *traffic)

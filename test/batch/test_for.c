@@ -118,6 +118,21 @@ static void the_first_error_stops_what_has_not_started(void **state)
 	book_finish(&book);
 }
 
+static void errors_stop_nothing_if_that_is_wanted(void **state)
+{
+	struct book book = book_make(1000, 10);
+	eg_error *error;
+
+	(void)state;
+	assert_int_equal(eg_for(NULL, book.count, each_note, &book,
+				EG_GROUP_OPTIONS(.limit = 2, .halt = EG_HALT_NEVER), &error),
+			 -EIO);
+	book_is_full(&book);
+	assert_string_equal(eg_error_message(error), "index 10 is bad");
+	eg_error_unref(error);
+	book_finish(&book);
+}
+
 static void a_parent_that_is_over_is_the_loops_error(void **state)
 {
 	struct book book = book_make(100, SIZE_MAX);
@@ -406,6 +421,7 @@ int main(void)
 	    TEST(pieces_are_every_index_once_whatever_the_grain),
 	    TEST(a_loop_of_nothing_is_done),
 	    TEST(the_first_error_stops_what_has_not_started),
+	    TEST(errors_stop_nothing_if_that_is_wanted),
 	    TEST(a_parent_that_is_over_is_the_loops_error),
 	    TEST(whatever_fails_the_error_is_set),
 	    TEST(options_of_a_newer_header_are_taken_if_their_rest_is_zero),

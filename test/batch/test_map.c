@@ -185,6 +185,47 @@ static void a_cancelled_map_has_whole_results_and_says_so(void **state)
  * Items of other sizes
  */
 
+struct large {
+	uint64_t number;
+	char rest[5000];
+};
+
+static int map_large(eg_ctx *ctx, void *arg, const void *in, void *out)
+{
+	struct large *large = out;
+	const uint64_t *number = in;
+
+	CHECK((uintptr_t)out % _Alignof(max_align_t) == 0);
+	/* What it does not write stays. */
+	CHECK(large->rest[4999] == 'u');
+	large->number = *number;
+	memset(large->rest, 'w', 4999);
+	return *number % 3 == 1 ? fail_by_panic(ctx) : arg && *number % 3 == 2 ? -EIO : 0;
+}
+
+static void large_items_take_memory_that_is_given_back(void **state)
+{
+	uint64_t *in = numbers_make(30);
+	struct large *out = malloc(30 * sizeof(*out));
+	size_t before = heap_in_use();
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		memset(out, 'u', 30 * sizeof(*out));
+		assert_true(eg_map(NULL, 30, in, sizeof(*in), out, sizeof(*out), map_large, &round,
+				   EG_GROUP_OPTIONS(.limit = 2, .halt = EG_HALT_NEVER), NULL) != 0);
+		for (size_t i = 0; i < 30; i++) {
+			assert_int_equal(out[i].rest[0], i % 3 == 0 ? 'w' : 'u');
+			assert_int_equal(out[i].rest[4999], 'u');
+		}
+		if (round == 0)
+			before = heap_in_use();
+	}
+	assert_true(heap_in_use() <= before + 30 * sizeof(*out));
+	free(in);
+	free(out);
+}
+
 static int map_nothing(eg_ctx *ctx, void *arg, const void *in, void *out)
 {
 	(void)ctx, (void)out;
@@ -251,6 +292,7 @@ int main(void)
 	    TEST(a_failed_item_leaves_its_place_alone_and_is_the_error),
 	    TEST(a_panicked_item_leaves_its_place_alone_and_is_the_error),
 	    TEST(a_cancelled_map_has_whole_results_and_says_so),
+	    TEST(large_items_take_memory_that_is_given_back),
 	    TEST(there_may_be_nothing_on_either_side),
 	    TEST(arrays_that_cannot_be_are_refused),
 	};

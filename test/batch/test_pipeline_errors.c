@@ -212,6 +212,123 @@ static void with_a_parent_that_is_over_nothing_is_called(void **state)
 }
 
 /*
+ * What errors do to the rest
+ */
+
+/* Every fifth item fails, by an error or a panic, which must not keep the others from their turn. */
+struct halting {
+	long items, pulled, fails_to; /* the items below fail */
+	atomic_long failed, ended, dropped, over;
+	long next;
+	char here[200];
+};
+
+static int halting_source(eg_ctx *ctx, void *arg, void **item)
+{
+	struct halting *halting = arg;
+
+	(void)ctx;
+	if (halting->pulled == halting->items)
+		return 0;
+	*item = &halting->here[halting->pulled++];
+	return 1;
+}
+
+static int halting_stage(eg_ctx *ctx, void *arg, void **item)
+{
+	struct halting *halting = arg;
+	long number = (char *)*item - halting->here;
+
+	(void)ctx;
+	if (number % 5 != 0 || number >= halting->fails_to)
+		return 0;
+	atomic_fetch_add(&halting->failed, 1);
+	if (number % 2 == 0)
+		eg_panic("item %ld", number);
+	return eg_fail(-EIO, "item %ld", number);
+}
+
+static int halting_sink(eg_ctx *ctx, void *arg, void **item)
+{
+	struct halting *halting = arg;
+	long number = (char *)*item - halting->here;
+
+	CHECK(number >= halting->next);
+	halting->next = number + 1;
+	atomic_fetch_add(&halting->ended, 1);
+	if (eg_ctx_err(ctx) != 0)
+		atomic_fetch_add(&halting->over, 1);
+	return 0;
+}
+
+static void halting_drop(void *item, void *arg)
+{
+	(void)item;
+	atomic_fetch_add(&((struct halting *)arg)->dropped, 1);
+}
+
+static int halting_run(struct halting *halting, int limit, unsigned halt, unsigned halt_after)
+{
+	const struct eg_stage stages[] = {{halting_source, halting, EG_STAGE_SERIAL},
+					  {halting_stage, halting, EG_STAGE_PARALLEL},
+					  {halting_sink, halting, EG_STAGE_IN_ORDER}};
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
+	int code;
+
+	group.limit = limit;
+	group.halt = halt;
+	group.halt_after = halt_after;
+	code = eg_pipeline(
+	    NULL, stages, 3,
+	    EG_PIPELINE_OPTIONS(.window = 6, .drop = halting_drop, .drop_arg = halting, .group = &group),
+	    NULL);
+	assert_int_equal(halting->ended + halting->dropped, halting->pulled);
+	return code;
+}
+
+static void where_errors_halt_nothing_the_other_items_go_on_in_order(void **state)
+{
+	(void)state;
+	for (int limit = 1; limit <= 3; limit++) {
+		struct halting halting = {.items = 200, .fails_to = 200};
+
+		assert_int_not_equal(halting_run(&halting, limit, EG_HALT_NEVER, 0), 0);
+		assert_int_equal(halting.pulled, 200);
+		assert_int_equal(halting.failed, 40);
+		assert_int_equal(halting.dropped, 40);
+		assert_int_equal(halting.over, 0);
+	}
+}
+
+static void so_many_errors_end_it_as_are_asked_for(void **state)
+{
+	static const unsigned halts[] = {EG_HALT_CANCEL, EG_HALT_NOW, EG_HALT_SOON};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		for (unsigned after = 0; after < 4; after++) {
+			struct halting halting = {.items = 200, .fails_to = 200};
+
+			assert_int_not_equal(halting_run(&halting, 1, halts[i], after), 0);
+			assert_int_equal(halting.failed, after ? after : 1);
+			assert_int_equal(halting.pulled, 5 * halting.failed - 4);
+		}
+	}
+}
+
+static void fewer_errors_than_that_end_nothing(void **state)
+{
+	(void)state;
+	for (int limit = 1; limit <= 3; limit++) {
+		struct halting halting = {.items = 200, .fails_to = 15};
+
+		assert_int_not_equal(halting_run(&halting, limit, EG_HALT_SOON, 4), 0);
+		assert_int_equal(halting.failed, 3);
+		assert_int_equal(halting.ended, 197);
+	}
+}
+
+/*
  * Single cases
  */
 
@@ -384,6 +501,9 @@ int main(void)
 	    TEST(one_that_is_cancelled_by_the_last_call_is_done),
 	    TEST(a_deadline_ends_it_and_a_stage_sees_that),
 	    TEST(with_a_parent_that_is_over_nothing_is_called),
+	    TEST(where_errors_halt_nothing_the_other_items_go_on_in_order),
+	    TEST(so_many_errors_end_it_as_are_asked_for),
+	    TEST(fewer_errors_than_that_end_nothing),
 	    TEST(an_error_of_the_source_at_once_is_the_result),
 	    TEST(what_a_stage_has_stored_when_it_fails_is_dropped),
 	    TEST(a_panic_of_the_drop_function_costs_no_other_item),

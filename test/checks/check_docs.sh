@@ -155,7 +155,8 @@ while read -r name; do
     case $name in
     *_at | eg_ctx_[!p]* | eg_error_[!p]* | eg_panic_* | eg_scope_* | eg_spawn_* | eg_version_* | eg_fault_set_mode) continue ;;
     eg_defer | eg_undefer | eg_threads_end_idle) continue ;;
-    eg_group_destroyp | eg_group_error_count | eg_group_errors | eg_group_pass | eg_group_reset | eg_group_try_go) continue ;;
+    eg_group_destroyp | eg_group_error_count | eg_group_errors | eg_group_pass | eg_group_reset | eg_group_slots) continue ;;
+    eg_group_try_go | eg_group_wait_until) continue ;;
     esac
     grep -rqw --include='*.[ch]' -e "$name" docs/examples || echo "in no example: $name"
 done <"$work/exported" >"$work/why"

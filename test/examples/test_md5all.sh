@@ -235,12 +235,14 @@ control_characters_are_not_shown() {
     is_harmless line '\177\n'
 }
 
-# One job: the first task is the walk. It finds the missing file, and what it has submitted is not started.
+# The walk comes to the missing file when those before it are done or under way, and to none of those after it.
 halt_soon_starts_nothing_more() {
-    exits 1 "$md5all" -j 1 --halt soon odd missing wide >out 2>err
-    is_empty out
-    has err 'missing: No such file'
-    has err '0 files done, 1 failed, the rest not done'
+    for jobs in 1 2; do
+        exits 1 "$md5all" -j $jobs --halt soon odd missing wide >out 2>err
+        has_not out wide
+        has err 'missing: No such file'
+        has err "$(wc -l <out) files done, 1 failed, the rest not done"
+    done
 }
 
 # The sparse file is taken first and takes longer than the others together, of which the last one fails.

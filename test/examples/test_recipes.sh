@@ -178,18 +178,18 @@ reduce_adds_up() {
 
 stop_ends_by_a_signal() {
     resets_signals || skip 'env cannot reset signals'
-    [ -p left ] || mkfifo left right
+    [ -p upper ] || mkfifo upper lower
     : >out
-    interruptible pid "$recipes/stop" left right >out 2>err &
-    echo from the left >left
-    echo from the right >right
+    interruptible pid "$recipes/stop" upper lower >out 2>err &
+    echo from above >upper
+    echo from below >lower
     until [ "$(wc -l <out)" -eq 2 ]; do
         kill -0 $! || { cat err; return 1; }
     done
     kill -s "$1" "$(cat pid)"
     exits 0 wait $!
     is_empty err
-    printf '%s\n' 'from the left' 'from the right' >expected
+    printf '%s\n' 'from above' 'from below' >expected
     same_lines out expected
 }
 

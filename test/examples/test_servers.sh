@@ -372,6 +372,8 @@ fetchall_refuses_a_wrong_command_line() {
     exits 0 "$fetchall" --help >out 2>err
     has out 'Usage: fetchall'
     is_empty err
+    exits 0 "$fetchall" --version >out
+    has out 'fetchall (liberrgroup '
 }
 
 # What a server says is as foreign as a name.

@@ -42,6 +42,8 @@ loop_counts_in_order() {
     printf '%s\n' '100000: 9592' '1000: 168' '2: 0' | cmp - counts
     exits 0 "$programs/loop" </dev/null >out
     is_empty out
+    echo 'primes 1000' | exits 0 "$programs/loop" 8 >out
+    has out '1000: 168'
 }
 
 loop_stops() {

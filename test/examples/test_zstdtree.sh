@@ -165,6 +165,8 @@ a_wrong_command_line_is_refused() {
     exits 0 "$zstdtree" --help >out 2>err
     has out 'Usage: zstdtree'
     is_empty err
+    exits 0 "$zstdtree" --version >out
+    has out 'zstdtree (liberrgroup '
 }
 
 #

@@ -50,6 +50,8 @@ static const struct {
 	const struct eg_site *(*error_site)(const eg_error *);
 	int (*error_print)(const eg_error *, FILE *);
 	size_t (*error_format)(const eg_error *, char *, size_t);
+	int (*error_print_line)(const eg_error *, FILE *);
+	size_t (*error_format_line)(const eg_error *, char *, size_t);
 	size_t (*error_frame_count)(const eg_error *);
 	int (*error_frame)(const eg_error *, size_t, struct eg_frame *);
 	int (*fail_saying)(int, const char *, ...);
@@ -70,6 +72,7 @@ static const struct {
 	eg_error *(*group_error)(const eg_group *);
 	size_t (*group_errors)(const eg_group *, size_t, eg_error **);
 	size_t (*group_error_count)(const eg_group *);
+	int (*group_report)(const eg_group *, FILE *);
 	int (*group_fail)(eg_group *, eg_error *);
 	int (*group_hold)(eg_group *);
 	int (*group_release)(eg_group *);
@@ -133,6 +136,8 @@ static const struct {
     .error_site = eg_error_site,
     .error_print = eg_error_print,
     .error_format = eg_error_format,
+    .error_print_line = eg_error_print_line,
+    .error_format_line = eg_error_format_line,
     .error_frame_count = eg_error_frame_count,
     .error_frame = eg_error_frame,
     .fail_saying = eg_fail,
@@ -153,6 +158,7 @@ static const struct {
     .group_error = eg_group_error,
     .group_errors = eg_group_errors,
     .group_error_count = eg_group_error_count,
+    .group_report = eg_group_report,
     .group_fail = eg_group_fail,
     .group_hold = eg_group_hold,
     .group_release = eg_group_release,
@@ -275,6 +281,9 @@ static void error_functions_answer(void **state)
 	assert_int_equal(api.error_print(outer, null), 0);
 	length = api.error_format(outer, text, sizeof(text));
 	assert_int_equal(length, strlen(text));
+	assert_int_equal(api.error_print_line(outer, null), 0);
+	length = api.error_format_line(outer, text, sizeof(text));
+	assert_int_equal(length, strlen(text));
 	assert_int_equal(api.fail_saying(-EIO, "outside"), -EIO);
 	fclose(null);
 	api.error_unref(outer);
@@ -310,6 +319,7 @@ static void group_functions_answer(void **state)
 	assert_int_equal(api.group_hold(&group), 0);
 	assert_true(api.group_fd(&group) >= 0);
 	assert_int_equal(api.group_release(&group), 0);
+	assert_int_equal(api.group_report(&group, NULL), -EINVAL);
 	assert_int_equal(api.group_fail(&group, NULL), -EINVAL);
 	assert_int_equal(api.group_reset(&group), 0);
 	assert_int_equal(api.group_cancel(&group, NULL), 0);

@@ -43,6 +43,7 @@ void scenario_group_with_options(void);
 void scenario_no_help_group(void);
 void scenario_watched_group(void);
 void scenario_spill(void);
+void scenario_ranges(void);
 void scenario_copied_arguments(void);
 void scenario_nested_groups(void);
 void scenario_shared_limit(void);
@@ -75,6 +76,7 @@ void scenario_command(void);
 /* Whole batches in one call: scenarios_batch.c. */
 void scenario_loop(void);
 void scenario_large_items(void);
+void scenario_lost_race(void);
 void scenario_retry(void);
 void scenario_pipeline(void);
 void scenario_pipeline_that_fails(void);

@@ -72,6 +72,17 @@ void scenario_large_items(void)
 	told(code, error);
 }
 
+void scenario_lost_race(void)
+{
+	eg_error *error;
+	int code;
+
+	begin();
+	code = eg_race(NULL, ITEMS, each_count, (void *)"five", EG_GROUP_OPTIONS(.limit = 2), NULL, &error);
+	CHECK(atomic_load(&ran) == ITEMS ? code == -EIO : code == -ENOMEM && atomic_load(&ran) == 0);
+	told(code, error);
+}
+
 static int try_third(eg_ctx *ctx, void *arg)
 {
 	long *tried = arg;

@@ -172,6 +172,36 @@ void scenario_spill(void)
 	end(&group);
 }
 
+static int index_runs(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)index;
+	return count_run(ctx, arg);
+}
+
+static int piece_runs(eg_ctx *ctx, void *arg, size_t begin, size_t end)
+{
+	(void)ctx;
+	(void)arg;
+	atomic_fetch_add(&ran, (long)(end - begin));
+	return 0;
+}
+
+/* The first takes no memory, those behind it do. */
+void scenario_ranges(void)
+{
+	eg_group group = EG_GROUP_INIT;
+	long indices = 0;
+
+	begin();
+	for (int i = 0; i < 4; i++) {
+		indices += note(eg_group_go_each(&group, 30, index_runs, NULL)) ? 30 : 0;
+		indices += note(eg_group_go_pieces(&group, 30, 0, piece_runs, NULL)) ? 30 : 0;
+	}
+	CHECK(eg_group_wait(&group) == 0);
+	CHECK(atomic_load(&ran) == indices);
+	end(&group);
+}
+
 struct cargo {
 	char bytes[200];
 };

@@ -57,6 +57,34 @@ static void batch(eg_group *group, int round)
 	REQUIRE(sum > 0);
 }
 
+/* The same by ranges, which are not copied as tasks are under such tools. */
+static int each_double(eg_ctx *ctx, void *arg, size_t index)
+{
+	return task_double(ctx, (struct item *)arg + index);
+}
+
+static int pieces_double(eg_ctx *ctx, void *arg, size_t begin, size_t end)
+{
+	for (size_t i = begin; i < end; i++)
+		each_double(ctx, arg, i);
+	return 0;
+}
+
+static void ranges(eg_group *group, int round)
+{
+	for (int way = 0; way < 3; way++) {
+		for (int i = 0; i < TASKS; i++)
+			items[i].in = i + round;
+		if (way == 0)
+			eg_group_go_each(group, TASKS, each_double, items);
+		else
+			eg_group_go_pieces(group, TASKS, way == 1 ? 0 : 7, pieces_double, items);
+		REQUIRE(eg_group_wait(group) == 0);
+		for (int i = 0; i < TASKS; i++)
+			REQUIRE(items[i].out == 2L * (i + round));
+	}
+}
+
 static int task_copied(eg_ctx *ctx, void *arg)
 {
 	struct item **item = arg;
@@ -286,6 +314,7 @@ int main(int argc, char **argv)
 	eg_group_set_limit(&group, LIMIT);
 	for (int round = 1; round <= rounds; round++) {
 		batch(&group, round);
+		ranges(&group, round);
 		copies(&group);
 		nested(&group);
 		failures();

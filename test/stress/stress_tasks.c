@@ -97,6 +97,32 @@ static int inner_count(eg_ctx *ctx, void *arg)
 	return 0;
 }
 
+static int inner_each(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)index;
+	return inner_count(ctx, arg);
+}
+
+static int inner_piece(eg_ctx *ctx, void *arg, size_t begin, size_t end)
+{
+	(void)ctx;
+	atomic_fetch_add((atomic_uint *)arg, (unsigned)(end - begin));
+	return 0;
+}
+
+/* Now and then a range. Returns how many indices it has. */
+static unsigned submit_indices(struct run *run, eg_group *group, uint64_t *state, atomic_uint *count)
+{
+	unsigned indices = chance(state, 20) ? draw(state, 100) : 0;
+	size_t grain = draw(state, 8);
+
+	if (chance(state, 50))
+		REQUIRE(run, eg_group_go_each(group, indices, inner_each, count) == 0);
+	else
+		REQUIRE(run, eg_group_go_pieces(group, indices, grain, inner_piece, count) == 0);
+	return indices;
+}
+
 /* A whole group inside a task, on the task's stack. */
 static void do_nested(struct run *run, uint64_t *state, eg_ctx *ctx)
 {
@@ -104,16 +130,18 @@ static void do_nested(struct run *run, uint64_t *state, eg_ctx *ctx)
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	eg_group group = EG_GROUP_INIT;
 	atomic_uint count = 0;
-	unsigned tasks = draw(state, 12);
+	unsigned tasks = draw(state, 12), indices = 0;
 
 	options.limit = limits[draw(state, 4)];
 	options.flags = chance(state, 25) ? EG_GROUP_NO_HELP : 0;
 	if (chance(state, 50))
 		REQUIRE(run, eg_group_init(&group, ctx, &options) == 0);
-	for (unsigned i = 0; i < tasks; i++)
+	for (unsigned i = 0; i < tasks; i++) {
 		REQUIRE(run, eg_group_go(&group, inner_count, &count) == 0);
+		indices += submit_indices(run, &group, state, &count);
+	}
 	REQUIRE(run, eg_group_wait(&group) == 0);
-	REQUIRE(run, atomic_load(&count) == tasks);
+	REQUIRE(run, atomic_load(&count) == tasks + indices);
 	REQUIRE(run, eg_group_destroy(&group) == 0);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #include "../shared/file.h"
 
@@ -19,20 +20,30 @@ static size_t sink_write(char *bytes, size_t size, size_t count, void *closure)
 	return sink->error == 0 ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
-static int line_open(struct line *line)
+int line_init(eg_ctx *ctx, void *arg, void **ret_line)
 {
-	if (line->easy == NULL)
-		line->easy = curl_easy_init();
-	if (line->multi == NULL)
-		line->multi = curl_multi_init();
-	return line->easy != NULL && line->multi != NULL ? 0 : -ENOMEM;
+	struct line *line = malloc(sizeof(*line));
+
+	(void)ctx;
+	if (line != NULL)
+		*line = (struct line){curl_multi_init(), curl_easy_init()};
+	if (line != NULL && line->multi != NULL && line->easy != NULL) {
+		*ret_line = line;
+		return 0;
+	}
+	if (line != NULL)
+		line_finish(arg, line);
+	return eg_fail(-ENOMEM, "%s", eg_strerror(-ENOMEM));
 }
 
-void line_close(struct line *line)
+void line_finish(void *arg, void *data)
 {
+	struct line *line = data;
+
+	(void)arg;
 	curl_easy_cleanup(line->easy);
 	curl_multi_cleanup(line->multi);
-	*line = (struct line){NULL, NULL};
+	free(line);
 }
 
 static CURLcode line_prepare(struct line *line, const char *url, struct sink *sink, char *error_text)
@@ -92,8 +103,6 @@ int transfer_run(struct line *line, eg_ctx *ctx, const char *url, int fd)
 
 	if (ctx_fd < 0)
 		return eg_fail(ctx_fd, "%s: %s", url, eg_strerror(ctx_fd));
-	if (line_open(line) != 0)
-		return eg_fail(-ENOMEM, "%s: %s", url, eg_strerror(-ENOMEM));
 	code = line_prepare(line, url, &sink, error_text);
 	if (code == CURLE_OK) {
 		if (curl_multi_add_handle(line->multi, line->easy) == CURLM_OK) {

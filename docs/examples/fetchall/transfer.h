@@ -6,7 +6,7 @@
  * One transfer, with libcurl, that the end of a context ends.
  *
  * A line is what a transfer needs and may leave to the next: libcurl's handles, and with them open connections. It is
- * used by one thread at a time.
+ * used by one thread at a time, and made and closed as what a slot has.
  */
 
 #include <curl/curl.h>
@@ -14,9 +14,12 @@
 #include <errgroup.h>
 
 struct line {
-	CURLM *multi; /* NULL until the line's first transfer */
+	CURLM *multi;
 	CURL *easy;
 };
+
+int line_init(eg_ctx *ctx, void *arg, void **ret_line);
+void line_finish(void *arg, void *line);
 
 /*
  * Copies what is at the URL to a descriptor.
@@ -25,7 +28,5 @@ struct line {
  * eg_fail, that names the URL.
  */
 int transfer_run(struct line *line, eg_ctx *ctx, const char *url, int fd);
-
-void line_close(struct line *line);
 
 #endif

@@ -10,7 +10,6 @@
  */
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +37,7 @@ static const char httpd_help[] =
     "\n"
     "  -g, --grace SECONDS    how long requests in flight may go on after the end has come (default: 1.5)\n"
     "      --help             print this\n"
+    "      --version          print the version\n"
     "\n"
     "The last line on standard error says what ended the program. A second signal ends it at once.\n"
     "\n"
@@ -46,30 +46,16 @@ static const char httpd_help[] =
 
 static void options_parse(int argc, char **argv, struct services *services, struct address *address)
 {
-	enum { OPTION_HELP = 256 };
-	static const struct option known[] = {
-	    {"grace", required_argument, NULL, 'g'},
-	    {"help", no_argument, NULL, OPTION_HELP},
-	    {NULL, 0, NULL, 0},
+	double grace_seconds = HTTPD_GRACE_SECONDS;
+	const struct argument known[] = {
+	    {"grace", 'g', .ret_number = &grace_seconds, .least = 0, .most = 86400},
 	};
-	const char *text = HTTPD_ADDRESS, *why;
-	int option;
+	char *const *operands = arguments_parse(argc, argv, known, 1, httpd_help);
+	const char *text = operands[0] != NULL ? operands[0] : HTTPD_ADDRESS, *why;
 
-	services->grace_ns = (int64_t)(HTTPD_GRACE_SECONDS * 1e9);
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "g:", known, NULL)) != -1) {
-		if (option == 'g') {
-			services->grace_ns = (int64_t)(arguments_number("grace", optarg, 0, 86400) * 1e9);
-		} else if (option == OPTION_HELP) {
-			arguments_answer(httpd_help);
-		} else {
-			arguments_refuse_option(argv);
-		}
-	}
-	if (optind < argc)
-		text = argv[optind++];
-	if (optind < argc)
-		arguments_refuse("one address, not '%s' as well", argv[optind]);
+	services->grace_ns = (int64_t)(grace_seconds * 1e9);
+	if (operands[0] != NULL && operands[1] != NULL)
+		arguments_refuse("one address, not '%s' as well", operands[1]);
 	why = address_parse(text, address);
 	if (why != NULL)
 		arguments_refuse("not ADDR:PORT: '%s': %s", text, why);

@@ -2,42 +2,25 @@
 /*
  * md5all: the digests of directory trees, several files at a time.
  *
- *     md5all.c     this file: the job, its tasks and the program's end
- *     options.c    the command line
- *     digest.c     one file's digest
- *     output.c     standard output: whole lines, in order when asked for
+ * It takes the walk over the trees, opening files, messages and lines of output, the bar, signals and the command line from
+ * ../shared, as other examples do.
  *
- * and in ../shared, with other examples:
+ * The job is a pipeline of three stages:
  *
- *     walk.c       the iterator over the files of the trees
- *     file.c       opening one, and writing
- *     console.c    standard error: messages and the bar
- *     progress.c   what the bar says
- *     interrupt.c  SIGINT and SIGTERM
- *     arguments.c  what command lines have in common
+ *     find_file      serial               the next file of the trees
+ *     digest_file    parallel             opens and reads it, with what its slot has for that
+ *     print_file     serial, or in order  one line of standard output
  *
- * One group does the work. Its first task walks the trees and submits a task for every file. The walk is
- * much faster than the reading, and submitting from inside a group never blocks, so the walk has to hold
- * itself back: when enough files are under way it parks, that is, its task ends. The file task that brings
- * their number down to a half submits the walk again. So memory is bounded whatever the size of the tree, no
- * worker sleeps while it waits for another, and all of it works with one worker, too.
+ * So memory is bounded whatever the size of the tree, and no worker waits for another. What --halt says is the group's
+ * option of that name. Files that are given up under way come to drop_file; the lines of those that are done are good, and
+ * are printed there.
  *
- *     walk task:  files under way < high?  -> take a file from the walk, submit its task, again
- *                                  else    -> walk_is_parked = true, end
- *     file task:  digest, print            -> files under way == low and walk_is_parked? submit the walk task
- *
- * Two contexts say when to stop. `stop` is cancelled by signals and by a failure to write. The group's own
- * is derived from it, and cancelled by the first error as well, unless --halt never asked for a group that
- * cancels nothing. The group skips tasks not yet started once its context is cancelled; a file being read
- * looks at the group's context for --halt now and at `stop` otherwise.
- *
- * What digesting a file takes, a state of OpenSSL's and a buffer, each slot of the group has once.
+ * The context `stop` is cancelled by signals, and by a failure to write: nothing that is still to come could be printed.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -45,310 +28,319 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include <errgroup.h>
 
+#include "../shared/arguments.h"
 #include "../shared/console.h"
 #include "../shared/file.h"
 #include "../shared/interrupt.h"
 #include "../shared/progress.h"
 #include "../shared/walk.h"
-#include "digest.h"
-#include "options.h"
-#include "output.h"
 
-/*
- * Files under way at most, for each file being read and in all. In order, files ahead of a slow one count
- * until it is done, so there have to be more of them for the others to have work meanwhile.
- */
-#define JOB_HIGH_PER_WORKER 4
-#define JOB_HIGH 1024
-#define JOB_HIGH_ORDERED 16384
+#define JOBS_MAX 4096
+#define READ_SIZE (128 * 1024) /* on the stack */
 
-/* What a failed task returns. Its errno is in the message. */
-#define TASK_FAILED 1
+/* In order, files ahead of a slow one wait for it. There have to be many for the others to have work meanwhile. */
+#define WINDOW_ORDERED 16384
 
 struct job {
-	const struct options *options;
-	eg_group group;
+	int jobs;      /* files at once; 0: as many as CPUs */
+	unsigned halt; /* of enum eg_halt: what the first error does, as in GNU parallel */
+	bool keeps_order;
+	const char *algorithm_name;
+	char *const *operands;
+
+	EVP_MD *algorithm;
 	eg_ctx *stop;
-	struct digest digest;
-	struct digest_station *stations; /* one for each slot */
-	int slots;
-	struct output output;
-
-	struct walk walk; /* the walk task's, and there is one at a time */
-
-	pthread_mutex_t lock; /* protects the next five */
-	bool walk_is_parked;
-	uint64_t submitted;
-	uint64_t retired;
-	uint64_t high;
-	uint64_t low;
+	struct walk walk;
+	int output_error; /* the first that writing gave; the printing stage's, and one thread's at a time as that is */
 
 	_Atomic uint64_t files_done;
+	_Atomic uint64_t bytes_read;
 	_Atomic uint64_t failures;
 };
 
-/* The argument of a file's task, copied into the group. */
-struct job_file {
-	struct job *job;
-	uint64_t index; /* in the order of the walk */
+/* An item. */
+struct file {
 	bool is_operand;
+	unsigned length; /* of the digest; 0: there is none yet */
+	unsigned char digest[EVP_MAX_MD_SIZE];
 	char path[];
 };
 
-static int walk_task(eg_ctx *ctx, void *arg);
+/* What digesting a file takes and may leave to the next: each slot has one. */
+static int state_init(eg_ctx *ctx, void *arg, void **ret_data)
+{
+	(void)ctx;
+	(void)arg;
+	*ret_data = EVP_MD_CTX_new();
+	return *ret_data != NULL ? 0 : -ENOMEM;
+}
 
-/*
- * Reports a path that could not be dealt with. Returns what the task is to return.
- */
+static void state_finish(void *arg, void *data)
+{
+	(void)arg;
+	EVP_MD_CTX_free(data);
+}
+
+/* Reports a path that could not be dealt with, and returns the error. */
 static int job_fail(struct job *job, const char *path, int error)
 {
 	atomic_fetch_add(&job->failures, 1);
 	console_report("%s: %s", path, file_strerror(error));
-	return eg_fail(TASK_FAILED, "%s: %s", path, file_strerror(error));
+	return error;
+}
+
+static int find_file(eg_ctx *ctx, void *arg, void **item)
+{
+	struct job *job = arg;
+	struct walk_file found;
+	int result;
+
+	while (eg_ctx_err(ctx) == 0 && (result = walk_next(&job->walk, &found)) != 0) {
+		struct file *file = result > 0 ? malloc(sizeof(*file) + found.length + 1) : NULL;
+
+		if (file != NULL) {
+			file->is_operand = found.is_operand;
+			file->length = 0;
+			memcpy(file->path, found.path, found.length + 1);
+			*item = file;
+			return 1;
+		}
+		result = job_fail(job, found.path, result > 0 ? -ENOMEM : result);
+		if (job->halt != EG_HALT_NEVER)
+			return result;
+	}
+	return eg_ctx_err(ctx);
+}
+
+/* Looks at the context between blocks, a matter of microseconds. */
+static int digest_contents(EVP_MD_CTX *state, struct job *job, eg_ctx *ctx, int fd, struct file *file)
+{
+	unsigned char block[READ_SIZE];
+	ssize_t got;
+
+	if (EVP_DigestInit_ex(state, job->algorithm, NULL) != 1)
+		return -ENOMEM;
+	do {
+		if (eg_ctx_err(ctx) != 0)
+			return eg_ctx_err(ctx);
+		got = read(fd, block, sizeof(block));
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got > 0 && EVP_DigestUpdate(state, block, (size_t)got) != 1)
+			return -EIO;
+		if (got > 0)
+			atomic_fetch_add_explicit(&job->bytes_read, (uint64_t)got, memory_order_relaxed);
+	} while (got != 0);
+	return EVP_DigestFinal_ex(state, file->digest, &file->length) == 1 ? 0 : -EIO;
+}
+
+static int digest_file(eg_ctx *ctx, void *arg, void **item)
+{
+	struct job *job = arg;
+	struct file *file = *item;
+	struct stat status;
+	int fd = file_open_regular(file->path, file->is_operand, &status);
+	int error = fd < 0 ? fd : 0;
+
+	if (error == 0) {
+		if (status.st_size > READ_SIZE)
+			posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		error = digest_contents(eg_task_slot_data(), job, ctx, fd, file);
+		close(fd);
+	}
+	if (error != 0 && error != eg_ctx_err(ctx))
+		job_fail(job, file->path, error);
+	return error;
 }
 
 /*
- * Files are no longer under way: lets the walk go on if it has been waiting for that.
+ * The line of a file in md5sum's form: digest, two spaces, name. A name with a newline, a carriage return or a backslash has
+ * those escaped, and the line then begins with a backslash. The caller frees it; NULL without memory.
  */
-static int job_retire(struct job *job, uint64_t count, eg_ctx *ctx)
+static char *line_create(const struct file *file)
 {
-	bool resume = false;
+	static const char digits[] = "0123456789abcdef", escaped[] = "\\\n\r", letters[] = "\\nr";
+	char *line = malloc(2 * (size_t)file->length + 2 * strlen(file->path) + 4);
+	char *end = line;
 
-	pthread_mutex_lock(&job->lock);
-	job->retired += count;
-	if (job->walk_is_parked && job->submitted - job->retired <= job->low) {
-		job->walk_is_parked = false;
-		resume = true;
+	if (line == NULL)
+		return NULL;
+	if (strpbrk(file->path, escaped) != NULL)
+		*end++ = '\\';
+	for (unsigned i = 0; i < file->length; i++) {
+		*end++ = digits[file->digest[i] >> 4];
+		*end++ = digits[file->digest[i] & 15];
 	}
-	pthread_mutex_unlock(&job->lock);
+	*end++ = ' ';
+	*end++ = ' ';
+	for (const char *path = file->path; *path != '\0'; path++) {
+		const char *at = strchr(escaped, *path);
 
-	/* Without the memory for another task, this one does the work. */
-	if (resume && eg_group_go(&job->group, walk_task, job) != 0)
-		return walk_task(ctx, job);
+		if (at != NULL)
+			*end++ = '\\';
+		*end++ = at != NULL ? letters[at - escaped] : *path;
+	}
+	*end = '\0';
+	return line;
+}
+
+/* The line of a file that has its digest. After the first that could not be written there are no more. */
+static void job_print(struct job *job, const struct file *file)
+{
+	char *line = job->output_error == 0 ? line_create(file) : NULL;
+
+	if (line != NULL)
+		job->output_error = console_print(line);
+	else if (job->output_error == 0)
+		job_fail(job, file->path, -ENOMEM);
+	if (job->output_error != 0)
+		eg_ctx_cancel(job->stop, NULL); /* main says why */
+	else if (line != NULL)
+		atomic_fetch_add(&job->files_done, 1);
+	free(line);
+}
+
+static int print_file(eg_ctx *ctx, void *arg, void **item)
+{
+	(void)ctx;
+	job_print(arg, *item);
+	free(*item);
 	return 0;
 }
 
-/*
- * The task of one file.
- */
-static int file_task(eg_ctx *ctx, void *arg)
+static void drop_file(void *item, void *arg)
 {
-	struct job_file *file = arg;
-	struct job *job = file->job;
-	const eg_ctx *watch = job->options->halt == HALT_NOW ? ctx : job->stop;
-	unsigned char value[EVP_MAX_MD_SIZE];
-	uint64_t retired;
-	int result = 0;
-	int walk_result;
-	int read_error;
-	int put_error;
+	struct file *file = item;
 
-	read_error = digest_file(&job->digest, &job->stations[eg_task_slot()], file->path, file->is_operand,
-				 watch, value);
-	put_error = output_put(&job->output, file->index, read_error == 0 ? value : NULL, job->digest.length,
-			       file->path, &retired);
-	if (read_error < 0) {
-		result = job_fail(job, file->path, read_error);
-	} else if (put_error == -ENOMEM) {
-		result = job_fail(job, file->path, put_error);
-	} else if (put_error != 0) {
-		/* Nothing that is still to come could be printed. main says so, once. */
-		eg_error *cause = eg_error_create(put_error, "standard output: %s", eg_strerror(put_error));
-
-		eg_ctx_cancel(job->stop, cause);
-		eg_error_unref(cause);
-		result = eg_fail(TASK_FAILED, "standard output: %s", eg_strerror(put_error));
-	} else if (read_error == 0) {
-		atomic_fetch_add(&job->files_done, 1);
-	}
-
-	walk_result = job_retire(job, retired, ctx);
-	return result != 0 ? result : walk_result;
-}
-
-static int job_submit(struct job *job, const struct walk_file *found, eg_ctx *ctx)
-{
-	size_t size = sizeof(struct job_file) + found->length + 1;
-	struct job_file *file = malloc(size);
-	int result;
-
-	if (file == NULL)
-		return job_fail(job, found->path, -ENOMEM);
-	file->job = job;
-	file->is_operand = found->is_operand;
-	memcpy(file->path, found->path, found->length + 1);
-	pthread_mutex_lock(&job->lock);
-	file->index = job->submitted++;
-	pthread_mutex_unlock(&job->lock);
-
-	/* Without the memory for another task, this one does the work. */
-	result = eg_group_go_copy(&job->group, file_task, file, size);
-	if (result == -ENOMEM)
-		result = file_task(ctx, file);
+	if (file->length > 0)
+		job_print(arg, file);
 	free(file);
-	return result;
 }
 
-static bool job_must_park(struct job *job)
+/* Runs the job to its end. Returns 0 or the first error, in *ret_error as well. */
+static int job_run(struct job *job, eg_error **ret_error)
 {
-	bool park;
-
-	pthread_mutex_lock(&job->lock);
-	park = job->submitted - job->retired >= job->high;
-	job->walk_is_parked = park;
-	pthread_mutex_unlock(&job->lock);
-	return park;
-}
-
-/*
- * The task that walks. Once parked, the next one may be running before this one has returned, so nothing of
- * the walk is touched after that.
- */
-static int walk_task(eg_ctx *ctx, void *arg)
-{
-	struct job *job = arg;
-	int first = 0;
-
-	while (eg_ctx_err(ctx) == 0 && !job_must_park(job)) {
-		struct walk_file found;
-		int result;
-
-		result = walk_next(&job->walk, &found);
-		if (result == 0)
-			break;
-		if (result > 0)
-			result = job_submit(job, &found, ctx);
-		else
-			result = job_fail(job, found.path, result);
-		if (first == 0)
-			first = result;
-		/* The group learns of an error when a task ends with it, and not before. */
-		if (first != 0 && job->options->halt != HALT_NEVER)
-			break;
-	}
-	return first;
-}
-
-static int job_init(struct job *job, const struct options *options, eg_ctx *stop)
-{
-	struct eg_group_options group_options = EG_GROUP_OPTIONS_INIT;
-	int error;
-
-	*job = (struct job){.options = options, .stop = stop};
-	job->high = options->keep_order ? JOB_HIGH_ORDERED : JOB_HIGH;
-	job->high += (uint64_t)options->jobs * JOB_HIGH_PER_WORKER;
-	job->low = job->high / 2;
-	pthread_mutex_init(&job->lock, NULL);
-
-	if (digest_init(&job->digest, options->algorithm) != 0) {
-		console_report("OpenSSL has no digest '%s'", options->algorithm);
-		exit(2);
-	}
-	error = output_init(&job->output, options->keep_order ? job->high : 0);
-	if (error != 0)
-		return error;
-	walk_init(&job->walk, options->operands, options->keep_order);
-
-	group_options.limit = options->jobs > 0 ? options->jobs : EG_LIMIT_CPUS;
-	group_options.flags = EG_GROUP_SKIP_UNSTARTED;
-	if (options->halt == HALT_NEVER)
-		group_options.flags |= EG_GROUP_NO_CANCEL;
-	error = eg_group_init(&job->group, stop, &group_options);
-	if (error != 0)
-		return error;
-	job->slots = eg_group_slots(&job->group);
-	job->stations = calloc((size_t)job->slots, sizeof(*job->stations));
-	return job->stations != NULL ? 0 : -ENOMEM;
-}
-
-/*
- * Runs the job to its end. Returns the group's result: 0, or what the first failed task returned.
- */
-static int job_run(struct job *job)
-{
+	const struct eg_stage stages[] = {
+	    {find_file, job, EG_STAGE_SERIAL},
+	    {digest_file, job, EG_STAGE_PARALLEL},
+	    {print_file, job, job->keeps_order ? EG_STAGE_IN_ORDER : EG_STAGE_SERIAL},
+	};
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
 	struct progress progress;
 	int result;
 
-	result = eg_group_go(&job->group, walk_task, job);
-	if (result != 0)
-		return result;
-	progress_init(&progress, job->stop, job->options->operands, &job->files_done,
-		      &job->digest.bytes_read);
-	result = progress_wait(&progress, &job->group);
+	group.limit = job->jobs;
+	group.halt = job->halt;
+	group.slot_init = state_init;
+	group.slot_finish = state_finish;
+	progress_init(&progress, job->stop, job->operands, &job->files_done, &job->bytes_read, &group);
+	result = eg_pipeline(job->stop, stages, 3,
+			     EG_PIPELINE_OPTIONS(.window = job->keeps_order ? WINDOW_ORDERED : 0,
+						 .drop = drop_file, .drop_arg = job, .group = &group),
+			     ret_error);
 	/* Of a run that failed, or was stopped, job_report says what there is to say. */
-	progress_finish(&progress, result == 0 && eg_ctx_err(job->stop) == 0);
+	progress_finish(&progress,
+			result == 0 && atomic_load(&job->failures) == 0 && eg_ctx_err(job->stop) == 0);
 	return result;
 }
 
-/*
- * Says what is not in the output, and returns the exit status.
- */
-static int job_report(struct job *job, int result, int output_error, int signal)
+/* Says what is not in the output, and returns the exit status. */
+static int job_report(struct job *job, int result, eg_error *error)
 {
-	eg_error *error = eg_group_error(&job->group);
-	uint64_t failures = atomic_load(&job->failures);
-	uint64_t done = atomic_load(&job->files_done);
-	int status = EXIT_SUCCESS;
+	uint64_t failures = atomic_load(&job->failures), done = atomic_load(&job->files_done);
+	int signal = interrupt_signal(job->stop);
 
-	if (output_error != 0) {
-		console_report("standard output: %s", eg_strerror(output_error));
-		status = EXIT_FAILURE;
-	}
-	if (signal != 0) {
+	if (job->output_error != 0)
+		console_report("standard output: %s", eg_strerror(job->output_error));
+	if (signal != 0)
 		console_report("stopped by SIG%s: %" PRIu64 " files done, %" PRIu64 " failed",
 			       sigabbrev_np(signal), done, failures);
-		status = 128 + signal;
-	} else if (failures != 0) {
+	else if (failures != 0)
 		console_report("%" PRIu64 " files done, %" PRIu64 " failed%s", done, failures,
-			       job->options->halt == HALT_NEVER ? "" : ", the rest not done");
-		status = EXIT_FAILURE;
-	} else if (result != 0 && output_error == 0) {
-		/* None of the failures that the tasks know of. */
-		console_report("%s", eg_strerror(result));
-		if (error != NULL)
-			eg_error_print(error, stderr);
-		status = EXIT_FAILURE;
+			       job->halt == EG_HALT_NEVER ? "" : ", the rest not done");
+	else if (result != 0 && job->output_error == 0) /* none of the failures that the stages know of */
+		eg_error_print(error, stderr);
+	else if (job->output_error == 0)
+		return EXIT_SUCCESS;
+	return signal != 0 ? 128 + signal : EXIT_FAILURE;
+}
+
+static const char md5all_help[] =
+    "Usage: md5all [OPTION]... [DIR|FILE]...\n"
+    "Print the MD5 digests of all regular files under each DIR (default: .), several files at a time.\n"
+    "The output is what md5sum prints and \"md5sum -c\" checks.\n"
+    "\n"
+    "  -j, --jobs N          read N files at a time (default: as many as CPUs)\n"
+    "  -k, --keep-order      print in the order of the walk: a directory's files sorted by name, then\n"
+    "                        its subdirectories; without it, lines come as files are finished\n"
+    "      --halt WHEN       after the first error: never stop (the default), start no further file\n"
+    "                        (soon), or stop those being read as well (now)\n"
+    "  -a, --algorithm NAME  another digest that OpenSSL knows, as sha256\n"
+    "      --help            print this\n"
+    "      --version         print the version\n"
+    "\n"
+    "Symbolic links are followed when given as operands, not in directories. Devices, sockets and FIFOs are\n"
+    "skipped. SIGINT and SIGTERM stop the program after the lines that are done, a second one at once.\n"
+    "\n"
+    "Exit status: 0; 1 when a file or directory could not be read or the output not be written; 2 for a\n"
+    "wrong command line; 128 + N when stopped by signal N.\n";
+
+static void job_parse(struct job *job, int argc, char **argv)
+{
+	static char *const here[] = {".", NULL};
+	const struct argument known[] = {
+	    {"algorithm", 'a', .ret_text = &job->algorithm_name},
+	    {"jobs", 'j', .ret_integer = &job->jobs, .least = 1, .most = JOBS_MAX},
+	    {"keep-order", 'k', .ret_flag = &job->keeps_order},
+	    {"halt", 0, .ret_choice = &job->halt,
+	     .choices = {[EG_HALT_NOW] = "now", [EG_HALT_SOON] = "soon", [EG_HALT_NEVER] = "never"}},
+	};
+
+	*job = (struct job){.halt = EG_HALT_NEVER, .algorithm_name = "MD5"};
+	job->operands = arguments_parse(argc, argv, known, sizeof(known) / sizeof(known[0]), md5all_help);
+	if (job->operands[0] == NULL)
+		job->operands = here;
+	/* md5sum -c would take the name for its standard input. */
+	for (size_t i = 0; job->operands[i] != NULL; i++)
+		if (strcmp(job->operands[i], "-") == 0)
+			arguments_refuse("standard input has no digest here; a file of that name is ./-");
+	job->algorithm = EVP_MD_fetch(NULL, job->algorithm_name, NULL);
+	if (job->algorithm == NULL || EVP_MD_get_size(job->algorithm) <= 0) {
+		console_report("OpenSSL has no digest '%s'", job->algorithm_name);
+		exit(2);
 	}
-	return status;
 }
 
 int main(int argc, char **argv)
 {
-	struct options options;
-	int output_error;
+	eg_error *error = NULL;
 	struct job job;
-	eg_ctx *stop;
-	int signal_seen;
-	int result;
-	int status;
+	int result, status;
 
 	console_init();
-	options_parse(&options, argc, argv);
-
+	setvbuf(stdout, NULL, _IOFBF, 64 * 1024); /* lines go out together */
+	job_parse(&job, argc, argv);
 	interrupt_hold_pipe();
-	result = interrupt_derive(NULL, &stop);
-	if (result == 0)
-		result = job_init(&job, &options, stop);
+	result = interrupt_derive(NULL, &job.stop);
 	if (result != 0) {
 		console_report("cannot start: %s", eg_strerror(result));
 		return EXIT_FAILURE;
 	}
+	walk_init(&job.walk, job.operands, job.keeps_order);
 
-	result = job_run(&job);
-	output_error = output_finish(&job.output);
-	interrupt_end_by_pipe(output_error);
-	signal_seen = interrupt_signal(stop);
-	status = job_report(&job, result, output_error, signal_seen);
+	result = job_run(&job, &error);
+	if (job.output_error == 0)
+		job.output_error = console_close();
+	interrupt_end_by_pipe(job.output_error);
+	status = job_report(&job, result, error);
 
-	eg_group_destroy(&job.group);
-	eg_ctx_unref(stop);
+	eg_error_unref(error);
+	eg_ctx_unref(job.stop);
 	walk_finish(&job.walk);
-	for (int i = 0; i < job.slots; i++)
-		digest_station_finish(&job.stations[i]);
-	free(job.stations);
-	digest_finish(&job.digest);
-	pthread_mutex_destroy(&job.lock);
+	EVP_MD_free(job.algorithm);
 	return status;
 }

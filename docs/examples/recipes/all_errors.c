@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* all_errors FILE...: checks that each ends with a newline. Every one that does
- * not is told. */
+/* all_errors FILE...: tells of each that cannot be read or ends in mid-line. */
 #include <errgroup.h>
 #include <errno.h>
+#include <stdlib.h>
 
 static int check_file(eg_ctx *ctx, void *arg, size_t index)
 {
@@ -19,9 +19,10 @@ static int check_file(eg_ctx *ctx, void *arg, size_t index)
 
 int main(int argc, char **argv)
 {
+	eg_error **errors = calloc(argc, sizeof(*errors));
 	eg_group group;
 
-	if (argc < 2)
+	if (argc < 2 || !errors)
 		return fputs("Usage: all_errors FILE...\n", stderr), 2;
 	if (eg_group_init(&group, NULL,
 			  EG_GROUP_OPTIONS(.limit = EG_LIMIT_CPUS,
@@ -30,7 +31,10 @@ int main(int argc, char **argv)
 	    eg_group_go_each(&group, argc - 1, check_file, argv + 1))
 		return fputs("all_errors: out of memory\n", stderr), 1;
 	int err = eg_group_wait(&group);
-	eg_group_report(&group, stderr);
+	eg_group_errors(&group, argc, errors);
+	for (int i = 0; errors[i]; i++)
+		fprintf(stderr, "%s\n", eg_error_message(errors[i]));
 	eg_group_destroy(&group);
+	free(errors);
 	return err ? 1 : 0;
 }

@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	for (struct file *file = files; !err && file->path; file++)
 		printf("%05u %5ld %s\n", file->sum, (file->size + 1023) / 1024,
 		       file->path);
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	free(files);
 	return err ? 1 : 0;

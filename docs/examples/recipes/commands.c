@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 	int err = eg_for(NULL, argc - 1, run_command, argv + 1,
 			 EG_GROUP_OPTIONS(.shared_limit = limit), &error);
 	eg_limit_unref(limit);
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	return err ? 1 : 0;
 }

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 			 sizeof(*factors), find_factor, NULL, NULL, &error);
 	for (int i = 1; !err && i < argc; i++)
 		printf("%lu\n", factors[i - 1]);
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	free(factors);
 	return err ? 1 : 0;

@@ -59,7 +59,7 @@ int main(void)
 	int err = eg_pipeline(NULL, stages, 3,
 			      EG_PIPELINE_OPTIONS(.drop = drop_block), &error);
 
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	return err || fflush(stdout) ? 1 : 0;
 }

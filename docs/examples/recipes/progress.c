@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* progress FILE...: reads files into the page cache, and says how far it is. */
+/* progress FILE...: reads files into the page cache and says how far it is. */
 #include <errgroup.h>
 #include <errno.h>
 
@@ -28,16 +28,19 @@ int main(int argc, char **argv)
 {
 	int count = argc - 1;
 	eg_error *error;
+	eg_limit *limit;
 
-	if (argc < 2)
+	if (argc < 2 || eg_limit_create_tuned(2, 64, &limit))
 		return fputs("Usage: progress FILE...\n", stderr), 2;
 	int err =
 	    eg_for(NULL, count, read_file, argv + 1,
 		   EG_GROUP_OPTIONS(.progress = show, .progress_arg = &count,
-				    .progress_every_ns = EG_MILLISECONDS(100)),
+				    .progress_every_ns = EG_MILLISECONDS(100),
+				    .shared_limit = limit),
 		   &error);
 	fputs("\n", stderr);
-	eg_error_print_line(error, stderr);
+	eg_limit_unref(limit);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	return err ? 1 : 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* race COMMAND...: runs shell commands at once and prints what the first one
- * said that succeeded. The others are ended. */
+/* race COMMAND...: prints what the first shell command to succeed has said. */
 #include <errgroup.h>
 #include <stdlib.h>
 
@@ -33,7 +32,7 @@ int main(int argc, char **argv)
 		fputs(runs[winner].result.output, stdout);
 	for (int i = 0; i < argc - 1; i++)
 		eg_command_result_finish(&runs[i].result);
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	free(runs);
 	return err ? 1 : 0;

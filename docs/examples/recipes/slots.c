@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 			 &error);
 	for (int i = 2; !err && i < argc; i++)
 		printf("%s:%ld\n", argv[i], counts[i - 2]);
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	free(counts);
 	return err ? 1 : 0;

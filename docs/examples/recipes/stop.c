@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	int err = eg_for(ctx, argc - 1, copy_fifo, argv + 1,
 			 EG_GROUP_OPTIONS(.limit = EG_LIMIT_NONE), &error);
 	eg_ctx_unref(ctx);
-	eg_error_print_line(error, stderr);
+	eg_error_print(error, stderr);
 	eg_error_unref(error);
 	return err ? 1 : 0;
 }

@@ -3,23 +3,40 @@
 #define EXAMPLES_ARGUMENTS_H
 
 /*
- * What is alike in every program's command line: how help is given, how numbers are read, and how a wrong one ends the
- * program. Threads: one, at the program's begin.
+ * Command lines: which options a program knows is a table, and a wrong one ends the program. Threads: one, at the
+ * program's begin.
  */
+
+#include <stdbool.h>
+#include <stddef.h>
 
 #include <errgroup.h>
 
-/* Writes a text, help or a version, to standard output and ends the program: with 0, or 1 if it could not be written. */
-void arguments_answer(const char *text) EG_NORETURN;
+/* An option, and where its value goes: one of the ret_ is set, and untouched where the option is not given. */
+struct argument {
+	const char *name; /* the long one */
+	int letter;       /* the short one, or 0 */
+
+	bool *ret_flag; /* true */
+	const char **ret_text;
+	int *ret_integer; /* from least to most */
+	double *ret_number;
+	double least, most;
+	unsigned *ret_choice;   /* which of the choices */
+	const char *choices[4]; /* those that are NULL cannot be chosen */
+};
+
+/*
+ * Reads the options that the table knows, and --help and --version, which it answers. Returns what is left, the operands,
+ * ended by NULL. Ends the program with 2 where a word is none of these, or a value is none of the option's.
+ *
+ * @known  `count` options, at most 16
+ * @help   what --help says
+ */
+char *const *arguments_parse(int argc, char **argv, const struct argument *known, size_t count,
+			     const char *help);
 
 /* Ends the program with 2, after a message and the advice to ask for help. */
 void arguments_refuse(const char *format, ...) EG_PRINTF(1, 2) EG_NORETURN;
-
-/* The same for what getopt_long has refused, with its own messages turned off (opterr). */
-void arguments_refuse_option(char *const *argv) EG_NORETURN;
-
-/* The value of an option, given by its long name. Anything but a whole number, or any number, from least to most is refused. */
-int arguments_integer(const char *name, const char *text, int least, int most);
-double arguments_number(const char *name, const char *text, double least, double most);
 
 #endif

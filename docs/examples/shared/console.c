@@ -22,7 +22,8 @@
 static pthread_mutex_t console_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool console_bar_shown; /* under console_lock */
 
-void console_pause(void)
+/* Between these two the bar is away and nobody else writes. For standard output when it is a terminal. */
+static void console_pause(void)
 {
 	pthread_mutex_lock(&console_lock);
 	if (console_bar_shown)
@@ -30,7 +31,7 @@ void console_pause(void)
 	console_bar_shown = false;
 }
 
-void console_resume(void)
+static void console_resume(void)
 {
 	pthread_mutex_unlock(&console_lock);
 }
@@ -53,6 +54,7 @@ static void take_standard_descriptors(void)
 void console_init(void)
 {
 	take_standard_descriptors();
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	setlocale(LC_CTYPE, "");
 }
 
@@ -121,13 +123,29 @@ void console_report(const char *format, ...)
 
 int console_print(const char *text)
 {
-	char *shown = isatty(STDOUT_FILENO) == 1 ? console_text(text) : strdup(text);
-	int error = shown == NULL ? -ENOMEM : 0;
+	bool is_terminal = isatty(STDOUT_FILENO) == 1;
+	char *shown = is_terminal ? console_text(text) : NULL;
+	int error = 0;
 
-	if (shown != NULL && (printf("%s\n", shown) < 0 || fflush(stdout) != 0))
+	if (is_terminal && shown == NULL)
+		return -ENOMEM;
+	if (is_terminal)
+		console_pause();
+	flockfile(stdout);
+	if (fputs(shown != NULL ? shown : text, stdout) == EOF || putc('\n', stdout) == EOF ||
+	    (is_terminal && fflush(stdout) != 0))
 		error = -errno;
+	funlockfile(stdout);
+	if (is_terminal)
+		console_resume();
 	free(shown);
 	return error;
+}
+
+/* Some file systems tell only now that there was no room. */
+int console_close(void)
+{
+	return fclose(stdout) == 0 ? 0 : -errno;
 }
 
 void console_bar(const char *text)

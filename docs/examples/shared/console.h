@@ -24,17 +24,19 @@ void console_init(void);
 void console_report(const char *format, ...) EG_PRINTF(1, 2);
 void console_vreport(const char *format, va_list arguments) EG_PRINTF(1, 0);
 
-/* Writes a line to standard output: as it is, but to a terminal as it can be shown. Returns 0 or -errno. */
+/*
+ * Writes a line to standard output: as it is, but to a terminal as it can be shown. It goes out at once, unless the program
+ * has given stdout a buffer and it is no terminal. Returns 0 or -errno.
+ */
 int console_print(const char *text);
+
+/* At the program's end: what is in the buffer is written, and standard output closed. Returns 0 or -errno. */
+int console_close(void);
 
 /* A text as it can be shown, in one line. The caller frees it; NULL without memory. */
 char *console_text(const char *text);
 
 /* Draws the bar, or takes it away when text is NULL. */
 void console_bar(const char *text);
-
-/* Between these two the bar is away and nobody else writes. For standard output when it is a terminal. */
-void console_pause(void);
-void console_resume(void);
 
 #endif

@@ -21,7 +21,6 @@
 #define PROGRESS_FILE_COST 16384.0
 
 #define PROGRESS_BAR_MAX 40
-#define PROGRESS_PERIOD_NS INT64_C(100000000)
 
 /* Whether standard error is a terminal that a bar can be drawn on. */
 static bool is_wanted(void)
@@ -53,19 +52,6 @@ static int survey_task(eg_ctx *ctx, void *arg)
 	if (result == 0)
 		atomic_store(&progress->is_complete, true);
 	return 0;
-}
-
-void progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands,
-		   const _Atomic uint64_t *files_done, const _Atomic uint64_t *bytes_done)
-{
-	*progress =
-	    (struct progress){.operands = operands, .files_done = files_done, .bytes_done = bytes_done};
-	progress->start_ns = progress->last_ns = eg_clock_now_ns();
-	if (!is_wanted() || eg_group_init(&progress->survey, ctx, NULL) != 0)
-		return;
-	progress->is_shown = eg_group_go(&progress->survey, survey_task, progress) == 0;
-	if (!progress->is_shown)
-		eg_group_destroy(&progress->survey);
 }
 
 /*
@@ -148,8 +134,10 @@ static void bar_show(const char *text, double share)
 	console_bar(line);
 }
 
-static void progress_draw(struct progress *progress)
+/* How many tasks there were says less than the program's own counts. */
+static void progress_draw(const struct eg_stats *stats, void *arg)
 {
+	struct progress *progress = arg;
 	uint64_t files = atomic_load(progress->files_done);
 	uint64_t bytes = atomic_load(progress->bytes_done);
 	bool is_complete = atomic_load(&progress->is_complete);
@@ -163,6 +151,7 @@ static void progress_draw(struct progress *progress)
 	char text[256];
 	double share = -1;
 
+	(void)stats;
 	progress_update_rate(progress, now_ns, bytes);
 	bytes_format(done_text, sizeof(done_text), (double)bytes);
 	bytes_format(total_text, sizeof(total_text), (double)bytes_found);
@@ -179,16 +168,23 @@ static void progress_draw(struct progress *progress)
 	bar_show(text, share);
 }
 
-int progress_wait(struct progress *progress, eg_group *group)
+void progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands,
+		   const _Atomic uint64_t *files_done, const _Atomic uint64_t *bytes_done,
+		   struct eg_group_options *options)
 {
-	int result;
-
-	if (!progress->is_shown)
-		return eg_group_wait(group);
-	while ((result = eg_group_wait_until(group, eg_clock_now_ns() + PROGRESS_PERIOD_NS)) ==
-	       EG_EUNFINISHED)
-		progress_draw(progress);
-	return result;
+	*progress =
+	    (struct progress){.operands = operands, .files_done = files_done, .bytes_done = bytes_done};
+	progress->start_ns = progress->last_ns = eg_clock_now_ns();
+	if (!is_wanted() || eg_group_init(&progress->survey, ctx, NULL) != 0)
+		return;
+	progress->is_shown = eg_group_go(&progress->survey, survey_task, progress) == 0;
+	if (!progress->is_shown) {
+		eg_group_destroy(&progress->survey);
+		return;
+	}
+	options->progress = progress_draw;
+	options->progress_arg = progress;
+	options->progress_every_ns = EG_MILLISECONDS(100);
 }
 
 static void progress_report(const struct progress *progress)

@@ -38,14 +38,13 @@ struct progress {
 };
 
 /*
- * Starts the survey, which ends early when ctx is cancelled. Where standard error is no terminal that a bar can be drawn
- * on, or there is no memory for the survey, nothing is shown by any of these.
+ * Starts the survey, which ends early when ctx is cancelled, and has the group with these options draw the bar while it is
+ * waited for. Where standard error is no terminal that a bar can be drawn on, or there is no memory for the survey, nothing
+ * is shown.
  */
 void progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands,
-		   const _Atomic uint64_t *files_done, const _Atomic uint64_t *bytes_done);
-
-/* eg_group_wait for the group that does the work, and the bar meanwhile. Threads: one. */
-int progress_wait(struct progress *progress, eg_group *group);
+		   const _Atomic uint64_t *files_done, const _Atomic uint64_t *bytes_done,
+		   struct eg_group_options *options);
 
 /* Ends the survey and takes the bar away. With `reports` one line says what was done in all: if there is nothing else to say. */
 void progress_finish(struct progress *progress, bool reports);

@@ -1,42 +1,59 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One file: read and compressed block by block into a file that has no name before it is complete (outfile.c).
+ */
+
 #include "pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <zstd.h>
 #include <zstd_errors.h>
 
 #include "../shared/file.h"
 #include "../shared/outfile.h"
 
-static int packer_prepare(struct packer *packer, int level)
+struct packer {
+	ZSTD_CCtx *zstd;
+	void *input, *output;
+};
+
+struct packer *packer_create(const struct pack *pack)
 {
-	if (packer->zstd == NULL)
-		packer->zstd = ZSTD_createCCtx();
-	if (packer->input == NULL)
-		packer->input = malloc(ZSTD_CStreamInSize());
-	if (packer->output == NULL)
-		packer->output = malloc(ZSTD_CStreamOutSize());
-	if (packer->zstd == NULL || packer->input == NULL || packer->output == NULL)
-		return -ENOMEM;
-	/* The file before may have been given up in the middle. */
-	ZSTD_CCtx_reset(packer->zstd, ZSTD_reset_session_and_parameters);
-	ZSTD_CCtx_setParameter(packer->zstd, ZSTD_c_compressionLevel, level);
+	struct packer *packer = malloc(sizeof(*packer));
+
+	if (packer == NULL)
+		return NULL;
+	*packer =
+	    (struct packer){ZSTD_createCCtx(), malloc(ZSTD_CStreamInSize()), malloc(ZSTD_CStreamOutSize())};
+	if (packer->zstd == NULL || packer->input == NULL || packer->output == NULL) {
+		packer_destroy(packer);
+		return NULL;
+	}
+	ZSTD_CCtx_setParameter(packer->zstd, ZSTD_c_compressionLevel, pack->level);
 	ZSTD_CCtx_setParameter(packer->zstd, ZSTD_c_checksumFlag, 1);
-	return 0;
+	return packer;
 }
 
-void packer_finish(struct packer *packer)
+void packer_destroy(struct packer *packer)
 {
 	ZSTD_freeCCtx(packer->zstd);
 	free(packer->input);
 	free(packer->output);
+	free(packer);
+}
+
+static int fail_path(const char *path, int error)
+{
+	return eg_fail(error, "%s: %s", path, file_strerror(error));
 }
 
 /* Compresses one block, the last one to its end, and writes what comes of it. */
-static int pack_block(struct pack *pack, struct packer *packer, size_t length, bool is_last, int fd)
+static int pack_block(struct packer *packer, const char *target, size_t length, bool is_last, int fd)
 {
 	ZSTD_inBuffer input = {packer->input, length, 0};
 	size_t left;
@@ -48,37 +65,36 @@ static int pack_block(struct pack *pack, struct packer *packer, size_t length, b
 		left = ZSTD_compressStream2(packer->zstd, &output, &input,
 					    is_last ? ZSTD_e_end : ZSTD_e_continue);
 		if (ZSTD_isError(left))
-			return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? -ENOMEM
-										       : PACK_ZSTD_FAILED;
+			return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation
+				   ? fail_path(target, -ENOMEM)
+				   : eg_fail(-EIO, "%s: zstd cannot compress it", target);
 		error = file_write(fd, packer->output, output.pos);
 		if (error != 0)
-			return error;
-		atomic_fetch_add(&pack->bytes_written, output.pos);
+			return fail_path(target, error);
 	} while (is_last ? left != 0 : input.pos < input.size);
 	return 0;
 }
 
 /* Looks at the context between blocks, a matter of milliseconds. */
-static int pack_contents(struct pack *pack, struct packer *packer, eg_ctx *ctx, int from, int to,
-			 bool *ret_is_source)
+static int pack_contents(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, int from,
+			 const char *target, int to)
 {
+	ssize_t length;
 	int error = 0;
 
-	for (bool is_last = false; error == 0 && !is_last;) {
-		ssize_t length = read(from, packer->input, ZSTD_CStreamInSize());
-
-		*ret_is_source = length < 0;
-		if (length < 0 && errno == EINTR)
-			continue;
+	/* The file before may have been given up in the middle. */
+	ZSTD_CCtx_reset(packer->zstd, ZSTD_reset_session_only);
+	do {
+		if (eg_ctx_err(ctx) != 0)
+			return eg_ctx_err(ctx);
+		length = read(from, packer->input, ZSTD_CStreamInSize());
+		if (length < 0 && errno != EINTR)
+			return fail_path(path, -errno);
 		if (length < 0)
-			return -errno;
-		error = eg_ctx_err(ctx);
-		if (error != 0)
-			break;
+			continue;
 		atomic_fetch_add(&pack->bytes_read, (uint64_t)length);
-		is_last = length == 0;
-		error = pack_block(pack, packer, (size_t)length, is_last, to);
-	}
+		error = pack_block(packer, target, (size_t)length, length == 0, to);
+	} while (error == 0 && length != 0);
 	return error;
 }
 
@@ -95,41 +111,54 @@ static int copy_attributes(int to, const struct stat *from)
 	return 0;
 }
 
-int pack_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, bool follows,
-	      const char *target, const char **ret_path)
+/* The file is open as `from`. */
+static int pack_open_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, int from,
+			  const struct stat *status, const char *target)
 {
-	bool is_source = false;
 	struct outfile out;
-	struct stat status;
-	int from, error;
-
-	*ret_path = path;
-	from = file_open_regular(path, follows, &status);
-	if (from < 0)
-		return from;
-	error = packer_prepare(packer, pack->level);
-	if (error != 0) {
-		close(from);
-		return error;
-	}
+	int error;
 
 	/* Nobody else's until it is complete and gets the original's permissions. */
 	error = outfile_open(&out, target, 0600);
-	if (error == 0 && !pack->replaces && outfile_exists(&out)) {
-		/* Found out before the work; that it is still so afterwards, only committing can tell. */
+	if (error != 0)
+		return fail_path(target, error);
+	/* Found out before the work; that it is still so afterwards, only committing can tell. */
+	if (!pack->replaces && outfile_exists(&out)) {
 		outfile_abandon(&out);
-		error = -EEXIST;
-	} else if (error == 0) {
-		error = pack_contents(pack, packer, ctx, from, out.fd, &is_source);
-		if (error == 0)
-			error = copy_attributes(out.fd, &status);
-		if (error != 0)
-			outfile_abandon(&out);
-		else
-			error = outfile_commit(&out, pack->replaces);
+		return PACK_EXISTS;
+	}
+	error = pack_contents(pack, packer, ctx, path, from, target, out.fd);
+	if (error != 0) {
+		outfile_abandon(&out);
+		return error;
+	}
+	error = copy_attributes(out.fd, status);
+	if (error != 0)
+		outfile_abandon(&out);
+	else
+		error = outfile_commit(&out, pack->replaces);
+	if (error == -EEXIST)
+		return PACK_EXISTS;
+	return error != 0 ? fail_path(target, error) : 0;
+}
+
+int pack_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, bool follows)
+{
+	struct stat status;
+	int from = file_open_regular(path, follows, &status);
+	int error = -ENOMEM;
+	char *target;
+
+	if (from < 0)
+		return fail_path(path, from);
+	target = malloc(strlen(path) + sizeof(PACK_SUFFIX));
+	if (target != NULL) {
+		strcpy(stpcpy(target, path), PACK_SUFFIX);
+		error = pack_open_file(pack, packer, ctx, path, from, &status, target);
+	} else {
+		error = fail_path(path, error);
 	}
 	close(from);
-	if (!is_source)
-		*ret_path = target;
-	return error == -EEXIST ? PACK_EXISTS : error;
+	free(target);
+	return error;
 }

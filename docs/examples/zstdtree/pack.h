@@ -13,37 +13,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <zstd.h>
-
 #include <errgroup.h>
-
-struct packer {
-	ZSTD_CCtx *zstd; /* NULL until the first file */
-	void *input, *output;
-};
 
 struct pack {
 	int level;
 	bool replaces; /* compressed files that are there already are made anew */
 
 	_Atomic uint64_t bytes_read;
-	_Atomic uint64_t bytes_written;
 };
 
-/* Instead of an errno. */
+struct packer;
+
+/* Return: NULL without memory. */
+struct packer *packer_create(const struct pack *pack);
+void packer_destroy(struct packer *packer);
+
 #define PACK_EXISTS 1 /* the compressed file is there already, and nothing was done */
-#define PACK_ZSTD_FAILED 2
 
 /*
- * Compresses the file into `target`, which appears when it is complete, with the owner, mode and time of the original.
+ * Compresses the file into one of its name with PACK_SUFFIX added, which appears when it is complete, with the owner, mode
+ * and time of the original.
  *
  * @follows  if the path is a symbolic link, what it leads to is taken
- * Return: 0; one of the above; the code of eg_ctx_err if the context was over first; -errno or FILE_NOT_REGULAR
- * (../shared/file.h), with *ret_path the path, of the two, that it is about.
+ * Return: 0; PACK_EXISTS; the code of eg_ctx_err if the context was over first; or a negative code with a message, attached
+ * by eg_fail, that names the path that it is about.
  */
-int pack_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, bool follows,
-	      const char *target, const char **ret_path);
+int pack_file(struct pack *pack, struct packer *packer, eg_ctx *ctx, const char *path, bool follows);
 
-void packer_finish(struct packer *packer);
+#define PACK_SUFFIX ".zst"
 
 #endif

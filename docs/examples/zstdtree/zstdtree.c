@@ -2,24 +2,19 @@
 /*
  * zstdtree: compresses the files of directory trees, several at a time.
  *
- *     zstdtree.c   this file: the groups, their tasks and the program's end
- *     options.c    the command line
+ *     zstdtree.c   this file: the command line, the pipeline and the program's end
  *     pack.c       one file
  *
- * and in ../shared walk.c, file.c, outfile.c, console.c, progress.c, interrupt.c and arguments.c.
+ * It takes the walk over the trees, files that appear whole, messages, the bar, signals and the command line from ../shared.
  *
- * Two groups. One has a single task, which walks the trees; the other has a task for every file. The second has a bound on
- * its backlog, so the walk waits when it is far enough ahead and memory stays bounded whatever the size of the tree.
- *
- *     stop            cancelled by SIGINT and SIGTERM
- *       files.ctx     ... and by the first file that fails
- *         walk.ctx    ... and by the end of the walk
+ * The job is a pipeline of two stages: a source that walks the trees, and one that compresses files, several at once. It
+ * holds few files under way, so memory is bounded whatever the size of the tree. Its context is derived from one that
+ * SIGINT and SIGTERM cancel, and is cancelled by the first file that fails.
  *
  * A file's task asks its context between blocks. What it has written by then never had a name (outfile.c), so it does not
  * matter when the program is stopped, nor how.
  *
- * A compressor of zstd's is some megabytes. Each slot of the group of files has one, which its tasks use one after the
- * other.
+ * A compressor of zstd's is some megabytes. Each slot makes one for its first file and uses it for those that follow.
  */
 
 #include <errno.h>
@@ -28,183 +23,130 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
+
+#include <zstd.h>
 
 #include <errgroup.h>
 
+#include "../shared/arguments.h"
 #include "../shared/console.h"
 #include "../shared/file.h"
 #include "../shared/interrupt.h"
 #include "../shared/outfile.h"
 #include "../shared/progress.h"
 #include "../shared/walk.h"
-#include "options.h"
 #include "pack.h"
 
-#define SUFFIX ".zst"
-#define BACKLOG_PER_SLOT 16
-
-/* What a failed task returns. Its errno is in the message. */
-#define TASK_FAILED 1
+#define JOBS_MAX 1024
 
 struct job {
-	const struct options *options;
+	int jobs; /* 0: as many as CPUs */
+	char *const *operands;
 	struct pack pack;
-	struct packer *packers; /* one for each slot */
-	int slots;
-	eg_group files;
-	eg_group walk;
+	struct walk walk;
 
 	_Atomic uint64_t files_done;
 	_Atomic uint64_t files_kept; /* there was a compressed file already */
 };
 
-/* The argument of a file's task, copied into the group. */
-struct job_file {
-	struct job *job;
+/* An item. */
+struct file {
 	bool is_operand;
 	char path[];
 };
 
-static int fail_path(const char *path, int error)
+static int packer_init(eg_ctx *ctx, void *arg, void **ret_data)
 {
-	const char *text = error == PACK_ZSTD_FAILED ? "zstd cannot compress it" : file_strerror(error);
+	struct job *job = arg;
 
-	return eg_fail(TASK_FAILED, "%s: %s", path, text);
+	(void)ctx;
+	*ret_data = packer_create(&job->pack);
+	return *ret_data != NULL ? 0 : eg_fail(-ENOMEM, "%s", eg_strerror(-ENOMEM));
 }
 
-static int file_task(eg_ctx *ctx, void *arg)
+static void packer_finish(void *arg, void *data)
 {
-	struct job_file *file = arg;
-	struct job *job = file->job;
-	const char *path;
-	char *target;
-	int error;
-
-	if (asprintf(&target, "%s" SUFFIX, file->path) < 0)
-		return fail_path(file->path, -ENOMEM);
-	error = pack_file(&job->pack, &job->packers[eg_task_slot()], ctx, file->path, file->is_operand,
-			  target, &path);
-	if (error == PACK_EXISTS) {
-		atomic_fetch_add(&job->files_kept, 1);
-		error = 0;
-	} else if (error == 0) {
-		atomic_fetch_add(&job->files_done, 1);
-	} else if (error != eg_ctx_err(ctx)) {
-		error = fail_path(path, error);
-	}
-	free(target);
-	return error;
+	(void)arg;
+	packer_destroy(data);
 }
 
 static bool is_to_be_packed(const struct walk_file *found)
 {
-	size_t length = strlen(SUFFIX);
+	size_t length = strlen(PACK_SUFFIX);
 
-	if (found->length >= length && strcmp(found->path + found->length - length, SUFFIX) == 0)
+	if (found->length >= length && strcmp(found->path + found->length - length, PACK_SUFFIX) == 0)
 		return false;
 	return !outfile_is_temporary(found->path);
 }
 
-static int job_submit(struct job *job, const struct walk_file *found)
-{
-	size_t size = sizeof(struct job_file) + found->length + 1;
-	struct job_file *file = malloc(size);
-	int error;
-
-	if (file == NULL)
-		return -ENOMEM;
-	file->job = job;
-	file->is_operand = found->is_operand;
-	memcpy(file->path, found->path, found->length + 1);
-	error = eg_group_go_copy(&job->files, file_task, file, size);
-	free(file);
-	return error;
-}
-
-static int walk_task(eg_ctx *ctx, void *arg)
+static int find_file(eg_ctx *ctx, void *arg, void **item)
 {
 	struct job *job = arg;
 	struct walk_file found;
-	struct walk walk;
-	int result = 1;
+	int result;
 
-	walk_init(&walk, job->options->operands, false);
-	while (eg_ctx_err(ctx) == 0 && (result = walk_next(&walk, &found)) != 0) {
-		int error = result < 0 ? result : 0;
+	while ((result = walk_next(&job->walk, &found)) > 0 && !is_to_be_packed(&found))
+		if (eg_ctx_err(ctx) != 0)
+			return eg_ctx_err(ctx);
+	if (result > 0) {
+		struct file *file = malloc(sizeof(*file) + found.length + 1);
 
-		if (error == 0 && is_to_be_packed(&found))
-			error = job_submit(job, &found);
-		if (error == 0)
-			continue;
-		/* If the group of files is over, what ended it says why. */
-		if (error != -ECANCELED) {
-			eg_group_cancel(&job->files, NULL);
-			error = fail_path(found.path, error);
+		*item = file;
+		if (file != NULL) {
+			file->is_operand = found.is_operand;
+			memcpy(file->path, found.path, found.length + 1);
+			return 1;
 		}
-		walk_finish(&walk);
-		return error;
+		result = -ENOMEM;
 	}
-	walk_finish(&walk);
-	return result == 0 ? 0 : -ECANCELED;
+	return result < 0 ? eg_fail(result, "%s: %s", found.path, file_strerror(result)) : 0;
 }
 
-static int job_init(struct job *job, const struct options *options, eg_ctx *stop)
+static int compress_file(eg_ctx *ctx, void *arg, void **item)
 {
-	struct eg_group_options files = EG_GROUP_OPTIONS_INIT;
-	int error;
+	struct job *job = arg;
+	struct file *file = *item;
+	int result = pack_file(&job->pack, eg_task_slot_data(), ctx, file->path, file->is_operand);
 
-	*job = (struct job){
-	    .options = options,
-	    .pack = {.level = options->level, .replaces = options->replaces},
-	};
-	files.limit = options->jobs > 0 ? options->jobs : EG_LIMIT_CPUS;
-	files.backlog = (options->jobs > 0 ? options->jobs : get_nprocs()) * BACKLOG_PER_SLOT;
-	files.flags = EG_GROUP_SKIP_UNSTARTED;
-	error = eg_group_init(&job->files, stop, &files);
-	if (error != 0)
-		return error;
-	job->slots = eg_group_slots(&job->files);
-	job->packers = calloc((size_t)job->slots, sizeof(*job->packers));
-	if (job->packers == NULL)
-		return -ENOMEM;
-	return eg_group_init(&job->walk, eg_group_ctx(&job->files), NULL);
+	if (result == 0)
+		atomic_fetch_add(&job->files_done, 1);
+	if (result == PACK_EXISTS)
+		atomic_fetch_add(&job->files_kept, 1);
+	if (result < 0)
+		return result;
+	free(file);
+	return 0;
 }
 
-static void job_finish(struct job *job)
+static void drop_file(void *item, void *arg)
 {
-	eg_group_destroy(&job->walk);
-	eg_group_destroy(&job->files);
-	for (int i = 0; i < job->slots; i++)
-		packer_finish(&job->packers[i]);
-	free(job->packers);
+	(void)arg;
+	free(item);
 }
 
-/*
- * Runs the job to its end. Returns 0, TASK_FAILED, or -ECANCELED when it was stopped; *ret_error says why, and is the
- * groups'.
- */
+/* Runs the job to its end. Returns 0 or the first error, in *ret_error as well. */
 static int job_run(struct job *job, eg_ctx *stop, eg_error **ret_error)
 {
+	const struct eg_stage stages[] = {
+	    {find_file, job, EG_STAGE_SERIAL},
+	    {compress_file, job, EG_STAGE_PARALLEL},
+	};
+	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
 	struct progress progress;
-	int walk_result, files_result;
+	int result;
 
-	walk_result = eg_group_go(&job->walk, walk_task, job);
-	if (walk_result != 0)
-		return walk_result;
-	progress_init(&progress, stop, job->options->operands, &job->files_done, &job->pack.bytes_read);
-	walk_result = progress_wait(&progress, &job->walk);
-	files_result = progress_wait(&progress, &job->files);
+	group.limit = job->jobs;
+	group.slot_init = packer_init;
+	group.slot_finish = packer_finish;
+	group.slot_arg = job;
+	progress_init(&progress, stop, job->operands, &job->files_done, &job->pack.bytes_read, &group);
+	walk_init(&job->walk, job->operands, false);
+	result =
+	    eg_pipeline(stop, stages, 2, EG_PIPELINE_OPTIONS(.drop = drop_file, .group = &group), ret_error);
+	walk_finish(&job->walk);
 	/* Of a run that failed, was stopped or found files there, job_report says what there is to say. */
-	progress_finish(&progress,
-			walk_result == 0 && files_result == 0 && atomic_load(&job->files_kept) == 0);
-	/* A walk that was only cut short has no reason of its own. */
-	if (walk_result == TASK_FAILED || files_result == 0) {
-		*ret_error = eg_group_error(&job->walk);
-		return walk_result;
-	}
-	*ret_error = eg_group_error(&job->files);
-	return files_result;
+	progress_finish(&progress, result == 0 && atomic_load(&job->files_kept) == 0);
+	return result;
 }
 
 static int job_report(struct job *job, int result, eg_error *error, eg_ctx *stop)
@@ -219,35 +161,67 @@ static int job_report(struct job *job, int result, eg_error *error, eg_ctx *stop
 			console_report("%s", counts);
 		return EXIT_SUCCESS;
 	}
-	if (signal != 0 && result != TASK_FAILED) {
+	/* No file's failure has this code. */
+	if (signal != 0 && result == -ECANCELED) {
 		console_report("stopped by SIG%s: %s", sigabbrev_np(signal), counts);
 		return 128 + signal;
 	}
-	console_report("%s", error != NULL ? eg_error_message(error) : eg_strerror(result));
+	console_report("%s", eg_error_message(error));
 	console_report("%s, the rest not done", counts);
 	return EXIT_FAILURE;
 }
 
+static const char zstdtree_help[] =
+    "Usage: zstdtree [OPTION]... DIR|FILE...\n"
+    "Compress every regular file under each DIR into a file of the same name with .zst added, several at a\n"
+    "time. The originals stay.\n"
+    "\n"
+    "  -f, --force       make .zst files anew that are there already; without it they are left as they are,\n"
+    "                    so a run that was stopped can be taken up again\n"
+    "  -j, --jobs N      compress N files at a time (default: as many as CPUs)\n"
+    "  -l, --level N     zstd's level (default: 3)\n"
+    "      --help        print this\n"
+    "      --version     print the version\n"
+    "\n"
+    "Symbolic links are followed when given as operands, not in directories. Names that end in .zst are\n"
+    "passed over. The first file that fails ends the run. A .zst file appears when it is complete: SIGINT,\n"
+    "SIGTERM and even SIGKILL leave no part of one.\n"
+    "\n"
+    "Exit status: 0; 1 when something could not be read, compressed or written; 2 for a wrong command line;\n"
+    "128 + N when stopped by signal N.\n";
+
+static void job_parse(struct job *job, int argc, char **argv)
+{
+	const struct argument known[] = {
+	    {"force", 'f', .ret_flag = &job->pack.replaces},
+	    {"jobs", 'j', .ret_integer = &job->jobs, .least = 1, .most = JOBS_MAX},
+	    {"level", 'l', .ret_integer = &job->pack.level, .least = ZSTD_minCLevel(),
+	     .most = ZSTD_maxCLevel()},
+	};
+
+	*job = (struct job){.pack = {.level = ZSTD_CLEVEL_DEFAULT}};
+	job->operands = arguments_parse(argc, argv, known, sizeof(known) / sizeof(known[0]), zstdtree_help);
+	if (job->operands[0] == NULL)
+		arguments_refuse("no directory");
+}
+
 int main(int argc, char **argv)
 {
-	struct options options;
 	eg_error *error = NULL;
 	struct job job;
 	eg_ctx *stop;
 	int result, status;
 
 	console_init();
-	options_parse(&options, argc, argv);
+	job_parse(&job, argc, argv);
 	result = interrupt_derive(NULL, &stop);
-	if (result == 0)
-		result = job_init(&job, &options, stop);
 	if (result != 0) {
 		console_report("cannot start: %s", eg_strerror(result));
 		return EXIT_FAILURE;
 	}
 	result = job_run(&job, stop, &error);
 	status = job_report(&job, result, error, stop);
-	job_finish(&job);
+	eg_error_unref(error);
 	eg_ctx_unref(stop);
 	return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The worker has a task in its hands. It may have to give it back, because there are too many workers; or to skip it, and what else is
- * claimed; or something comes before it.
+ * The worker has a task in its hands. It may have to give it back, because there are too many workers; or to skip it,
+ * and what else is claimed; or something comes before it.
  */
 #include "runtime/group/attend.h"
 
@@ -70,8 +70,8 @@ static void worker_skip_tasks(struct egi_worker *worker)
 }
 
 /*
- * Indices that were accepted and are not to start: of what was last taken from the claim, so many; then of all others. There may be
- * 2^56, and so the rest of the claim, and of its loop, are counted at once when their errors are not kept.
+ * Indices that were accepted and are not to start: of what was last taken from the claim, so many; then of all others.
+ * There may be 2^56, and so the rest of the claim, and of its loop, are counted at once when their errors are not kept.
  */
 static void worker_skip_indices(struct egi_worker *worker)
 {
@@ -124,8 +124,8 @@ static bool worker_skips(struct egi_worker *worker)
 }
 
 /*
- * What comes before a claimed task in groups that have it: its beginning is told, and the data of the slot is made. False: the
- * task has ended with that, without having been called.
+ * What comes before a claimed task in groups that have it: its beginning is told, and the data of the slot is made.
+ * False: the task has ended with that, without having been called.
  */
 static EGI_COLD bool worker_begin_task(struct egi_worker *worker)
 {

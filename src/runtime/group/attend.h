@@ -21,8 +21,8 @@ enum egi_worker_end {
 };
 
 /*
- * The word is not 0, and a task has been taken from the claim, or what `weight` says of a loop. It may call functions of the program;
- * so the caller has to say again that it calls tasks (EGI_RECOVERY_CALL_HERE).
+ * The word is not 0, and a task has been taken from the claim, or what `weight` says of a loop. It may call functions of
+ * the program; so the caller has to say again that it calls tasks (EGI_RECOVERY_CALL_HERE).
  *
  * Return: STARTS, PASSES, YIELDED or FORKED.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Submission of loops, which the interface calls ranges: many tasks in one call. Nothing here is fast or slow: it is done once.
+ * Submission of loops, which the interface calls ranges: many tasks in one call. Nothing here is fast or slow: it is
+ * done once.
  */
 #include "error/call_site.h"
 #include "runtime/group/group.h"

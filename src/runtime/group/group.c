@@ -2,7 +2,7 @@
 /*
  * The group: its life from the outside. What happens inside lies below:
  *
- *   go.c        submission, the fast path; submit.c: what asks or waits for room; call.c: calling the crew
+ *   go.c        submission, the fast path; go_loop.c: of ranges; submit.c: what asks or waits for room; call.c: calling the crew
  *   wait.c      waiting, and what is left to do when everything is done
  *   stats.c     how far it is, for who asks; progress.c: for who is told, by those who wait; observe.c: what happens
  *   limit.c     how many may run; options.c: what a program may ask for when it makes a group
@@ -24,11 +24,13 @@
 
 #include <string.h>
 
+#include "error/report.h"
 #include "fault/mode.h"
 #include "os/clock.h"
 #include "runtime/group/count.h"
 #include "runtime/group/done.h"
 #include "runtime/group/fail.h"
+#include "runtime/group/observe.h"
 #include "runtime/group/options.h"
 #include "runtime/group/progress.h"
 #include "runtime/group/slot_data.h"
@@ -185,6 +187,14 @@ size_t eg_group_error_count(const eg_group *group)
 	return egi_group_find(group, &state) || !state ? 0 : egi_failures_total(&state->failures);
 }
 
+int eg_group_report(const eg_group *group, FILE *stream)
+{
+	struct eg_group_state *state;
+	int err = stream ? egi_group_find(group, &state) : -EINVAL;
+
+	return err || !state ? err : egi_report(&state->failures, stream);
+}
+
 eg_ctx *eg_group_ctx(const eg_group *group)
 {
 	struct eg_group_state *state = group ? egi_group_state(group) : NULL;
@@ -221,6 +231,8 @@ int eg_group_fail(eg_group *group, eg_error *error)
 		egi_state_fail(state, eg_error_ref(error));
 	else
 		egi_state_fail_unkept(state);
+	if ((state->flags & EGI_GROUP_OBSERVED) != 0)
+		egi_observe_fail(state, error);
 	return 0;
 }
 

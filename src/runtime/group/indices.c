@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is claimed of a loop is run by loops of its own, so that the one for single tasks (worker.c) is as short as it was. They do
- * the same for every call: they take the next unit from the claim, look at the word that asks something of all workers, call,
- * count. A call counts for as many tasks as it has indices, however it ends; where a panic lands they are on the worker.
+ * What is claimed of a loop is run by loops of its own, so that the one for single tasks (worker.c) is as short as it
+ * was. They do the same for every call: they take the next unit from the claim, look at the word that asks something of
+ * all workers, call, count. A call counts for as many tasks as it has indices, however it ends; where a panic lands they
+ * are on the worker.
  */
 #include "runtime/group/indices.h"
 
@@ -49,8 +50,9 @@ static EGI_COLD uint32_t indices_next(struct egi_worker *worker, enum egi_worker
 }
 
 /*
- * Calls for one index after the other. `careful` where there is more to do at the end of each: somebody may wait for room, or a
- * tool that looks for data races is told (os/annotate.h), and every call is ended as one that has left something to do.
+ * Calls for one index after the other. `careful` where there is more to do at the end of each: somebody may wait for
+ * room, or a tool that looks for data races is told (os/annotate.h), and every call is ended as one that has left
+ * something to do.
  */
 static inline __attribute__((always_inline)) enum egi_worker_end run_each(struct egi_worker *worker,
 									  bool careful)

@@ -145,6 +145,15 @@ void egi_observe_end(struct egi_worker *worker, eg_error *error)
 	eg_error_unref(error);
 }
 
+void egi_observe_fail(struct eg_group_state *state, eg_error *error)
+{
+	struct eg_event event = event_of_kind(EG_EVENT_FAIL, -1);
+
+	event.code = eg_error_code(error);
+	event.error = error;
+	tell(state, &event);
+}
+
 void egi_observe_skip(struct egi_worker *worker, uint64_t count)
 {
 	struct eg_event event = event_of_worker(EG_EVENT_SKIP, worker);

@@ -15,6 +15,9 @@ void egi_observe_begin(struct egi_worker *worker);
 /* The task has ended, with an error or NULL, which it takes over. Not told if its beginning was not. Before the task is counted. */
 void egi_observe_end(struct egi_worker *worker, eg_error *error);
 
+/* The group has failed by another error than a task's. */
+void egi_observe_fail(struct eg_group_state *state, eg_error *error);
+
 /* Tasks have been skipped, before they are counted; or taken over from another worker's claim, which are claimed now. */
 void egi_observe_skip(struct egi_worker *worker, uint64_t count);
 void egi_observe_steal(struct egi_worker *worker, const struct egi_worker *victim);

@@ -6,8 +6,8 @@
  *   2. tasks in the queues, which it goes round from where it was last
  *   3. the claims of all others, until each is done or late: nothing else is left to start
  *
- * Whoever finds something asks for another worker if there is work for one, so each that comes brings the next. What is here
- * is done once a claim, not once a task; it reads the clock once.
+ * Whoever finds something asks for another worker if there is work for one, so each that comes brings the next. What is
+ * here is done once a claim, not once a task; it reads the clock once.
  */
 #include "runtime/group/schedule.h"
 
@@ -19,9 +19,9 @@
 #include "runtime/group/permit.h"
 
 /*
- * A claim doubles while it takes less than CLAIM_SHORT. With 2 us instead of 8 a stream of tasks of 1 us kept two workers 85%
- * busy instead of 91% (stream_1us, 2 CPUs). One that has just doubled may take twice that, and must not shrink at once;
- * and one that is not to shrink must not count as late.
+ * A claim doubles while it takes less than CLAIM_SHORT. With 2 us instead of 8 a stream of tasks of 1 us kept two
+ * workers 85% busy instead of 91% (stream_1us, 2 CPUs). One that has just doubled may take twice that, and must not
+ * shrink at once; and one that is not to shrink must not count as late.
  */
 #define CLAIM_SHORT (8 * EGI_MICROSECOND)
 #define CLAIM_LONG (2 * CLAIM_SHORT + CLAIM_SHORT / 4)
@@ -31,19 +31,22 @@
 #define CHUNK_MAX (CLAIM_SHORT / 2)
 #define CHUNK_SKIPPED (16 * CHUNK_MAX) /* of tasks that are not started */
 
-/* A claim of one such task is late. They are worth a thread beyond the CPUs when the limit allows one: they may well block. */
+/*
+ * A claim of one such task is late. They are worth a thread beyond the CPUs when the limit allows one: they may well
+ * block.
+ */
 #define TASK_LONG CLAIM_LATE
 
 /*
- * What a piece of a loop is to take if its size is not given, and how much larger the next may be than the last: what the first
- * indices take, with cold caches, says little.
+ * What a piece of a loop is to take if its size is not given, and how much larger the next may be than the last: what
+ * the first indices take, with cold caches, says little.
  */
 #define PIECE_TIME (50 * EGI_MICROSECOND)
 #define PIECE_GROWTH 4
 
 /*
- * When few tiny tasks are left a worker leaves them for so long: see worker_linger. With 5, 10 and 20 us a million empty tasks
- * took 9, 8 and 8 ns each, with 40 us 5 to 7 (batch_empty at limit 2, 2 CPUs).
+ * When few tiny tasks are left a worker leaves them for so long: see worker_linger. With 5, 10 and 20 us a million empty
+ * tasks took 9, 8 and 8 ns each, with 40 us 5 to 7 (batch_empty at limit 2, 2 CPUs).
  */
 #define LINGER (40 * EGI_MICROSECOND)
 #define TINY_CLAIM 64 /* tasks of which a claim has so many took a quarter of a microsecond at most */
@@ -56,8 +59,8 @@ static bool worker_is_timed(const struct egi_worker *worker)
 }
 
 /*
- * The same of a loop, for which it is more likely than not that the last claim was one of it. Of pieces that are sized by time half
- * a fair share: nobody can take over what is left of one.
+ * How many units to claim of a loop, if it is like the last: what the last claim suggests, at most a fair share. Of
+ * pieces that are sized by time half a fair share: nobody can take over what is left of one.
  */
 static uint64_t worker_share(const struct egi_worker *worker, uint64_t pending)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Most tasks end by returning 0, and nothing here is called. For all others it is, once or, if a deferred call panics, again:
- * what is left then is done with code 0.
+ * Most tasks end by returning 0, and nothing here is called. For all others it is, once or, if a deferred call panics,
+ * again: what is left then is done with code 0.
  */
 #include "runtime/group/task_end.h"
 

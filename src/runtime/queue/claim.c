@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whoever changes a claim's range keeps the other side out, each in its own way: the owner by `busy`, for a moment and
- * without a lock; a thief by `robbed`, under the lock, behind a heavy fence. An owner that meets a thief waits for the lock,
- * a thief that meets an owner goes away. claim.h draws what must not happen.
+ * without a lock; a thief by `robbed`, under the lock, behind a heavy fence. An owner that meets a thief waits for the
+ * lock, a thief that meets an owner goes away. claim.h draws what must not happen.
  *
  * A range lies in a segment of the overflow, of which its holder accounts for a part, [start, back); or in the claim's own
  * buffer, when the tasks were copied out of a ring; or it is one of numbers, of a loop's units.

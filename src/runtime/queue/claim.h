@@ -28,8 +28,8 @@
 #include "runtime/queue/queue.h"
 
 /*
- * How far ahead of the next task memory is asked for, in bytes: a drained backlog comes from beyond the caches. A task takes
- * 4.4 ns then, without 6.3 (drain_only, 2 CPUs).
+ * How far ahead of the next task memory is asked for, in bytes: a drained backlog comes from beyond the caches. A task
+ * takes 4.4 ns then, without 6.3 (drain_only, 2 CPUs).
  */
 #define EGI_CLAIM_PREFETCH 512
 
@@ -124,8 +124,8 @@ static inline bool egi_claim_is_loop(const struct egi_claim *claim)
 }
 
 /*
- * Owner: takes the next piece of a loop that has pieces: a unit, or, if they are sized by time, all that is left. Returns how
- * many indices it has; 0: the range is empty.
+ * Owner: takes the next piece of a loop that has pieces: a unit, or, if they are sized by time, all that is left.
+ * Returns how many indices it has; 0: the range is empty.
  */
 uint64_t egi_claim_next_piece(struct egi_claim *claim, uint64_t *ret_begin);
 
@@ -163,8 +163,8 @@ static inline uint32_t egi_claim_count(const struct egi_claim *claim)
 uint64_t egi_claim_count_tasks(const struct egi_claim *claim);
 
 /*
- * Owner: claims up to `max` tasks of a queue, when the range is empty; or units of a loop. If they are of another kind than what
- * it held before, then one alone. False if the queue is empty too.
+ * Owner: claims up to `max` tasks of a queue, when the range is empty; or units of a loop. If they are of another kind
+ * than what it held before, then one alone. False if the queue is empty too.
  */
 bool egi_claim_refill(struct egi_claim *claim, struct egi_queue *queue, uint64_t max, uint64_t now_ns);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A list to which one end is added and from whose other end is taken. The first loop lies in the list itself, so that most of
- * them need no memory.
+ * A list to which one end is added and from whose other end is taken. The first loop lies in the list itself, so that
+ * most of them need no memory.
  */
 #include "runtime/queue/loop.h"
 

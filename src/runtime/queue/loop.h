@@ -45,8 +45,8 @@ struct egi_loop {
 #define EGI_LOOP_NONE UINT64_MAX /* the position of no loop */
 
 /*
- * The most indices that may wait in a queue, so that the sums over all queues and slots of a group (runtime/group/count.h) keep
- * within 64 bits.
+ * The most indices that may wait in a queue, so that the sums over all queues and slots of a group
+ * (runtime/group/count.h) keep within 64 bits.
  */
 #define EGI_LOOPS_MAX (UINT64_C(1) << 56)
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The producer appends at the tail without asking anybody, and gets a segment when it has filled one: its spare, one that the
- * process has kept, or new memory. Consumers take ranges at the head under the lock, and free what all are done with.
+ * The producer appends at the tail without asking anybody, and gets a segment when it has filled one: its spare, one
+ * that the process has kept, or new memory. Consumers take ranges at the head under the lock, and free what all are done
+ * with.
  *
  *   segment:   [ settled ][ taken, being run ][ published ][ to be filled ]
  *                         ^ consumers' head_used           ^ producer's next
@@ -18,8 +19,8 @@
 #include "runtime/queue/segments.h"
 
 /*
- * In tasks: a page of them, and 256 KiB, of which the process keeps some (segments.h). A test build makes them, and the other
- * sizes that are guarded so, small.
+ * In tasks: a page of them, and 256 KiB, of which the process keeps some (segments.h). A test build makes them, and the
+ * other sizes that are guarded so, small.
  */
 #ifndef SEGMENT_MIN
 #define SEGMENT_MIN 256

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which of its two halves the queue uses is the submitter's to say, by `spilling`: into the ring while it has room; then into
- * the overflow, until that has been taken empty. Consumers find out which half is older, and take from that. A loop is put
- * beside both, under the lock of the overflow, which consumers who take a part of it have as well.
+ * Which of its two halves the queue uses is the submitter's to say, by `spilling`: into the ring while it has room; then
+ * into the overflow, until that has been taken empty. Consumers find out which half is older, and take from that. A loop
+ * is put beside both, under the lock of the overflow, which consumers who take a part of it have as well.
  */
 #include "runtime/queue/queue.h"
 
@@ -117,8 +117,9 @@ static bool take_from_ring(struct egi_queue *queue, uint64_t max, struct egi_tas
 }
 
 /*
- * Under lock: whether the oldest loop is next. It is once all entries before it have been taken, and remains so while the lock
- * is held, since nobody takes an entry behind it. `taken` does not change meanwhile, and the ring's number can only come nearer.
+ * Under lock: whether the oldest loop is next. It is once all entries before it have been taken, and remains so while
+ * the lock is held, since nobody takes an entry behind it. `taken` does not change meanwhile, and the ring's number can
+ * only come nearer.
  */
 static bool loop_is_next(const struct egi_queue *queue)
 {

@@ -18,15 +18,15 @@
  * held nobody empties the overflow, hence nothing new enters the ring, and an empty ring stays empty.
  *
  * Loops (loop.h) lie in a list of their own, each with its position: how many entries, which is what a task in the ring or
- * the overflow is called here, were put before it. Entries are taken one after the other, so the number of those taken is the
- * position of the next; and when that is the oldest loop's, the loop's indices come first, until none is left.
+ * the overflow is called here, were put before it. Entries are taken one after the other, so the number of those taken
+ * is the position of the next; and when that is the oldest loop's, the loop's indices come first, until none is left.
  *
  *   entries     0 1 2 3 4 5 6 7 8 9 ...        the ring's, then the overflow's
  *                   ^ taken   ^ barrier        the oldest loop's position, or EGI_LOOP_NONE
  *
- * The barrier is what consumers see of all that. Nobody takes an entry at it or behind it, and it moves only under the lock:
- * when the loop is used up, to the next loop or away; when there is none, to one just put. Each place that it has had is
- * behind the one before, for those who look at it after they have looked for entries:
+ * The barrier is what consumers see of all that. Nobody takes an entry at it or behind it, and it moves only under the
+ * lock: when the loop is used up, to the next loop or away; when there is none, to one just put. Each place that it has
+ * had is behind the one before, for those who look at it after they have looked for entries:
  *
  *   consumer                                 submitter
  *   there is no barrier
@@ -75,8 +75,8 @@ struct egi_batch {
 };
 
 /*
- * How much to take. What a taker knows of one loop's calls says nothing of another's, nor of tasks: of what it does not know
- * it takes one.
+ * How much to take. What a taker knows of one loop's calls says nothing of another's, nor of tasks: of what it does not
+ * know it takes one.
  */
 struct egi_appetite {
 	uint64_t tasks;              /* at most so many entries */
@@ -101,8 +101,8 @@ void egi_queue_finish(struct egi_queue *queue);
 int egi_queue_put(struct egi_queue *queue, struct egi_task task);
 
 /*
- * Why egi_queue_spill, the fast path of a submission, does not append: there is something to do first, and the submitter has
- * to come by egi_queue_put. Or the segment ends, whatever was said.
+ * Why egi_queue_spill, the fast path of a submission, does not append: there is something to do first, and the submitter
+ * has to come by egi_queue_put. Or the segment ends, whatever was said.
  */
 enum egi_queue_stop {
 	EGI_STOP_RING,    /* it is not spilling: the task goes into the ring */
@@ -131,8 +131,8 @@ static inline bool egi_queue_spill(struct egi_queue *queue, struct egi_task task
 }
 
 /*
- * The submitter only: puts a loop that has indices, as egi_queue_put puts a task. Return: 0; -ENOMEM or -EOVERFLOW, if too many
- * indices would wait, with nothing changed.
+ * The submitter only: puts a loop that has indices, as egi_queue_put puts a task. Return: 0; -ENOMEM or -EOVERFLOW, if
+ * too many indices would wait, with nothing changed.
  */
 int egi_queue_put_loop(struct egi_queue *queue, const struct egi_body *body);
 
@@ -144,9 +144,9 @@ static inline uint64_t egi_queue_entries(const struct egi_queue *queue)
 }
 
 /*
- * How many tasks were ever put here, a loop's indices being one each. All counts rise before, or as, a task can be taken, so
- * that nobody who has seen a task finish can count it as finished and not as submitted. Not less than the number at the time
- * of the call.
+ * How many tasks were ever put here, a loop's indices being one each. All counts rise before, or as, a task can be
+ * taken, so that nobody who has seen a task finish can count it as finished and not as submitted. Not less than the
+ * number at the time of the call.
  */
 static inline uint64_t egi_queue_submitted(const struct egi_queue *queue)
 {
@@ -222,8 +222,8 @@ bool egi_queue_take_alone(struct egi_queue *queue, uint64_t max, struct egi_task
 			  struct egi_batch *ret_batch);
 
 /*
- * Takes all that is left of the loop whose indices are next, and returns how many: they are not going to be called. None, if
- * other tasks are next. Any thread.
+ * Takes all that is left of the loop whose indices are next, and returns how many: they are not going to be called.
+ * None, if other tasks are next. Any thread.
  */
 uint64_t egi_queue_drop_loop(struct egi_queue *queue);
 

@@ -546,6 +546,30 @@ static void ranges_are_told_as_tasks_are_and_pieces_with_all_their_indices(void 
 	eg_group_destroy(&group);
 }
 
+static void a_failure_from_outside_is_told_without_a_task(void **state)
+{
+	static struct event_log log;
+	eg_error *error = eg_error_create(-EPERM, "from outside");
+	struct eg_stats stats = EG_STATS_INIT;
+	eg_group group;
+
+	(void)state;
+	group_begin(&group, &log, 1, 0);
+	eg_group_go(&group, task_nothing, NULL);
+	assert_int_equal(eg_group_fail(&group, error), 0);
+	assert_int_equal(log.events[log_find(&log, 0, EG_EVENT_FAIL, -1)].slot, -1);
+	assert_int_equal(eg_group_wait(&group), -EPERM);
+	assert_int_equal(log_count(&log, EG_EVENT_FAIL), 1);
+	assert_int_equal(log.events[log_find(&log, 0, EG_EVENT_FAIL, -1)].task_index, -1);
+	assert_ptr_equal(log.events[log_find(&log, 0, EG_EVENT_FAIL, -1)].error, error);
+	assert_slot_is_in_order(&log, 0);
+	assert_int_equal(eg_group_stats(&group, &stats), 0);
+	assert_int_equal(stats.done, 1);
+	assert_int_equal(stats.failed, 1);
+	eg_group_destroy(&group);
+	eg_error_unref(error);
+}
+
 static int task_has_inner_group(eg_ctx *ctx, void *arg)
 {
 	eg_group inner = EG_GROUP_INIT;
@@ -585,6 +609,7 @@ int main(void)
 	    TEST(a_task_that_fails_before_it_is_called_has_begun_and_ended),
 	    TEST(no_waiter_returns_before_the_end_has_been_told),
 	    TEST(ranges_are_told_as_tasks_are_and_pieces_with_all_their_indices),
+	    TEST(a_failure_from_outside_is_told_without_a_task),
 	    TEST(groups_of_tasks_are_not_observed_with_them),
 	};
 
