@@ -105,7 +105,7 @@ struct eg_pipeline_options {
  * caller helps, as in eg_group_wait. Ordering: what a stage has written is visible to the next stage of the item, to
  * the same stage's next call unless it is parallel, and to the caller at the end.
  * Return: 0; the first error's code; the parent's, -ECANCELED or -ETIMEDOUT, if its end has kept items from the source
- * or from a stage; -EINVAL for no stages, a NULL function, a kind that is none, or options of a wrong size or that
+ * or from a stage, or -ECANCELED if a stage has cancelled its own context and that has; -EINVAL for no stages, a NULL function, a kind that is none, or options of a wrong size or that
  * eg_group_init refuses; -EOVERFLOW for a window of 2^24 or more, or stages of 2^16 or more; -ENOMEM; EG_EFORKED in a
  * child that a stage has forked, which drops nothing.
  */

@@ -196,14 +196,15 @@ static int line_wait(struct egi_line *line, void *memory)
 	return err;
 }
 
-/* What a pipeline has ended with that no stage has failed in. */
-static int context_error(eg_ctx *parent, eg_error **ret_error)
+/* What a pipeline has ended with that no stage has failed in: its parent is over, or a stage has cancelled its own context. */
+static int context_error(const struct egi_line *line, eg_ctx *parent, eg_error **ret_error)
 {
-	int err = eg_ctx_err(parent);
+	eg_ctx *ctx = eg_ctx_err(parent) != 0 ? parent : eg_group_ctx(&line->run.group);
+	int err = eg_ctx_err(ctx);
 
 	if (err)
-		*ret_error = egi_error_make_plain(EG_ERROR_SKIPPED, err, eg_error_ref(eg_ctx_cause(parent)),
-						  NULL, NULL);
+		*ret_error =
+		    egi_error_make_plain(EG_ERROR_SKIPPED, err, eg_error_ref(eg_ctx_cause(ctx)), NULL, NULL);
 	return err;
 }
 
@@ -224,7 +225,7 @@ static int line_run(struct egi_line *line, void *memory, eg_ctx *parent, eg_erro
 	if (err)
 		*ret_error = eg_error_ref(eg_group_error(&line->run.group));
 	else if (line->is_cut)
-		err = context_error(parent, ret_error);
+		err = context_error(line, parent, ret_error);
 	return err;
 }
 

@@ -254,12 +254,13 @@ static EGI_COLD void runner_fail(struct runner *runner)
  */
 static EGI_COLD bool runner_end_call(struct runner *runner, int error)
 {
+	if (!egi_line_is_forked(runner->line))
+		egi_recovery_end_call(runner->recovery, error, runner->defers);
+	/* By the stage, or by what it has deferred. Or the runner would ask the source for more, in the child. */
 	if (egi_line_is_forked(runner->line)) {
-		/* Or it would ask the source for more, in the child. */
 		runner->has_failed = true;
 		return false;
 	}
-	egi_recovery_end_call(runner->recovery, error, runner->defers);
 	if (error != 0)
 		runner_fail(runner);
 	return true;

@@ -460,6 +460,34 @@ static void a_task_fails_as_its_pipeline_did(void **state)
 	eg_group_destroy(&group);
 }
 
+static int source_of_five(eg_ctx *ctx, void *arg, void **item)
+{
+	(void)ctx;
+	*item = arg;
+	return ++*(int *)arg <= 5;
+}
+
+static int stage_cancels_itself(eg_ctx *ctx, void *arg, void **item)
+{
+	(void)arg;
+	(void)item;
+	return eg_ctx_cancel(ctx, NULL);
+}
+
+static void one_whose_context_a_stage_cancels_says_that_items_are_missing(void **state)
+{
+	int pulled = 0;
+	const struct eg_stage stages[] = {{source_of_five, &pulled, EG_STAGE_SERIAL},
+					  {stage_cancels_itself, NULL, EG_STAGE_SERIAL}};
+	eg_error *error;
+
+	(void)state;
+	assert_int_equal(eg_pipeline(NULL, stages, 2, EG_PIPELINE_OPTIONS(.window = 1), &error), -ECANCELED);
+	assert_int_equal(pulled, 1);
+	assert_int_equal(eg_error_kind(error), EG_ERROR_SKIPPED);
+	eg_error_unref(error);
+}
+
 /* A stage that the caller helps with ends the caller's thread. */
 static void *thread_with_pipeline(void *arg)
 {
@@ -501,6 +529,7 @@ int main(void)
 	    TEST(one_that_is_cancelled_by_the_last_call_is_done),
 	    TEST(a_deadline_ends_it_and_a_stage_sees_that),
 	    TEST(with_a_parent_that_is_over_nothing_is_called),
+	    TEST(one_whose_context_a_stage_cancels_says_that_items_are_missing),
 	    TEST(where_errors_halt_nothing_the_other_items_go_on_in_order),
 	    TEST(so_many_errors_end_it_as_are_asked_for),
 	    TEST(fewer_errors_than_that_end_nothing),

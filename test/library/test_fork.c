@@ -439,6 +439,49 @@ static void a_pipeline_is_dead_in_the_child_of_its_stage(void **state)
 	assert_true(forking.child > 0);
 }
 
+static int init_forks(eg_ctx *ctx, void *arg, void **ret_data)
+{
+	(void)ret_data;
+	return stage_forks(ctx, arg, NULL);
+}
+
+static int task_counts(eg_ctx *ctx, void *arg)
+{
+	(void)ctx;
+	((struct forking *)arg)->pulled++;
+	return 0;
+}
+
+static void a_task_does_not_begin_in_the_child_of_its_slot_init(void **state)
+{
+	struct forking forking = {pthread_self(), 0, 0, 0, 0, -1};
+	int status;
+
+	(void)state;
+	for (int i = 0; forking.child < 0 && i < 1000; i++) {
+		eg_group group;
+		int code;
+
+		forking.pulled = 0;
+		assert_int_equal(eg_group_init(&group, NULL,
+					       EG_GROUP_OPTIONS(.limit = 1, .slot_init = init_forks,
+								.slot_arg = &forking)),
+				 0);
+		eg_group_go(&group, task_counts, &forking);
+		code = eg_group_wait(&group);
+		eg_group_destroy(&group);
+		if (forking.child == 0) {
+			EXPECT(code == EG_EFORKED && forking.pulled == 0);
+			_exit(0);
+		}
+		assert_int_equal(code, 0);
+		assert_int_equal(forking.pulled, 1);
+	}
+	assert_true(forking.child > 0);
+	assert_int_equal(waitpid(forking.child, &status, 0), forking.child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void child_panics(void *arg)
 {
 	(void)arg;
@@ -535,6 +578,7 @@ int main(void)
 	    TEST(a_child_is_told_nothing_of_its_parents_groups),
 	    TEST(a_task_may_fork_and_its_child_may_use_new_groups),
 	    TEST(a_pipeline_is_dead_in_the_child_of_its_stage),
+	    TEST(a_task_does_not_begin_in_the_child_of_its_slot_init),
 	    TEST(a_panic_in_the_child_of_a_task_ends_the_child),
 	};
 

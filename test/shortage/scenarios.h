@@ -46,6 +46,7 @@ void scenario_spill(void);
 void scenario_ranges(void);
 void scenario_copied_arguments(void);
 void scenario_nested_groups(void);
+void scenario_shared_limit(void);
 void scenario_submission_from_tasks(void);
 void scenario_limit_changes(void);
 void scenario_skipped_tasks(void);

@@ -259,6 +259,53 @@ void scenario_nested_groups(void)
 	end(&group);
 }
 
+/* The calling task's group has the same limit, and none of the groups' waits helps. */
+static int nests_under_limit(eg_ctx *ctx, void *arg)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_group group = EG_GROUP_INIT;
+	long inner = 0;
+
+	(void)ctx;
+	options.limit = 2;
+	options.flags = EG_GROUP_NO_HELP;
+	options.shared_limit = arg;
+	if (eg_group_init(&group, NULL, &options) == 0) {
+		for (int i = 0; i < 5; i++)
+			inner += eg_group_go(&group, count_run, NULL) == 0;
+		CHECK(eg_group_wait(&group) == 0);
+		CHECK(eg_group_destroy(&group) == 0);
+	}
+	atomic_fetch_add(&ran, 1 - inner);
+	return 0;
+}
+
+void scenario_shared_limit(void)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_limit *limit = NULL, *tuned = NULL;
+	eg_group group = EG_GROUP_INIT;
+	int code;
+
+	begin();
+	code = eg_limit_create_tuned(1, 2, &tuned);
+	CHECK(code == (tuned ? 0 : -ENOMEM));
+	eg_limit_unref(tuned);
+	code = eg_limit_create(1, &limit);
+	CHECK(code == (limit ? 0 : -ENOMEM));
+	if (!limit)
+		return;
+	options.flags = EG_GROUP_NO_HELP;
+	options.shared_limit = limit;
+	if (init(&group, NULL, &options))
+		for (int i = 0; i < 4; i++)
+			note(eg_group_go(&group, nests_under_limit, limit));
+	eg_limit_unref(limit);
+	CHECK(eg_group_wait(&group) == 0);
+	CHECK(atomic_load(&ran) == accepted);
+	end(&group);
+}
+
 static eg_group *inside;
 static atomic_long inside_accepted;
 

@@ -169,6 +169,7 @@ static const struct {
     {"panic", scenario_panic, false},
     {"many_defers", scenario_many_defers, false},
     {"nested_groups", scenario_nested_groups, true},
+    {"shared_limit", scenario_shared_limit, true},
     {"submission_from_tasks", scenario_submission_from_tasks, true},
     {"context_tree", scenario_context_tree, false},
     {"context_kinds", scenario_context_kinds, true},

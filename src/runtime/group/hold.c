@@ -78,10 +78,12 @@ int eg_group_fd(eg_group *group)
 	if (egi_load_acquire_u32(&state->closed) != 0)
 		return -ECANCELED;
 	/* Nobody may ever come to wait: what is submitted has to be run by others. */
-	if (!egi_crew_has_thread())
-		return -EAGAIN;
-	egi_gate_share(&state->gate);
-	err = egi_done_fd(state);
+	if (egi_crew_has_thread()) {
+		egi_gate_share(&state->gate);
+		err = egi_done_fd(state);
+	} else {
+		err = -EAGAIN;
+	}
 	errno = saved;
 	return err;
 }

@@ -25,6 +25,7 @@
 #include "os/verify.h"
 #include "runtime/group/count.h"
 #include "runtime/group/observe.h"
+#include "runtime/group/permit.h"
 #include "task/panic.h"
 
 static void progress_call(struct eg_group_state *state)
@@ -92,7 +93,11 @@ void egi_progress_end(struct eg_group_state *state)
 	uint64_t submitted, done;
 	int cancelable;
 
-	egi_mutex_lock(&progress->lock);
+	/* Another's call may take long, and may wait for tasks that need this thread's place. */
+	if (!egi_mutex_try_lock(&progress->lock)) {
+		egi_permit_lend();
+		egi_mutex_lock(&progress->lock);
+	}
 	egi_state_count(state, &submitted, &done);
 	if (done != progress->told) {
 		progress->told = done;
