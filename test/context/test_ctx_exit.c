@@ -5,6 +5,8 @@
  * leak checkers see the children whole.
  */
 
+#include <signal.h>
+
 #include "support.h"
 
 #define MILLISECOND INT64_C(1000000)
@@ -53,14 +55,17 @@ static void meet(void *arg)
 
 static void exit_beside_waiting_functions(void *arg)
 {
+	static const int signals[] = {SIGUSR1};
 	struct tally arrived = TALLY_INIT;
 	eg_ctx_callback callbacks[2];
 	eg_ctx *ctx;
 
 	(void)arg;
-	EXPECT(eg_ctx_with_timeout(NULL, MILLISECOND, &ctx) == 0);
+	/* Not by a deadline, which may pass before they are registered: they would be called here, and wait. */
+	EXPECT(eg_ctx_with_signals(NULL, signals, 1, &ctx) == 0);
 	for (int i = 0; i < 2; i++)
 		EXPECT(eg_ctx_on_end(ctx, meet, &arrived, &callbacks[i]) == 0);
+	EXPECT(raise(SIGUSR1) == 0);
 	tally_await(&arrived, 2);
 	exit(STATUS);
 }
