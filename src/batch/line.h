@@ -76,8 +76,7 @@ bool egi_line_is_over_slow(struct egi_line *line, const eg_ctx *ctx);
 /* It is looked at before every call: first, and without one, whether it can be. */
 static inline bool egi_line_is_over(struct egi_line *line, const eg_ctx *ctx)
 {
-	if (EGI_LIKELY(egi_load_relaxed_u32(&line->is_stopped) == 0 &&
-		       (!ctx || (egi_load_relaxed_u32(&ctx->err) == 0 && !egi_timer_is_by_clock()))))
+	if (EGI_LIKELY((egi_load_relaxed_u32(&line->is_stopped) | egi_ctx_may_be_over(ctx)) == 0))
 		return false;
 	return egi_line_is_over_slow(line, ctx);
 }

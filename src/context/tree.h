@@ -130,4 +130,12 @@ static inline void egi_ctx_unlock(unsigned number)
 void egi_ctx_lock_all(void);
 void egi_ctx_unlock_all(void);
 
+/*
+ * 0 if the context is not over, by two loads and no call. Else eg_ctx_err knows; it orders what follows, too.
+ */
+static inline uint32_t egi_ctx_may_be_over(const eg_ctx *ctx)
+{
+	return ctx ? egi_load_relaxed_u32(&ctx->err) | egi_load_relaxed_u32(&egi_timer_by_clock) : 0;
+}
+
 #endif

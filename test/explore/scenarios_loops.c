@@ -52,8 +52,7 @@ static void note_taken(uint64_t number)
 /* As the loop that calls for each index does it. */
 static uint32_t advance(struct egi_claim *claim)
 {
-	static const uint32_t nothing_asked;
-	uint32_t at = egi_claim_advance_quick(claim, &nothing_asked);
+	uint32_t at = egi_claim_advance_quick(claim, 0);
 
 	return at != EGI_CLAIM_NONE ? at : egi_claim_advance(claim);
 }

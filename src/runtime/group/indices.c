@@ -7,8 +7,10 @@
  */
 #include "runtime/group/indices.h"
 
+#include "context/tree.h"
 #include "os/annotate.h"
 #include "os/exception.h"
+#include "runtime/group/options.h"
 #include "runtime/group/schedule.h"
 #include "runtime/group/task_end.h"
 #include "task/live.h"
@@ -50,12 +52,23 @@ static EGI_COLD uint32_t indices_next(struct egi_worker *worker, enum egi_worker
 }
 
 /*
+ * Whether something is to be seen to before the next index, as egi_attend does. With `looks` nothing is if the workers are
+ * asked for no more than to look at the context, and that is not over: so it is in every loop of one call (batch/run.c).
+ */
+static inline uint32_t indices_asked(const struct eg_group_state *state, bool looks)
+{
+	uint32_t attention = egi_load_relaxed_u32(&state->attention);
+
+	return looks ? (attention ^ EGI_ATTENTION_LOOK) | egi_ctx_may_be_over(state->ctx) : attention;
+}
+
+/*
  * Calls for one index after the other. `careful` where there is more to do at the end of each: somebody may wait for
  * room, or a tool that looks for data races is told (os/annotate.h), and every call is ended as one that has left
  * something to do.
  */
 static inline __attribute__((always_inline)) enum egi_worker_end run_each(struct egi_worker *worker,
-									  bool careful)
+									  bool looks, bool careful)
 {
 	struct eg_group_state *state = worker->state;
 	struct egi_recovery *recovery = &worker->recovery;
@@ -64,7 +77,7 @@ static inline __attribute__((always_inline)) enum egi_worker_end run_each(struct
 
 	EGI_RECOVERY_CALL_HERE(recovery);
 	for (;;) {
-		uint32_t at = egi_claim_advance_quick(claim, &state->attention);
+		uint32_t at = egi_claim_advance_quick(claim, indices_asked(state, looks));
 		int code;
 
 		if (EGI_UNLIKELY(at == EGI_CLAIM_NONE)) {
@@ -93,12 +106,17 @@ static inline __attribute__((always_inline)) enum egi_worker_end run_each(struct
 
 static EGI_LIVE_CALLER enum egi_worker_end indices_run_each(struct egi_worker *worker)
 {
-	return run_each(worker, false);
+	return run_each(worker, false, false);
+}
+
+static EGI_LIVE_CALLER enum egi_worker_end indices_run_each_looking(struct egi_worker *worker)
+{
+	return run_each(worker, true, false);
 }
 
 static EGI_LIVE_CALLER enum egi_worker_end indices_run_each_carefully(struct egi_worker *worker)
 {
-	return run_each(worker, true);
+	return run_each(worker, false, true);
 }
 
 static EGI_LIVE_CALLER enum egi_worker_end indices_run_pieces(struct egi_worker *worker)
@@ -139,13 +157,22 @@ static EGI_LIVE_CALLER enum egi_worker_end indices_run_pieces(struct egi_worker 
 	}
 }
 
+/* Whether the workers are asked to look at the context before each start, and at nothing else: not at errors, either. */
+static bool state_looks(const struct eg_group_state *state)
+{
+	return (state->flags & (EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS)) == EG_GROUP_SKIP_UNSTARTED;
+}
+
 static enum egi_worker_end run_claim(struct egi_worker *worker)
 {
+	const struct eg_group_state *state = worker->state;
 	enum egi_worker_end end;
 
-	if (worker->claim.body.kind == EGI_LOOP_EACH)
-		return worker->state->backlog == 0 && !egi_annotates() ? indices_run_each(worker)
-								       : indices_run_each_carefully(worker);
+	if (worker->claim.body.kind == EGI_LOOP_EACH) {
+		if (state->backlog != 0 || egi_annotates())
+			return indices_run_each_carefully(worker);
+		return state_looks(state) ? indices_run_each_looking(worker) : indices_run_each(worker);
+	}
 	end = indices_run_pieces(worker);
 	worker->weight = 1;
 	return end;

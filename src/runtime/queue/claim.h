@@ -89,7 +89,7 @@ static inline uint32_t egi_claim_advance(struct egi_claim *claim)
  * The same by one branch for whether there is anything to look at: a thief, or a word that is not 0. EGI_CLAIM_NONE, with
  * nothing done, if there is, or if the range is empty: egi_claim_advance knows, and the word is to be seen to.
  */
-static inline uint32_t egi_claim_advance_quick(struct egi_claim *claim, const uint32_t *word)
+static inline uint32_t egi_claim_advance_quick(struct egi_claim *claim, uint32_t word)
 {
 	uint32_t front = claim->front;
 
@@ -98,7 +98,7 @@ static inline uint32_t egi_claim_advance_quick(struct egi_claim *claim, const ui
 	egi_fence_compiler();
 	/* [C5] acquire: as above. */
 	if (EGI_LIKELY(((egi_load_relaxed_u32(&egi_fence_is_asymmetric) ^ 1) |
-			egi_load_acquire_u32(&claim->robbed) | egi_load_relaxed_u32(word)) == 0) &&
+			egi_load_acquire_u32(&claim->robbed) | word) == 0) &&
 	    EGI_LIKELY(front < egi_load_relaxed_u32(&claim->back)))
 		return front;
 	egi_store_release_u32(&claim->front, front); /* [C7] release: as above. */
