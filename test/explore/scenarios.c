@@ -244,7 +244,7 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(queue_two_takers, "a queue's producer, and two takers", 2, false, 2, 4),
     SCENARIO(loop_owner_and_thief, "an owner that takes of a loop, and a thief", 2, false, 4, 5),
     SCENARIO(loop_piece_and_thief, "an owner that takes the rest of a loop, and a thief", 2, false, 4, 5),
-    SCENARIO(loop_two_takers, "two who take of a loop", 2, false, 3, 4),
+    SCENARIO(loop_two_takers, "two who take of a loop", 2, false, 2, 4),
     SCENARIO(loop_against_taker, "a loop and a task behind it, and a taker", 2, false, 3, 5),
     SCENARIO(loop_against_spill, "the same with tasks that spill", 2, false, 2, 4),
     SCENARIO(range_between_tasks, "a submitter of tasks and a range, and a worker", 2, false, 2, 2),
