@@ -39,10 +39,10 @@ static int try_file(eg_ctx *ctx, void *arg, size_t index)
 
 int main(int argc, char **argv)
 {
-	struct file *files = calloc(argc, sizeof(*files));
+	struct file *files;
 	eg_error *error;
 
-	if (argc < 2 || !files)
+	if (argc < 2 || !(files = calloc(argc, sizeof(*files))))
 		return fputs("Usage: checksum FILE...\n", stderr), 2;
 	for (int i = 1; i < argc; i++)
 		files[i - 1].path = argv[i];

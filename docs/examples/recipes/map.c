@@ -21,10 +21,10 @@ static int find_factor(eg_ctx *ctx, void *arg, const void *in, void *out)
 
 int main(int argc, char **argv)
 {
-	unsigned long *factors = calloc(argc, sizeof(*factors));
+	unsigned long *factors;
 	eg_error *error;
 
-	if (argc < 2 || !factors)
+	if (argc < 2 || !(factors = calloc(argc, sizeof(*factors))))
 		return fputs("Usage: map NUMBER...\n", stderr), 2;
 	int err = eg_map(NULL, argc - 1, argv + 1, sizeof(*argv), factors,
 			 sizeof(*factors), find_factor, NULL, NULL, &error);

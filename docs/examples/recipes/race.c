@@ -18,11 +18,11 @@ static int run_command(eg_ctx *ctx, void *arg, size_t index)
 
 int main(int argc, char **argv)
 {
-	struct run *runs = calloc(argc, sizeof(*runs));
+	struct run *runs;
 	eg_error *error;
 	size_t winner;
 
-	if (argc < 2 || !runs)
+	if (argc < 2 || !(runs = calloc(argc, sizeof(*runs))))
 		return fputs("Usage: race COMMAND...\n", stderr), 2;
 	for (int i = 0; i < argc - 1; i++)
 		runs[i] = (struct run){argv[i + 1], EG_COMMAND_RESULT_INIT};

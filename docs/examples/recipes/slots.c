@@ -40,10 +40,10 @@ static int count_matches(eg_ctx *ctx, void *arg, const void *in, void *out)
 
 int main(int argc, char **argv)
 {
-	long *counts = calloc(argc, sizeof(*counts));
+	long *counts;
 	eg_error *error;
 
-	if (argc < 3 || !counts)
+	if (argc < 3 || !(counts = calloc(argc, sizeof(*counts))))
 		return fputs("Usage: slots PATTERN FILE...\n", stderr), 2;
 	int err = eg_map(NULL, argc - 2, argv + 2, sizeof(*argv), counts,
 			 sizeof(*counts), count_matches, NULL,
