@@ -53,7 +53,8 @@ static bool is_alike(const struct alike *alike, uint64_t hash, const char *line)
 static void report_add(struct report *report, const eg_error *error)
 {
 	char line[EGI_LINE_SIZE];
-	uint64_t hash = hash_of(line, egi_line_make(error, line));
+	size_t size = egi_line_make(error, line);
+	uint64_t hash = hash_of(line, size);
 	size_t at = (size_t)(hash ^ hash >> 32) & (report->table_size - 1);
 
 	for (; report->table[at] != 0; at = (at + 1) & (report->table_size - 1)) {
