@@ -22,7 +22,7 @@ EGI_COLD void egi_line_count_error(struct egi_line *line)
 	/* [P10] nothing is ordered: how many there were. */
 	uint64_t errors = egi_add_u64(&line->errors, 1) + 1;
 
-	if (line->halt != EG_HALT_NEVER && errors >= line->halt_after)
+	if (line->halt != EG_HALT_NEVER && errors > line->halt_after)
 		egi_store_relaxed_u32(&line->is_stopped, 1);
 }
 

@@ -46,7 +46,7 @@ struct egi_line {
 	void *drop_arg;
 	size_t window;
 	unsigned halt;       /* enum eg_halt */
-	uint64_t halt_after; /* errors */
+	uint64_t halt_after; /* how many errors do not stop it yet */
 
 	/* written at the end */
 	uint32_t is_cut;     /* the context's end has kept items from the source, or from a stage */

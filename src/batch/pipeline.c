@@ -25,6 +25,7 @@
 
 #include "error/error.h"
 #include "os/cpus.h"
+#include "os/sized.h"
 #include "os/thread.h"
 #include "os/verify.h"
 #include "runtime/group/options.h"
@@ -39,7 +40,7 @@ static const struct eg_pipeline_options options_default = EG_PIPELINE_OPTIONS_IN
 
 static int options_check(const struct eg_pipeline_options *options)
 {
-	if (!egi_options_is_size(options, options->size, sizeof(*options)))
+	if (!egi_sized_is_known(options, options->size, sizeof(*options)))
 		return -EINVAL;
 	return options->window > EGI_TRAFFIC_WINDOW_MAX ? -EOVERFLOW : 0;
 }
@@ -57,22 +58,20 @@ static int stages_check(const struct eg_stage *stages, size_t count)
 }
 
 /* What the group is to do, and what the runners see to themselves. */
-static int group_options(const struct eg_group_options *options, struct eg_group_options *ret_chosen,
+static int group_options(const struct eg_group_options *options, struct eg_group_options *ret_taken,
 			 unsigned *ret_halt)
 {
-	int err = egi_run_options(options, EG_LIMIT_CPUS, ret_chosen);
+	int err = egi_run_options(options, EG_LIMIT_CPUS, ret_taken);
 
 	if (err)
 		return err;
-	ret_chosen->flags &= ~(unsigned)EG_GROUP_SKIP_UNSTARTED;
-	ret_chosen->backlog = 0;
-	if (ret_chosen->limit == EG_LIMIT_CPUS)
-		ret_chosen->limit = egi_cpus_count();
-	*ret_halt = ret_chosen->halt;
-	if (ret_chosen->halt == EG_HALT_SOON)
-		ret_chosen->halt = EG_HALT_NEVER;
-	else if (ret_chosen->halt == EG_HALT_NOW)
-		ret_chosen->halt = EG_HALT_CANCEL;
+	ret_taken->flags &= ~(EG_GROUP_SKIP_UNSTARTED | EGI_GROUP_STOPS);
+	ret_taken->backlog = 0;
+	*ret_halt = ret_taken->halt;
+	if (ret_taken->halt == EG_HALT_SOON)
+		ret_taken->halt = EG_HALT_NEVER;
+	else if (ret_taken->halt == EG_HALT_NOW)
+		ret_taken->halt = EG_HALT_CANCEL;
 	return 0;
 }
 
@@ -238,19 +237,19 @@ static int line_begin(eg_ctx *parent, const struct eg_stage *stages, size_t coun
 		      const struct eg_pipeline_options *options, struct egi_line **ret_line,
 		      void **ret_memory)
 {
-	struct eg_group_options chosen;
+	struct eg_group_options taken;
 	struct egi_line *line;
 	unsigned halt;
 	size_t window;
-	int err = group_options(options->group, &chosen, &halt);
+	int err = group_options(options->group, &taken, &halt);
 
 	if (err)
 		return err;
-	window = window_of(options->window, chosen.limit);
+	window = window_of(options->window, taken.limit);
 	line = line_allocate(stages, count, window, ret_memory);
 	if (!line)
 		return -ENOMEM;
-	err = egi_run_begin_with(&line->run, parent, &chosen);
+	err = egi_run_begin_with(&line->run, parent, &taken);
 	if (err) {
 		free(*ret_memory);
 		return err;
@@ -260,8 +259,8 @@ static int line_begin(eg_ctx *parent, const struct eg_stage *stages, size_t coun
 	line->drop = options->drop;
 	line->drop_arg = options->drop_arg;
 	line->halt = halt;
-	line->halt_after = chosen.halt_after != 0 ? chosen.halt_after : 1;
-	egi_traffic_init(&line->traffic, window, runners_of(chosen.limit, window));
+	line->halt_after = taken.halt_after;
+	egi_traffic_init(&line->traffic, window, runners_of(taken.limit, window));
 	*ret_line = line;
 	return 0;
 }

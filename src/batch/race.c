@@ -42,8 +42,8 @@ static int race_options(const struct eg_group_options *options, struct eg_group_
 
 	if (err)
 		return err;
-	if ((ret_options->flags & EG_GROUP_NO_CANCEL) != 0 || ret_options->halt != 0 ||
-	    ret_options->halt_after != 0)
+	if (options &&
+	    ((options->flags & EG_GROUP_NO_CANCEL) != 0 || options->halt != 0 || options->halt_after != 0))
 		return -EINVAL;
 	ret_options->halt = EG_HALT_NEVER;
 	ret_options->collect = ERRORS_MAX;

@@ -17,7 +17,7 @@
 #include "error/error.h"
 #include "os/clock.h"
 #include "os/exception.h"
-#include "runtime/group/options.h"
+#include "os/sized.h"
 #include "task/recovery.h"
 
 #define KEPT_MAX 16 /* errors: what is tried a million times fails of a few reasons */
@@ -41,7 +41,7 @@ static int retry_init(struct retry *retry, const struct eg_retry_options *option
 	struct eg_retry_options *taken = &retry->options;
 	int err;
 
-	if (options && !egi_options_is_size(options, options->size, sizeof(*options)))
+	if (options && !egi_sized_is_known(options, options->size, sizeof(*options)))
 		return -EINVAL;
 	*taken = options ? *options : options_default;
 	if (taken->reserved != 0 || taken->first_delay_ns < EG_RETRY_NO_DELAY || taken->delay_max_ns < 0 ||

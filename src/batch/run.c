@@ -20,43 +20,42 @@
 
 #include "error/error.h"
 #include "os/thread.h"
+#include "runtime/group/group.h"
 #include "runtime/group/options.h"
 #include "task/recovery.h"
 
-int egi_run_options(const struct eg_group_options *options, int limit, struct eg_group_options *ret_options)
+int egi_run_options(const struct eg_group_options *options, int limit, struct eg_group_options *ret_taken)
 {
-	struct eg_group_options chosen = egi_options_default;
-	int err = options ? egi_options_take(options, &chosen) : 0;
+	struct eg_group_options taken = egi_options_default;
+	int err = options ? egi_options_take(options, &taken) : 0;
 
 	if (err)
 		return err;
-	/* They are handed on as a program's: what was unknown behind them is zero, and flags are the program's. */
-	chosen.size = sizeof(chosen);
-	chosen.flags = (options ? options->flags : 0) | EG_GROUP_SKIP_UNSTARTED;
-	chosen.halt_after = options ? options->halt_after : 0;
+	taken.flags |= EG_GROUP_SKIP_UNSTARTED;
 	/* With a shared limit it is a number by now. */
-	if (chosen.limit == 0)
-		chosen.limit = limit;
-	*ret_options = chosen;
-	return 0;
+	if (taken.limit == 0)
+		err = egi_options_limit(limit, &taken.limit);
+	if (!err)
+		*ret_taken = taken;
+	return err;
 }
 
-int egi_run_begin_with(struct egi_run *run, eg_ctx *parent, const struct eg_group_options *chosen)
+int egi_run_begin_with(struct egi_run *run, eg_ctx *parent, const struct eg_group_options *taken)
 {
 	*run = (struct egi_run){.outer = egi_thread_self.recovery};
-	return eg_group_init(&run->group, parent, chosen);
+	return egi_group_begin(&run->group, parent, taken);
 }
 
 int egi_run_begin(struct egi_run *run, eg_ctx *parent, const struct eg_group_options *options, int limit)
 {
-	struct eg_group_options chosen;
-	int err = egi_run_options(options, limit, &chosen);
+	struct eg_group_options taken;
+	int err = egi_run_options(options, limit, &taken);
 
 	if (err) {
 		memset(run, 0, sizeof(*run));
 		return err;
 	}
-	return egi_run_begin_with(run, parent, &chosen);
+	return egi_run_begin_with(run, parent, &taken);
 }
 
 static void run_abandon(void *arg)

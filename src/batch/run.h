@@ -20,12 +20,13 @@ struct egi_run {
 };
 
 /*
- * Takes over the caller's options, checked. `limit` is what a limit of 0 means without a shared one. Return: 0, -EINVAL or EG_EFORKED.
+ * Takes over the caller's options, as egi_options_take does. `limit` is what a limit of 0 means without a shared one. Return: 0,
+ * -EINVAL or EG_EFORKED.
  */
-int egi_run_options(const struct eg_group_options *options, int limit, struct eg_group_options *ret_options);
+int egi_run_options(const struct eg_group_options *options, int limit, struct eg_group_options *ret_taken);
 
 /* Begins a group with such options; or, in the first form, with the caller's. The run is all-zero on failure. */
-int egi_run_begin_with(struct egi_run *run, eg_ctx *parent, const struct eg_group_options *chosen);
+int egi_run_begin_with(struct egi_run *run, eg_ctx *parent, const struct eg_group_options *taken);
 int egi_run_begin(struct egi_run *run, eg_ctx *parent, const struct eg_group_options *options, int limit);
 
 /*

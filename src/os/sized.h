@@ -9,7 +9,7 @@
 
 #include "os/compiler.h"
 
-/* No version will have more; a larger size is a mistake, and is not read. */
+/* No version will have more; a larger size is a mistake, and is neither read nor written. */
 #define EGI_SIZED_MAX 4096
 
 /* Whether all that is behind the known fields is zero, and the size one that can be. */

@@ -99,26 +99,18 @@ static void state_drop_parent(struct eg_group_state *state)
 	state->parent = NULL;
 }
 
-int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options)
+int egi_group_begin(eg_group *group, eg_ctx *parent, const struct eg_group_options *taken)
 {
-	struct eg_group_options chosen = egi_options_default;
 	struct eg_group_state *state;
 	eg_ctx *ctx;
-	int err;
+	int err = egi_fault_prepare(taken->fault);
 
-	if (!group)
-		return -EINVAL;
-	if (options) {
-		err = egi_options_take(options, &chosen);
-		if (!err)
-			err = egi_fault_prepare(chosen.fault);
-		if (err)
-			return err;
-	}
-	state = egi_state_create(&chosen);
+	if (err)
+		return err;
+	state = egi_state_create(taken);
 	if (!state)
 		return -ENOMEM;
-	state->owns_ctx = (chosen.flags & EG_GROUP_NO_CANCEL) == 0;
+	state->owns_ctx = (taken->flags & EG_GROUP_NO_CANCEL) == 0;
 	state->parent = eg_ctx_ref(parent);
 	err = state_make_ctx(state, &ctx);
 	if (err) {
@@ -131,6 +123,16 @@ int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options
 	/* [P2] release: the state before the pointer; pairs with [P1]. */
 	egi_store_release_ptr(&group->eg_state, state);
 	return 0;
+}
+
+int eg_group_init(eg_group *group, eg_ctx *parent, const struct eg_group_options *options)
+{
+	struct eg_group_options taken = egi_options_default;
+	int err = group ? 0 : -EINVAL;
+
+	if (!err && options)
+		err = egi_options_take(options, &taken);
+	return err ? err : egi_group_begin(group, parent, &taken);
 }
 
 static int group_wait(eg_group *group, bool helps, int64_t deadline_ns, eg_error **ret_error)

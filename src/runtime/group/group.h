@@ -35,6 +35,9 @@ static inline int egi_group_find(const eg_group *group, struct eg_group_state **
 	return 0;
 }
 
+/* eg_group_init with options that are taken over (options.h). */
+int egi_group_begin(eg_group *group, eg_ctx *parent, const struct eg_group_options *taken);
+
 /* Makes the state of an all-zero group. Return: 0 or -ENOMEM. */
 int egi_group_make(eg_group *group, struct eg_group_state **ret_state);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Options begin with their size and only ever get more fields, and zero is every field's default. So a program that was built
- * with a newer header is served as long as it does not use what is new. There are no older headers.
+ * A program's options are checked and taken over once, for a group that it makes or for one within a call (batch/run.c). What
+ * is taken over says everything as the group needs it, and is nothing that could be checked again.
  */
 #include "runtime/group/options.h"
 
@@ -9,29 +9,13 @@
 
 #include "fault/mode.h"
 #include "os/cpus.h"
+#include "os/sized.h"
 #include "runtime/limit/limit.h"
 
 #define KNOWN_FLAGS \
 	(EG_GROUP_NO_CANCEL | EG_GROUP_SKIP_UNSTARTED | EG_GROUP_NO_HELP | EG_GROUP_ABORT_ON_PANIC)
 
-/* No version will have more; a larger size is a mistake, and is not read. */
-#define OPTIONS_SIZE_MAX 4096
-
 const struct eg_group_options egi_options_default = EG_GROUP_OPTIONS_INIT;
-
-static bool is_zero(const unsigned char *bytes, size_t size)
-{
-	while (size > 0)
-		if (bytes[--size] != 0)
-			return false;
-	return true;
-}
-
-bool egi_options_is_size(const void *options, size_t size, size_t known)
-{
-	return size >= known && size <= OPTIONS_SIZE_MAX &&
-	       is_zero((const unsigned char *)options + known, size - known);
-}
 
 int egi_options_named_limit(int limit, int *ret_limit)
 {
@@ -74,7 +58,7 @@ int egi_options_take(const struct eg_group_options *options, struct eg_group_opt
 	struct eg_group_options taken;
 	int err = 0;
 
-	if (!egi_options_is_size(options, options->size, sizeof(taken)))
+	if (!egi_sized_is_known(options, options->size, sizeof(taken)))
 		return -EINVAL;
 	taken = *options;
 	if (taken.limit != 0)

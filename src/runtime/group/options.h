@@ -28,12 +28,6 @@ extern EGI_HIDDEN const struct eg_group_options egi_options_default;
  */
 int egi_options_take(const struct eg_group_options *options, struct eg_group_options *ret_options);
 
-/*
- * Whether options that say they have a size have one that can be, of a structure of which so much is known, with nothing but
- * zero behind that.
- */
-bool egi_options_is_size(const void *options, size_t size, size_t known);
-
 /* What a limit that is no number stands for: EG_LIMIT_NONE, or a number. Return: 0 or -EINVAL. */
 int egi_options_named_limit(int limit, int *ret_limit);
 

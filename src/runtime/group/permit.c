@@ -29,13 +29,9 @@
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
 #include "runtime/group/fail.h"
+#include "runtime/group/task_end.h"
 #include "runtime/limit/limit.h"
 #include "task/recovery.h"
-
-static struct egi_worker *worker_of(struct egi_recovery *recovery)
-{
-	return EGI_CONTAINER_OF(recovery, struct egi_worker, recovery);
-}
 
 /* The calling thread's worker that has a permit of that limit, or NULL. */
 static struct egi_worker *permit_find(const eg_limit *limit)
@@ -43,7 +39,7 @@ static struct egi_worker *permit_find(const eg_limit *limit)
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	for (; recovery; recovery = recovery->outer) {
-		struct egi_worker *worker = worker_of(recovery);
+		struct egi_worker *worker = egi_worker_of(recovery);
 
 		if (worker->permit.held && worker->state->limit == limit)
 			return worker;
@@ -69,13 +65,13 @@ void egi_permit_lend(void)
 	struct egi_recovery *recovery = egi_thread_self.recovery;
 
 	for (; recovery; recovery = recovery->outer)
-		egi_permit_return(worker_of(recovery));
+		egi_permit_return(egi_worker_of(recovery));
 }
 
 void egi_permit_resume(void)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
-	struct egi_worker *worker = recovery ? worker_of(recovery) : NULL;
+	struct egi_worker *worker = recovery ? egi_worker_of(recovery) : NULL;
 	struct egi_limit_waiter waiter;
 
 	if (!worker || !worker->state->limit || permit_find(worker->state->limit))

@@ -4,14 +4,12 @@
  */
 #include <string.h>
 
+#include "os/sized.h"
 #include "runtime/group/count.h"
 #include "runtime/group/group.h"
 
 /* What the first version ends with. Programs built with its headers have room for no more. */
 #define STATS_SIZE_FIRST (offsetof(struct eg_stats, reserved) + sizeof(int))
-
-/* No version will have more; a larger size is a mistake, and is not written. */
-#define STATS_SIZE_MAX 4096
 
 int eg_group_stats(const eg_group *group, struct eg_stats *ret_stats)
 {
@@ -22,7 +20,7 @@ int eg_group_stats(const eg_group *group, struct eg_stats *ret_stats)
 
 	if (err)
 		return err;
-	if (!ret_stats || ret_stats->size < STATS_SIZE_FIRST || ret_stats->size > STATS_SIZE_MAX)
+	if (!ret_stats || ret_stats->size < STATS_SIZE_FIRST || ret_stats->size > EGI_SIZED_MAX)
 		return -EINVAL;
 	stats.size = size = ret_stats->size;
 	stats.limit = EG_LIMIT_NONE;
