@@ -54,6 +54,23 @@ int test_end(void **state)
 	return atomic_load(&checks_failed) ? -1 : 0;
 }
 
+static long descriptors_before;
+
+int test_begin_clean(void **state)
+{
+	descriptors_before = descriptors_open();
+	return test_begin(state);
+}
+
+int test_end_clean(void **state)
+{
+	siginfo_t info;
+
+	CHECK(waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == -1 && errno == ECHILD);
+	CHECK(descriptors_open() == descriptors_before);
+	return test_end(state);
+}
+
 void check_failed(const char *what, const char *file, int line)
 {
 	/* A few are enough; a broken invariant can fail a million times. */
@@ -133,6 +150,19 @@ int gauge_enter(struct gauge *gauge)
 void gauge_leave(struct gauge *gauge)
 {
 	atomic_fetch_sub(&gauge->now, 1);
+}
+
+int task_gauged(eg_ctx *ctx, void *arg)
+{
+	struct gauged *gauged = arg;
+
+	(void)ctx;
+	gauge_enter(&gauged->gauge);
+	atomic_fetch_add(&gauged->ran, 1);
+	if (gauged->yields)
+		sched_yield();
+	gauge_leave(&gauged->gauge);
+	return 0;
 }
 
 /*

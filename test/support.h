@@ -62,6 +62,12 @@
 int test_begin(void **state);
 int test_end(void **state);
 
+/* The same, and nothing may be left of the test: no child, and no descriptor. */
+#define TEST_CLEAN(name) cmocka_unit_test_setup_teardown(name, test_begin_clean, test_end_clean)
+
+int test_begin_clean(void **state);
+int test_end_clean(void **state);
+
 #define CHECK(condition)                                              \
 	do {                                                          \
 		if (!(condition))                                     \
@@ -118,6 +124,15 @@ struct gauge {
 
 int gauge_enter(struct gauge *gauge);
 void gauge_leave(struct gauge *gauge);
+
+/* A task that is inside the gauge that its argument, a struct gauged, holds, and how many there were. */
+struct gauged {
+	struct gauge gauge;
+	atomic_long ran;
+	bool yields; /* inside, so that others come in meanwhile */
+};
+
+int task_gauged(eg_ctx *ctx, void *gauged);
 
 /*
  * Threads. `thread_blocks` watches a thread of this process that is about to make a call which should block:

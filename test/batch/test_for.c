@@ -194,6 +194,12 @@ static int slot_make(eg_ctx *ctx, void *arg, void **ret_data)
 	return 0;
 }
 
+static int each_fails(eg_ctx *ctx, void *arg, size_t index)
+{
+	(void)index;
+	return task_gauged(ctx, arg) == 0 ? -EIO : 0;
+}
+
 static int each_data(eg_ctx *ctx, void *arg, size_t index)
 {
 	(void)ctx, (void)index;
@@ -217,6 +223,20 @@ static void a_loop_takes_all_options_of_a_group(void **state)
 	    0);
 	eg_limit_unref(limit);
 	book_finish(&book);
+}
+
+static void as_many_errors_as_it_is_told_end_a_loop(void **state)
+{
+	(void)state;
+	for (unsigned halt_after = 0; halt_after <= 3; halt_after++) {
+		struct gauged gauged = {.yields = false};
+		unsigned least = halt_after > 0 ? halt_after : 1;
+
+		assert_int_equal(eg_for(NULL, 10, each_fails, &gauged,
+					EG_GROUP_OPTIONS(.limit = 1, .halt_after = halt_after), NULL),
+				 -EIO);
+		assert_int_equal(atomic_load(&gauged.ran), least);
+	}
 }
 
 static void the_functions_behind_the_macros_know_no_call_site(void **state)
@@ -430,6 +450,7 @@ int main(void)
 	    TEST(whatever_fails_the_error_is_set),
 	    TEST(options_of_a_newer_header_are_taken_if_their_rest_is_zero),
 	    TEST(a_loop_takes_all_options_of_a_group),
+	    TEST(as_many_errors_as_it_is_told_end_a_loop),
 	    TEST(the_functions_behind_the_macros_know_no_call_site),
 	    TEST(a_task_fails_with_the_error_of_its_loop),
 	    TEST(a_task_that_takes_the_error_need_not_fail),

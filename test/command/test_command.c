@@ -514,41 +514,21 @@ static void without_descriptors_nothing_is_run_and_nothing_left(void **state)
 	assert_true(child_exited(&child, 0));
 }
 
-/* Nothing may be left of any test: no child, and no descriptor. */
-static long descriptors_before;
-
-static int command_begin(void **state)
-{
-	descriptors_before = descriptors_open();
-	return test_begin(state);
-}
-
-static int command_end(void **state)
-{
-	siginfo_t info;
-
-	CHECK(waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == -1 && errno == ECHILD);
-	CHECK(descriptors_open() == descriptors_before);
-	return test_end(state);
-}
-
-#define RUN(name) cmocka_unit_test_setup_teardown(name, command_begin, command_end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RUN(what_it_writes_and_how_it_ends_comes_back),
-	    RUN(a_task_fails_with_what_the_program_said),
-	    RUN(much_goes_in_and_out_at_once),
-	    RUN(input_that_is_not_read_is_no_error_and_no_signal),
-	    RUN(more_than_the_bound_is_dropped_and_counted),
-	    RUN(it_gets_the_folder_and_the_environment_that_are_named),
-	    RUN(its_streams_may_be_descriptors_of_the_caller),
-	    RUN(no_stream_is_taken_for_another),
-	    RUN(it_has_the_signals_of_the_process_and_default_actions),
-	    RUN(it_inherits_no_descriptor_unless_it_is_to),
-	    RUN(what_cannot_be_run_is_refused_and_the_result_untouched),
-	    RUN(without_descriptors_nothing_is_run_and_nothing_left),
+	    TEST_CLEAN(what_it_writes_and_how_it_ends_comes_back),
+	    TEST_CLEAN(a_task_fails_with_what_the_program_said),
+	    TEST_CLEAN(much_goes_in_and_out_at_once),
+	    TEST_CLEAN(input_that_is_not_read_is_no_error_and_no_signal),
+	    TEST_CLEAN(more_than_the_bound_is_dropped_and_counted),
+	    TEST_CLEAN(it_gets_the_folder_and_the_environment_that_are_named),
+	    TEST_CLEAN(its_streams_may_be_descriptors_of_the_caller),
+	    TEST_CLEAN(no_stream_is_taken_for_another),
+	    TEST_CLEAN(it_has_the_signals_of_the_process_and_default_actions),
+	    TEST_CLEAN(it_inherits_no_descriptor_unless_it_is_to),
+	    TEST_CLEAN(what_cannot_be_run_is_refused_and_the_result_untouched),
+	    TEST_CLEAN(without_descriptors_nothing_is_run_and_nothing_left),
 	};
 
 	/* An emulator of one process has no vfork, which posix_spawn learns by why it failed. */

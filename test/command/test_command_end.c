@@ -379,40 +379,20 @@ static void signals_do_not_disturb(void **state)
 	eg_ctx_unref(ctx);
 }
 
-/* Nothing may be left of any test: no child, and no descriptor. */
-static long descriptors_before;
-
-static int command_begin(void **state)
-{
-	descriptors_before = descriptors_open();
-	return test_begin(state);
-}
-
-static int command_end(void **state)
-{
-	siginfo_t info;
-
-	CHECK(waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == -1 && errno == ECHILD);
-	CHECK(descriptors_open() == descriptors_before);
-	return test_end(state);
-}
-
-#define RUN(name) cmocka_unit_test_setup_teardown(name, command_begin, command_end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RUN(a_program_is_asked_to_end_then_made_to),
-	    RUN(one_that_is_stopped_is_asked_as_well),
-	    RUN(what_a_program_has_started_ends_with_it),
-	    RUN(a_deadline_ends_it_with_the_deadlines_code),
-	    RUN(the_first_command_that_fails_ends_the_others),
-	    RUN(several_tasks_run_programs_at_once),
-	    RUN(what_holds_the_output_open_is_not_waited_for),
-	    RUN(the_context_ends_what_a_program_has_left_running),
-	    RUN(with_children_ignored_nothing_is_run),
-	    RUN(a_status_that_somebody_has_taken_is_not_made_up),
-	    RUN(signals_do_not_disturb),
+	    TEST_CLEAN(a_program_is_asked_to_end_then_made_to),
+	    TEST_CLEAN(one_that_is_stopped_is_asked_as_well),
+	    TEST_CLEAN(what_a_program_has_started_ends_with_it),
+	    TEST_CLEAN(a_deadline_ends_it_with_the_deadlines_code),
+	    TEST_CLEAN(the_first_command_that_fails_ends_the_others),
+	    TEST_CLEAN(several_tasks_run_programs_at_once),
+	    TEST_CLEAN(what_holds_the_output_open_is_not_waited_for),
+	    TEST_CLEAN(the_context_ends_what_a_program_has_left_running),
+	    TEST_CLEAN(with_children_ignored_nothing_is_run),
+	    TEST_CLEAN(a_status_that_somebody_has_taken_is_not_made_up),
+	    TEST_CLEAN(signals_do_not_disturb),
 	};
 
 	/* An emulator of one process has no vfork, which posix_spawn learns by why it failed. */

@@ -12,22 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-struct gauged {
-	struct gauge gauge;
-	atomic_long ran;
-};
-
-static int task_gauged(eg_ctx *ctx, void *arg)
-{
-	struct gauged *gauged = arg;
-
-	(void)ctx;
-	gauge_enter(&gauged->gauge);
-	atomic_fetch_add(&gauged->ran, 1);
-	gauge_leave(&gauged->gauge);
-	return 0;
-}
-
 static void limit_2_never_runs_three_of_a_million_empty_tasks(void **state)
 {
 	struct gauged gauged = {0};

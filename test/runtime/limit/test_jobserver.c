@@ -307,23 +307,6 @@ static void a_token_that_the_process_gives_back_is_for_those_who_wait_in_it(void
 	server_close(&server);
 }
 
-struct gauged {
-	struct gauge gauge;
-	atomic_long ran;
-};
-
-static int task_gauged(eg_ctx *ctx, void *arg)
-{
-	struct gauged *gauged = arg;
-
-	(void)ctx;
-	gauge_enter(&gauged->gauge);
-	atomic_fetch_add(&gauged->ran, 1);
-	sched_yield();
-	gauge_leave(&gauged->gauge);
-	return 0;
-}
-
 /* Somebody else takes tokens and puts them back all the time. */
 struct rival {
 	const struct server *server;
@@ -349,7 +332,7 @@ static void *rival_main(void *arg)
 
 static void groups_stay_within_the_tokens_beside_a_rival(void **state)
 {
-	struct gauged gauged = {0};
+	struct gauged gauged = {.yields = true};
 	struct server server;
 	struct rival rival = {&server, false};
 	eg_group groups[2];

@@ -28,23 +28,6 @@ static void group_open(eg_group *group, eg_limit *limit, int own, unsigned flags
  * How many at once
  */
 
-struct gauged {
-	struct gauge gauge;
-	atomic_long ran;
-};
-
-static int task_gauged(eg_ctx *ctx, void *arg)
-{
-	struct gauged *gauged = arg;
-
-	(void)ctx;
-	gauge_enter(&gauged->gauge);
-	atomic_fetch_add(&gauged->ran, 1);
-	sched_yield();
-	gauge_leave(&gauged->gauge);
-	return 0;
-}
-
 #define GROUPS 3
 
 static void tasks_of_several_groups_stay_within_a_limit_that_they_share(void **state)
@@ -54,7 +37,7 @@ static void tasks_of_several_groups_stay_within_a_limit_that_they_share(void **s
 		eg_limit *limit = limit_of(tasks);
 
 		for (long round = 0; goes_on(round, 100); round++) {
-			struct gauged gauged = {0};
+			struct gauged gauged = {.yields = true};
 			eg_group groups[GROUPS];
 			struct waiter waiters[GROUPS];
 			pthread_t threads[GROUPS];
@@ -104,7 +87,7 @@ static void as_many_tasks_of_different_groups_run_at_once_as_the_limit_allows(vo
 static void a_group_has_a_limit_of_its_own_besides(void **state)
 {
 	eg_limit *limit = limit_of(8);
-	struct gauged gauged = {0};
+	struct gauged gauged = {.yields = true};
 	eg_group group;
 
 	(void)state;
@@ -169,7 +152,7 @@ static void lowering_a_shared_limit_acts_as_tasks_end(void **state)
 {
 	eg_limit *limit = limit_of(3);
 	struct meeting meeting = {TALLY_INIT, 3};
-	struct gauged gauged = {0};
+	struct gauged gauged = {.yields = true};
 	eg_group group;
 
 	(void)state;
@@ -679,7 +662,7 @@ static void numbers_that_are_no_limit_are_refused(void **state)
 static void a_limit_that_tunes_itself_stays_within_its_bounds(void **state)
 {
 	eg_limit *limit = NULL;
-	struct gauged gauged = {0};
+	struct gauged gauged = {.yields = true};
 	eg_group groups[2];
 
 	(void)state;
@@ -709,7 +692,7 @@ static void a_limit_that_tunes_itself_stays_within_its_bounds(void **state)
 static void a_group_keeps_its_limit(void **state)
 {
 	eg_limit *limit = limit_of(1);
-	struct gauged gauged = {0};
+	struct gauged gauged = {.yields = true};
 	eg_group group;
 
 	(void)state;
