@@ -132,27 +132,36 @@ struct watcher {
 	eg_group *group;
 	size_t errors;
 	int err; /* of its context, afterwards */
+	struct tally started;
 };
 
 static int task_await_errors(eg_ctx *ctx, void *arg)
 {
 	struct watcher *watcher = arg;
 
+	tally_add(&watcher->started, 1);
 	while (eg_group_error_count(watcher->group) < watcher->errors)
 		sched_yield();
 	watcher->err = eg_ctx_err(ctx);
 	return 0;
 }
 
+/* Returns when the task has started: one that a worker has only taken is skipped like the rest. */
+static void watcher_go(struct watcher *watcher, eg_group *group)
+{
+	watcher->group = group;
+	eg_group_go(group, task_await_errors, watcher);
+	tally_await(&watcher->started, 1);
+}
+
 static void soon_leaves_alone_what_runs(void **state)
 {
-	struct watcher watcher = {.errors = 3, .err = 1};
+	struct watcher watcher = {.errors = 3, .err = 1, .started = TALLY_INIT};
 	eg_group group;
 
 	(void)state;
-	watcher.group = &group;
 	group_begin(&group, NULL, 2, EG_HALT_SOON, 2, 0);
-	eg_group_go(&group, task_await_errors, &watcher);
+	watcher_go(&watcher, &group);
 	go_failing(&group, 3, 5);
 	assert_int_equal(eg_group_wait(&group), -1);
 	/* The third error is that of a skipped task, so the group was halted by then. */
@@ -208,13 +217,12 @@ static void a_task_that_sees_the_last_error_is_followed_by_none(void **state)
 
 	(void)state;
 	for (long i = 0; goes_on(i, 2000); i++) {
-		struct watcher watcher = {.errors = 1};
+		struct watcher watcher = {.errors = 1, .started = TALLY_INIT};
 		eg_group group;
 
-		watcher.group = &group;
 		group_begin(&group, NULL, 2, halts[i % 2], 1, 0);
 		atomic_store(&seen.began, 0);
-		eg_group_go(&group, task_await_errors, &watcher);
+		watcher_go(&watcher, &group);
 		eg_group_go(&group, task_return, CODE(-EIO));
 		eg_group_go(&group, task_see, CODE(0));
 		eg_group_go(&group, task_see, CODE(0));
@@ -282,13 +290,6 @@ static void *submit_one(void *arg)
 	return NULL;
 }
 
-static int task_await_gate(eg_ctx *ctx, void *arg)
-{
-	(void)ctx;
-	tally_await(arg, 1);
-	return 0;
-}
-
 static void submitters_without_room_are_sent_away(void **state)
 {
 	static const unsigned halts[] = {EG_HALT_CANCEL, EG_HALT_NOW, EG_HALT_SOON};
@@ -297,7 +298,7 @@ static void submitters_without_room_are_sent_away(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
-		struct tally gate = TALLY_INIT;
+		struct hold hold = HOLD_INIT;
 		eg_group group;
 		struct submitter submitter = {.group = &group};
 		pthread_t thread;
@@ -306,15 +307,16 @@ static void submitters_without_room_are_sent_away(void **state)
 		options.backlog = 1;
 		options.halt = halts[i];
 		assert_int_equal(eg_group_init(&group, NULL, &options), 0);
-		/* One runs, one waits, and the third is kept out. */
-		eg_group_go(&group, task_await_gate, &gate);
-		eg_group_go(&group, task_await_gate, &gate);
+		/* One runs, and is not just about to; one waits, and the third is kept out. */
+		eg_group_go(&group, task_hold, &hold);
+		tally_await(&hold.started, 1);
+		eg_group_go(&group, task_hold, &hold);
 		assert_int_equal(pthread_create(&thread, NULL, submit_one, &submitter), 0);
 		assert_true(thread_blocks(&submitter.thread, &submitter.returned));
 		assert_int_equal(eg_group_fail(&group, error), 0);
 		pthread_join(thread, NULL);
 		assert_int_equal(submitter.code, -ECANCELED);
-		tally_add(&gate, 1);
+		tally_add(&hold.release, 1);
 		assert_int_equal(eg_group_wait(&group), -EIO);
 		assert_int_equal(eg_group_error_count(&group), i == 0 ? 1 : 2);
 		eg_group_destroy(&group);
