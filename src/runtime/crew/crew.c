@@ -69,7 +69,9 @@ static int64_t try_again(int64_t now)
 
 	egi_mutex_lock(&egi_board.lock);
 	if (egi_watch.is_missing && egi_board.posted > 0) {
-		egi_watch_attend(now);
+		/* An attempt in vain wakes whoever waits for a thread, and that may be the caller. */
+		if (egi_hire_is_due(now))
+			egi_watch_attend(now);
 		again = egi_hire_again_ns();
 	} else {
 		egi_hire_later(now);

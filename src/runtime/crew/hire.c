@@ -27,6 +27,7 @@ uint64_t egi_hire_due_ns;
 static struct {
 	int64_t again_at, again_after;
 	int64_t long_at; /* when it has been long */
+	uint64_t refusals;
 	bool stopped;
 } hire;
 
@@ -40,6 +41,7 @@ static void shortage_goes_on(void)
 {
 	int64_t now = eg_clock_now_ns();
 
+	hire.refusals++;
 	if (egi_hire_shortage_now() == EGI_SHORTAGE_NONE) {
 		hire.again_after = PACE;
 		hire.long_at = now + PATIENCE;
@@ -58,8 +60,20 @@ void egi_hire_start(void *(*main)(void *member))
 	member_main = main;
 }
 
+/*
+ * A thread that was started ends the shortage, unless another was refused meanwhile: by then it may be in the middle of a
+ * task.
+ *
+ *   caller                              the thread that it starts
+ *   starts it
+ *                                       takes a task, which submits to a group of its own
+ *                                       asks for one more: refused, a shortage
+ *   no shortage any more
+ *                                       the task waits for ever: nobody tries again
+ */
 bool egi_hire(void)
 {
+	uint64_t refusals = hire.refusals;
 	struct egi_member *member;
 	pthread_t thread;
 	bool started = false;
@@ -73,7 +87,7 @@ bool egi_hire(void)
 		egi_mutex_lock(&egi_board.lock);
 	}
 	if (started) {
-		if (egi_hire_shortage_now() != EGI_SHORTAGE_NONE)
+		if (hire.refusals == refusals && egi_hire_shortage_now() != EGI_SHORTAGE_NONE)
 			shortage_set(EGI_SHORTAGE_NONE);
 		return true;
 	}

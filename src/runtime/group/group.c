@@ -83,7 +83,7 @@ static void state_drop_ctx(struct eg_group_state *state)
 	if (!ctx)
 		return;
 	egi_ctx_watch_remove(ctx, &state->watch);
-	/* Other waiters may be about to return: see round_end. */
+	/* Other waiters may be about to return, or wait for a permit: see round_end, and permit.c. */
 	egi_mutex_lock(&state->lock);
 	state->ctx = NULL;
 	egi_mutex_unlock(&state->lock);
@@ -254,7 +254,10 @@ int eg_group_reset(eg_group *group)
 	egi_done_waited(state, true);
 	state_drop_ctx(state);
 	egi_state_reset(state);
+	/* They may be there still. */
+	egi_mutex_lock(&state->lock);
 	state_set_ctx(state, ctx);
+	egi_mutex_unlock(&state->lock);
 	return 0;
 }
 

@@ -37,12 +37,10 @@ static bool indices_find(struct egi_worker *worker, bool is_each, enum egi_worke
 	return true;
 }
 
-/* The next index of the claim, or of another that is found, if it is to be started. */
-static EGI_COLD uint32_t indices_next(struct egi_worker *worker, enum egi_worker_end *ret_end)
+/* The index that has been taken; or the next of the claim, or of another that is found; if it is to be started. */
+static EGI_COLD uint32_t indices_next(struct egi_worker *worker, uint32_t at, enum egi_worker_end *ret_end)
 {
-	uint32_t at;
-
-	while ((at = egi_claim_advance(&worker->claim)) == EGI_CLAIM_NONE)
+	while (at == EGI_CLAIM_NONE && (at = egi_claim_advance(&worker->claim)) == EGI_CLAIM_NONE)
 		if (!indices_find(worker, true, ret_end))
 			return at;
 	*ret_end = EGI_WORKER_STARTS;
@@ -52,20 +50,11 @@ static EGI_COLD uint32_t indices_next(struct egi_worker *worker, enum egi_worker
 }
 
 /*
- * Whether something is to be seen to before the next index, as egi_attend does. With `looks` nothing is if the workers are
- * asked for no more than to look at the context, and that is not over: so it is in every loop of one call (batch/run.c).
- */
-static inline uint32_t indices_asked(const struct eg_group_state *state, bool looks)
-{
-	uint32_t attention = egi_load_relaxed_u32(&state->attention);
-
-	return looks ? (attention ^ EGI_ATTENTION_LOOK) | egi_ctx_may_be_over(state->ctx) : attention;
-}
-
-/*
- * Calls for one index after the other. `careful` where there is more to do at the end of each: somebody may wait for
- * room, or a tool that looks for data races is told (os/annotate.h), and every call is ended as one that has left
- * something to do.
+ * Calls for one index after the other. With `looks`, as in every loop of one call (batch/run.c), there is nothing to see
+ * to while the workers are asked for no more than to look at the context, and that is not over. It is looked at with an
+ * index in hand: once the last one is counted the group may be destroyed, and its context with it. `careful` where there
+ * is more to do at the end of each: somebody may wait for room, or a tool that looks for data races is told
+ * (os/annotate.h), and every call is ended as one that has left something to do.
  */
 static inline __attribute__((always_inline)) enum egi_worker_end run_each(struct egi_worker *worker,
 									  bool looks, bool careful)
@@ -77,13 +66,16 @@ static inline __attribute__((always_inline)) enum egi_worker_end run_each(struct
 
 	EGI_RECOVERY_CALL_HERE(recovery);
 	for (;;) {
-		uint32_t at = egi_claim_advance_quick(claim, indices_asked(state, looks));
+		uint32_t attention = egi_load_relaxed_u32(&state->attention);
+		uint32_t at =
+		    egi_claim_advance_quick(claim, looks ? attention ^ EGI_ATTENTION_LOOK : attention);
 		int code;
 
-		if (EGI_UNLIKELY(at == EGI_CLAIM_NONE)) {
+		if (EGI_UNLIKELY(at == EGI_CLAIM_NONE) ||
+		    (looks && EGI_UNLIKELY(egi_ctx_may_be_over(state->ctx)))) {
 			enum egi_worker_end end;
 
-			at = indices_next(worker, &end);
+			at = indices_next(worker, at, &end);
 			EGI_RECOVERY_CALL_HERE(recovery);
 			if (end == EGI_WORKER_PASSES)
 				continue;

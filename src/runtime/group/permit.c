@@ -92,15 +92,36 @@ bool egi_permit_is_free(const struct eg_group_state *state)
 	return !state->limit || permit_find(state->limit) || egi_limit_has_free(state->limit);
 }
 
+/*
+ * The context, if its end has tasks skipped that have not started, until the lock is opened; NULL if not. Whoever waits
+ * for a permit has no task in hand. Others may have run the last one, and the group may be reset or destroyed then:
+ *
+ *   worker                              another thread
+ *   sees a task to start
+ *                                       runs it, waits, destroys: gives the context back
+ *   asks the context
+ */
+static const eg_ctx *state_lock_ctx(struct eg_group_state *state)
+{
+	egi_mutex_lock(&state->lock);
+	/* [W8] acquire: pairs with [W7]; looked at again at each turn. */
+	if ((state->flags & EG_GROUP_SKIP_UNSTARTED) == 0 || egi_load_acquire_u32(&state->over) != 0)
+		return NULL;
+	return state->ctx;
+}
+
 /* The context is over, or there are errors enough, and tasks that have not started are about to be skipped. */
 static bool state_is_about_to_skip(struct eg_group_state *state)
 {
+	bool is_over;
+
 	if ((egi_load_relaxed_u32(&state->attention) & EGI_ATTENTION_LOOK) == 0)
 		return false;
-	/* [W8] acquire: pairs with [W7]. */
-	return egi_state_has_failed_enough(state) ||
-	       ((state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 && eg_ctx_err(state->ctx) != 0 &&
-		egi_load_acquire_u32(&state->over) == 0);
+	if (egi_state_has_failed_enough(state))
+		return true;
+	is_over = eg_ctx_err(state_lock_ctx(state)) != 0;
+	egi_mutex_unlock(&state->lock);
+	return is_over;
 }
 
 /* Whether a worker has something else to do than to wait for a permit. Behind [H2]; what is asked is followed by a call. */
@@ -115,10 +136,10 @@ static bool state_calls_off(struct eg_group_state *state)
 /* Whoever ends the context says so, but for a deadline that no thread sees to. */
 static int64_t state_wakes_ns(const struct eg_group_state *state)
 {
-	/* [W8] acquire: pairs with [W7]; looked at again at each turn. */
-	bool looks = (state->flags & EG_GROUP_SKIP_UNSTARTED) != 0 && egi_load_acquire_u32(&state->over) == 0;
+	int64_t wakes_ns = egi_ctx_wakes_ns(state_lock_ctx(state), EGI_FOREVER);
 
-	return egi_crew_sleeps(looks ? egi_ctx_wakes_ns(state->ctx, EGI_FOREVER) : EGI_FOREVER);
+	egi_mutex_unlock(&state->lock);
+	return egi_crew_sleeps(wakes_ns);
 }
 
 /* Returns whether the worker has a permit now. */
