@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <malloc.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -69,6 +70,29 @@ int test_end_clean(void **state)
 	CHECK(waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == -1 && errno == ECHILD);
 	CHECK(descriptors_open() == descriptors_before);
 	return test_end(state);
+}
+
+static timer_t storm;
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+void storm_begin(void)
+{
+	const struct itimerspec often = {{0, 300000}, {0, 300000}};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+	struct sigaction action = {.sa_handler = ignore};
+
+	CHECK(sigaction(SIGUSR2, &action, NULL) == 0);
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &storm) == 0);
+	CHECK(timer_settime(storm, 0, &often, NULL) == 0);
+}
+
+void storm_end(void)
+{
+	CHECK(timer_delete(storm) == 0);
 }
 
 void check_failed(const char *what, const char *file, int line)

@@ -161,6 +161,13 @@ size_t heap_in_use(void);
 eg_ctx *ctx_under(eg_ctx *parent);
 
 /*
+ * Between them a signal that does nothing interrupts one of the threads every 300 us. It is not the one of the guard against
+ * hangs, and the handler stays: the last one may be late.
+ */
+void storm_begin(void);
+void storm_end(void);
+
+/*
  * Has a function called by a thread of the library's, because a deadline has passed; returns when it has been called.
  */
 void call_at_deadline(void (*fn)(void *arg), void *arg);

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 
 #define SH(script) EG_ARGV("sh", "-c", script)
@@ -352,29 +351,20 @@ static void a_status_that_somebody_has_taken_is_not_made_up(void **state)
 	}
 }
 
-static void ignore(int signal)
-{
-	(void)signal;
-}
-
 static void signals_do_not_disturb(void **state)
 {
-	struct sigaction action = {.sa_handler = ignore}, before;
-	struct itimerval storm = {{0, 300}, {0, 300}}, calm = {{0, 0}, {0, 0}};
 	struct eg_command_result result = EG_COMMAND_RESULT_INIT;
 	static char input[300000];
 	eg_ctx *ctx = ctx_under(NULL);
 
 	(void)state;
-	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-	assert_int_equal(setitimer(ITIMER_REAL, &storm, NULL), 0);
+	storm_begin();
 	assert_int_equal(
 	    eg_command_run(ctx, EG_COMMAND(EG_ARGV("cat"), .input = input, .input_size = sizeof(input)),
 			   &result),
 	    0);
-	assert_int_equal(setitimer(ITIMER_REAL, &calm, NULL), 0);
+	storm_end();
 	assert_int_equal(result.output_size, sizeof(input));
-	sigaction(SIGALRM, &before, NULL);
 	eg_command_result_finish(&result);
 	eg_ctx_unref(ctx);
 }

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/time.h>
 
 #define HOUR EG_SECONDS(3600)
 #define MANY 40
@@ -170,9 +169,8 @@ static void ignore(int signal)
 
 static void signals_do_not_cut_it_short(void **state)
 {
-	struct sigaction action = {.sa_handler = ignore}, before;
+	struct sigaction action = {.sa_handler = ignore};
 	struct poller poller = {.ctx = ctx_under(NULL), .deadline_ns = eg_clock_after_ns(HOUR)};
-	struct itimerval storm = {{0, 500}, {0, 500}}, calm = {{0, 0}, {0, 0}};
 	int64_t soon;
 	pthread_t thread;
 
@@ -190,13 +188,11 @@ static void signals_do_not_cut_it_short(void **state)
 	assert_int_equal(poller.result, -ECANCELED);
 
 	/* Interrupted more often than it sleeps, it ends when it is to. */
-	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-	assert_int_equal(setitimer(ITIMER_REAL, &storm, NULL), 0);
+	storm_begin();
 	soon = eg_clock_after_ns(EG_MILLISECONDS(10));
 	assert_int_equal(eg_ctx_poll(NULL, poller.pipes.fds, 1, soon), 0);
 	assert_true(eg_clock_now_ns() >= soon);
-	assert_int_equal(setitimer(ITIMER_REAL, &calm, NULL), 0);
-	sigaction(SIGALRM, &before, NULL);
+	storm_end();
 	signal(SIGUSR1, SIG_DFL);
 	pipes_close(&poller.pipes);
 	eg_ctx_unref(poller.ctx);
