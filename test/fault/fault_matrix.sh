@@ -28,10 +28,31 @@ UBSAN_OPTIONS="halt_on_error=0:print_summary=0"
 TSAN_OPTIONS="halt_on_error=0:exitcode=66:report_signal_unsafe=0"
 export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
-# ran NAME STATUS: of what the runner or the compiler has said, the end of what is no success.
+# ran WAY NAME STATUS: how it went, for later.
 ran() {
-    grep -v '^ok' "$work/output" | tail -n 30 >"$work/why"
-    report "$1" "$2"
+    echo "$2" >"$work/$1.name"
+    echo "$3" >"$work/$1.status"
+}
+
+# Of what the runner or the compiler has said, the end of what is no success.
+report_ways() {
+    way=0
+    while [ -e "$work/$way.status" ]; do
+        grep -v '^ok' "$work/$way.output" | tail -n 30 >"$work/why"
+        report "$(cat "$work/$way.name")" "$(cat "$work/$way.status")"
+        way=$((way + 1))
+    done
+}
+
+# beside FUNCTION ARGUMENT...: the function with the number of the next way before its arguments; as many at once as there
+# are CPUs.
+ways=0
+beside() {
+    function=$1
+    shift
+    "$function" "$ways" "$@" &
+    ways=$((ways + 1))
+    [ $((ways % $(nproc))) -ne 0 ] || wait
 }
 
 language="-std=gnu11 -D_GNU_SOURCE -g -pthread -Iinclude"
@@ -45,47 +66,53 @@ build_library() {
     for source in $(find src -name '*.c'); do
         echo "$source $(echo "${source%.c}" | tr / -)"
     done | xargs -P "$(nproc)" -L 1 sh -c "
-        $1 $language $library_options $3 -c \"\$0\" -o \"$2/\$1.o\" || exit 255" >"$work/output" 2>&1
+        $1 $language $library_options $3 -c \"\$0\" -o \"$2/\$1.o\" || exit 255" >&2
 }
 
-# way COMPILER LEVEL FORTIFY SANITIZER
+# way NUMBER COMPILER LEVEL FORTIFY SANITIZER
 way() {
-    options="$2"
+    options="$3"
     libraries=$shared
-    [ "$3" -eq 0 ] || options="$options -D_FORTIFY_SOURCE=$3"
-    case $1$2 in clang*lto) options="$options -fuse-ld=lld" ;; esac
-    case $4 in
+    [ "$4" -eq 0 ] || options="$options -D_FORTIFY_SOURCE=$4"
+    case $2$3 in clang*lto) options="$options -fuse-ld=lld" ;; esac
+    case $5 in
     none) ;;
     # As the runner divides by zero on purpose, the division still has to happen after it was reported.
-    thread) options="$options -fsanitize=thread" libraries="$work/$1-tsan/*.o -ldl" ;;
-    *) options="$options -fsanitize=$4" ;;
+    thread) options="$options -fsanitize=thread" libraries="$work/$2-tsan/*.o -ldl" ;;
+    *) options="$options -fsanitize=$5" ;;
     esac
     # shellcheck disable=SC2086
-    $1 $language $options $program $libraries -lm -o "$work/program" >"$work/output" 2>&1 &&
-        "$work/program" 2000 500 20 >"$work/output" 2>&1
-    ran "$1 $2, fortify $3, sanitizer $4" $?
+    $2 $language $options $program $libraries -lm -o "$work/$1.program" >"$work/$1.output" 2>&1 &&
+        "$work/$1.program" 2000 500 20 >"$work/$1.output" 2>&1
+    ran "$1" "$2 $3, fortify $4, sanitizer $5" $?
+    rm -f "$work/$1.program"
+}
+
+# whole NUMBER COMPILER OPTIONS: the library in the program itself
+whole() {
+    # shellcheck disable=SC2086
+    $2 $language $3 $program "$work/$2-lto"/*.o -ldl -lm -o "$work/$1.program" >"$work/$1.output" 2>&1 &&
+        "$work/$1.program" 2000 500 20 >"$work/$1.output" 2>&1
+    ran "$1" "$2 $3, the library in the program" $?
+    rm -f "$work/$1.program"
 }
 
 for compiler in gcc clang; do
     build_library $compiler "$work/$compiler-tsan" "-O1 -fsanitize=thread -Itest/tsan"
     for sanitizer in none address thread undefined; do
-        way $compiler -O0 0 $sanitizer
+        beside way $compiler -O0 0 $sanitizer
         for fortify in 0 2 3; do
-            way $compiler -O2 $fortify $sanitizer
-            way $compiler "-O3 -flto" $fortify $sanitizer
+            beside way $compiler -O2 $fortify $sanitizer
+            beside way $compiler "-O3 -flto" $fortify $sanitizer
         done
     done
-    rm -rf "$work/$compiler-tsan"
 done
-
 for compiler in gcc clang; do
     options="-O3 -flto"
     [ $compiler = gcc ] || options="$options -fuse-ld=lld"
     build_library $compiler "$work/$compiler-lto" "$options"
-    # shellcheck disable=SC2086
-    $compiler $language $options $program "$work/$compiler-lto"/*.o -ldl -lm -o "$work/program" \
-        >"$work/output" 2>&1 && "$work/program" 2000 500 20 >"$work/output" 2>&1
-    ran "$compiler $options, the library in the program" $?
-    rm -rf "$work/$compiler-lto"
+    beside whole $compiler "$options"
 done
+wait
+report_ways
 finish
