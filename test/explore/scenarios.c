@@ -116,11 +116,11 @@ void body_raises(struct job *job)
 
 #define SCENARIO(name, about, cpus, timers, quick, full)                 \
 	{                                                                \
-#name, about, name, cpus, timers, false, quick, full, 40 \
+#name, about, name, cpus, timers, false, quick, full, 20 \
 	}
 #define REFUSED(name, about, cpus, timers, quick, full)                            \
 	{                                                                          \
-#name "_refused", about, name, cpus, timers, true, quick, full, 40 \
+#name "_refused", about, name, cpus, timers, true, quick, full, 20 \
 	}
 
 const struct explore_scenario explore_scenarios[] = {
@@ -170,7 +170,7 @@ const struct explore_scenario explore_scenarios[] = {
 	     3),
     SCENARIO(share_against_limit,
 	     "a small group's owner that changes the limit, and another thread that comes", 2, false, 2, 3),
-    SCENARIO(slot_refused, "no memory for the slot of a thread that is needed", 2, false, 1, 3),
+    SCENARIO(slot_refused, "no memory for the slot of a thread that is needed", 2, false, 1, 2),
     SCENARIO(two_limits, "two threads that set the limit", 2, false, 2, 3),
     SCENARIO(group_within_group, "a task that waits for a group of its own", 2, false, 1, 2),
     SCENARIO(end_idle_against_leaving, "an end of all threads, and a worker that leaves a group that is gone",
@@ -220,14 +220,14 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(deadline_against_release, "a deadline, and a cancellation", 2, true, 4, 5),
     SCENARIO(deadline_against_drop, "a deadline, and the last reference", 2, true, 4, 5),
     SCENARIO(deadline_against_leaving_keeper, "a keeper that goes, and a deadline that is set", 2, true, 3,
-	     5),
-    SCENARIO(function_waits_for_deadline, "a function called at a deadline, and a deadline it waits for", 2,
-	     true, 2, 4),
-    SCENARIO(function_waits_for_function, "a function that waits, and the one that it waits for", 2, true, 2,
 	     4),
+    SCENARIO(function_waits_for_deadline, "a function called at a deadline, and a deadline it waits for", 2,
+	     true, 2, 3),
+    SCENARIO(function_waits_for_function, "a function that waits, and the one that it waits for", 2, true, 2,
+	     3),
     SCENARIO(functions_of_one_context_meet,
-	     "two functions called at one deadline, of which one waits for the other", 2, true, 2, 4),
-    SCENARIO(calls_against_caller, "the last of the calls, and one more", 2, true, 2, 4),
+	     "two functions called at one deadline, of which one waits for the other", 2, true, 2, 3),
+    SCENARIO(calls_against_caller, "the last of the calls, and one more", 2, true, 2, 3),
     SCENARIO(deadline_past_below_late, "a keeper that is late, and a deadline in the past below", 2, false, 4,
 	     5),
     SCENARIO(two_deadlines_against_keeper, "a keeper that goes to sleep, and an earlier deadline", 2, false,
@@ -241,10 +241,10 @@ const struct explore_scenario explore_scenarios[] = {
     SCENARIO(claim_owner_and_thief, "a claim's owner that takes, and a thief", 2, false, 4, 5),
     SCENARIO(claim_refill_and_thief, "a claim's owner that claims anew, and a thief", 2, false, 3, 5),
     SCENARIO(claim_two_thieves, "a claim's owner, and two thieves", 2, false, 3, 5),
-    SCENARIO(queue_two_takers, "a queue's producer, and two takers", 2, false, 2, 4),
+    SCENARIO(queue_two_takers, "a queue's producer, and two takers", 2, false, 2, 3),
     SCENARIO(loop_owner_and_thief, "an owner that takes of a loop, and a thief", 2, false, 3, 5),
     SCENARIO(loop_piece_and_thief, "an owner that takes the rest of a loop, and a thief", 2, false, 4, 5),
-    SCENARIO(loop_two_takers, "two who take of a loop", 2, false, 1, 4),
+    SCENARIO(loop_two_takers, "two who take of a loop", 2, false, 1, 3),
     SCENARIO(loop_against_taker, "a loop and a task behind it, and a taker", 2, false, 2, 5),
     SCENARIO(loop_against_spill, "the same with tasks that spill", 2, false, 2, 4),
     SCENARIO(range_between_tasks, "a submitter of tasks and a range, and a worker", 2, false, 1, 2),
