@@ -57,30 +57,34 @@ silent "every exported function is in one synopsis"
 sed -n '/^man_pages = \[/,/^\]/p' $pages/meson.build | tr -d ' \t\n' | tr -d "'" | sed 's/[][]/\n/g' |
     awk -F, 'NF && $1 ~ /\.[0-9]$/ { base = $1; sub(/\.[0-9]$/, "", base); print $1, base
              for (i = 2; i <= NF; i++) if ($i != "") print $1, $i }' >"$work/links"
+cut -d ' ' -f 2 "$work/links" | sort -u >"$work/linked"
+# The pages' own names, and what has a page.
+sed 's/\.[0-9] .*//' "$work/links" | sort -u >"$work/bases"
+awk '
+    FNR == 1 { page = FILENAME; sub(/.*\//, "", page); sub(/\.scd$/, "", page) }
+    /^# / { inside = $0 == "# SYNOPSIS" }
+    inside { while (match($0, /eg_[a-z0-9_]*\(/)) {
+        print page, substr($0, RSTART, RLENGTH - 1)
+        $0 = substr($0, RSTART + RLENGTH)
+    } }' "$pages"/*.scd | sort -u >"$work/synopsis_names"
 {
-    while read -r name; do
-        grep -q " $name\$" "$work/links" || echo "no page and no link page: $name"
-    done <"$work/exported"
+    comm -23 "$work/exported" "$work/linked" | sed 's/^/no page and no link page: /'
     cut -d ' ' -f 2 "$work/links" | sort | uniq -d | sed 's/^/two pages or link pages: /'
-    while read -r page name; do
-        [ -f "$pages/$page.scd" ] || echo "no source: $page.scd"
-        grep -qx "$name" "$work/exported" || [ "${page%.[0-9]}" = "$name" ] || echo "not exported: $name"
-        ! grep -qx "$name" "$work/exported" || section "$pages/$page.scd" SYNOPSIS 2>/dev/null | grep -q "$name(" ||
-            echo "$name leads to $page, which has another's synopsis"
-    done <"$work/links"
-    for page in "$pages"/*.scd; do
-        page=$(basename "$page" .scd)
-        grep -q "^$page " "$work/links" || echo "not in meson.build: $page"
-    done
+    sort -u "$work/exported" "$work/bases" | comm -13 - "$work/linked" | sed 's/^/not exported: /'
+    sort "$work/links" | comm -23 - "$work/synopsis_names" | while read -r page name; do
+        echo "$name leads to $page, which has another's synopsis"
+    done | grep -wFf "$work/exported"
+    cut -d ' ' -f 1 "$work/links" | sort -u >"$work/sources"
+    (cd "$pages" && ls ./*.scd) | sed 's|^\./||; s|\.scd$||' | sort >"$work/there"
+    comm -23 "$work/sources" "$work/there" | sed 's/^/no source: /'
+    comm -13 "$work/sources" "$work/there" | sed 's/^/not in meson.build: /'
 } >"$work/why"
 silent "every exported function has a page or a link to its page"
 
 # The include guards are no constants.
 grep -ho '\bEG_[A-Z0-9_]*' include/errgroup/*.h | sort -u >"$work/constants"
 {
-    while read -r name; do
-        grep -qw "$name" "$pages"/*.scd || echo "in no page: $name"
-    done <"$work/constants"
+    grep -ho '\bEG_[A-Z0-9_]*' "$pages"/*.scd | sort -u | comm -23 "$work/constants" - | sed 's/^/in no page: /'
     [ -s "$work/constants" ] || echo 'no constants found'
 } >"$work/why"
 silent "every constant and macro of the headers is in a page"
@@ -90,11 +94,15 @@ grep -ho '\bEG_[A-Z0-9_]*[A-Z0-9]' "$pages"/*.scd README.md docs/*.md | sort -u 
 comm -13 "$work/constants" "$work/mentioned" | grep -v '^EG_$' | sed 's/^/not in the headers: /' >"$work/why"
 silent "no document names a constant that is not there"
 
-for page in "$pages"/*.3.scd; do
-    for name in NAME SYNOPSIS DESCRIPTION 'RETURN VALUE' THREADS BLOCKING 'SEE ALSO'; do
-        grep -qx "# $name" "$page" || echo "$page: no section $name"
-    done
-done >"$work/why"
+awk '
+    function look(   i, names, n) {
+        n = split("NAME,SYNOPSIS,DESCRIPTION,RETURN VALUE,THREADS,BLOCKING,SEE ALSO", names, ",")
+        for (i = 1; i <= n; i++) if (!(names[i] in has)) print page ": no section " names[i]
+        delete has
+    }
+    FNR == 1 { if (page) look(); page = FILENAME }
+    /^# / { has[substr($0, 3)] = 1 }
+    END { look() }' "$pages"/*.3.scd >"$work/why"
 silent "every page of section 3 has the sections that matter"
 
 for header in include/*.h include/errgroup/*.h; do
@@ -108,15 +116,15 @@ section "$pages/errgroup.7.scd" PAGES | sed -n 's/^\*\([a-z_]*\)\*(3)$/\1.3/p' |
 silent "errgroup(7) lists every page"
 
 grep -no '\*[a-z_-]*\*([37])' "$pages"/*.scd | grep -e ':\*eg_' -e ':\*errgroup' |
-    sed 's/^\([^:]*:[0-9]*\):\*\([a-z_-]*\)\*(\([37]\))/\1 \2 \3/' | while read -r place name part; do
-    awk -v name="$name" -v part="$part" '$2 == name && $1 ~ "\\." part "$" { found = 1 } END { exit !found }' \
-        "$work/links" || echo "$place: no page $name($part)"
-done >"$work/why"
+    sed 's/^\([^:]*:[0-9]*\):\*\([a-z_-]*\)\*(\([37]\))/\1 \2 \3/' |
+    awk 'NR == FNR { part = substr($1, length($1)); there[$2 " " part] = 1; next }
+         !(($2 " " $3) in there) { print $1 ": no page " $2 "(" $3 ")" }' "$work/links" - >"$work/why"
 silent "pages refer to pages that exist"
 
 if command -v scdoc >/dev/null 2>&1; then
     for page in "$pages"/*.scd; do
-        name=$(basename "$page" .scd)
+        name=${page##*/}
+        name=${name%.scd}
         scdoc <"$page" >"$work/$name" 2>"$work/output" || echo "scdoc failed" >>"$work/output"
         # Not everywhere; and it says what scdoc does not.
         if command -v groff >/dev/null 2>&1; then
@@ -151,15 +159,15 @@ done >>"$work/why"
 silent "the cookbook has every recipe, as it is"
 
 # What was there before there were examples of everything is left out; the _at forms are what the macros call.
-while read -r name; do
+grep -rho --include='*.[ch]' 'eg_[a-z0-9_]*' docs/examples | sort -u | comm -23 "$work/exported" - | while read -r name; do
     case $name in
     *_at | eg_ctx_[!p]* | eg_error_[!p]* | eg_panic_* | eg_scope_* | eg_spawn_* | eg_version_* | eg_fault_set_mode) continue ;;
     eg_defer | eg_undefer | eg_threads_end_idle) continue ;;
     eg_group_destroyp | eg_group_error_count | eg_group_errors | eg_group_pass | eg_group_reset | eg_group_slots) continue ;;
     eg_group_try_go | eg_group_wait_until) continue ;;
     esac
-    grep -rqw --include='*.[ch]' -e "$name" docs/examples || echo "in no example: $name"
-done <"$work/exported" >"$work/why"
+    echo "in no example: $name"
+done >"$work/why"
 silent "every function of groups and batches is used by an example"
 
 #
@@ -199,25 +207,27 @@ silent "the README has every option with its default"
 
 documents=$(find . -name '*.md' -not -path './build/*' -not -path './build-*' -not -path './.*' | sort)
 for document in $documents; do
+    folder=${document%/*}
     grep -no '](\([^)]*\))' "$document" | while IFS= read -r line; do
         place=${line%%:*}
         target=${line#*](}
         target=${target%)}
         target=${target%%#*}
         case $target in '' | *://* | mailto:*) continue ;; esac
-        [ -e "$(dirname "$document")/$target" ] || echo "$document:$place: no $target"
+        [ -e "$folder/$target" ] || echo "$document:$place: no $target"
     done
 done >"$work/why"
 silent "relative links lead to files"
 
 # Paths as people write them, from the top of the tree. Words in capitals stand for something to fill in.
 for document in $documents "$pages"/*.scd; do
+    folder=${document%/*}
     grep -noE '(^|[^A-Za-z0-9_./-])(docs|test|src|include|bench|\.ci)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*]' "$document" |
         sed 's/^\([0-9]*\):[^A-Za-z0-9_.]*/\1 /' | while read -r place path; do
         case $path in *[A-Z][A-Z]*) continue ;; esac
         # A pattern has to match something.
         found=
-        for match in $path "$(dirname "$document")"/$path; do
+        for match in $path "$folder"/$path; do
             [ -e "$match" ] && found=yes
         done
         [ "$found" ] || echo "$document:$place: no $path"
