@@ -20,7 +20,7 @@ available() {
 }
 
 # What does not depend on how the library was built is looked at once, in the build with the default options.
-once='--no-suite checks --no-suite programs'
+once='--no-suite checks --no-suite programs --no-suite thorough'
 
 # Warnings, and how sanitizers call their runtimes, which the explorer stands in for, differ from version to version; the
 # newest runs all tests, and optimises. gcc's warnings are errors in its builds below.

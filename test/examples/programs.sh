@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# Sourced by the scripts that test the example programs, whose one argument is the folder in which these were built:
-# that folder, $programs, and how programs are run.
+# Sourced by the scripts that test the example programs, whose first argument is the folder in which these were built, and
+# the second `thorough` for the cases that take long, instead of the others: that folder, $programs, which cases, $part,
+# and how programs are run.
 
+part=${2:-}
 programs=$(CDPATH='' cd -- "$1" && pwd) || exit 1
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 # shellcheck source=test/tap.sh
