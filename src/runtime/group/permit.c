@@ -134,7 +134,7 @@ static bool state_calls_off(struct eg_group_state *state)
 }
 
 /* Whoever ends the context says so, but for a deadline that no thread sees to. */
-static int64_t state_wakes_ns(const struct eg_group_state *state)
+static int64_t state_wakes_ns(struct eg_group_state *state)
 {
 	int64_t wakes_ns = egi_ctx_wakes_ns(state_lock_ctx(state), EGI_FOREVER);
 
