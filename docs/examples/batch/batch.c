@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * batch: runs a command for each of many inputs, several at a time.
+ *
+ * Here is the command line. What it says goes to the runner, which makes jobs of inputs:
+ *
+ *     inputs     words or standard input, one after the other
+ *     template   the command, and what of an input goes where
+ *     limits     how many jobs at once
+ *     job        runs a command, tries it again, ends it in time
+ *     output     collects what jobs print
+ *     order      whose turn it is to be passed on
+ *     printer    writes what they have printed
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../shared/arguments.h"
+#include "../shared/console.h"
+#include "../shared/interrupt.h"
+#include "runner.h"
+
+/* More words than a program can be started with. */
+#define INPUTS_MAX 1000000
+
+static const char batch_help[] =
+    "Usage: batch [OPTION]... COMMAND [ARGUMENT]... [::: INPUT...]\n"
+    "Run COMMAND once for each INPUT, several at a time. Without ::: inputs are the lines of standard "
+    "input.\n"
+    "\n"
+    "In COMMAND and its arguments {} is the input, {.} the input without extension, {/} its base name, {//} "
+    "its\n"
+    "folder, {/.} its base name without extension, {#} the job's number and {%} its slot. Without any of "
+    "these\n"
+    "inputs are added at the end. COMMAND alone, if it has blanks or other characters of a shell's, is run "
+    "by\n"
+    "\"sh -c\", and inputs are quoted for it.\n"
+    "\n"
+    "  -0, --null            inputs on standard input end by NUL, not by a newline\n"
+    "  -n, --max-args N      N inputs a job (default: 1)\n"
+    "  -j, --jobs N          N jobs at a time; 0: as many as there can be; auto: as many as do best\n"
+    "                        (default: what make -j allows in a recipe that begins with +, or else as many "
+    "as CPUs)\n"
+    "  -k, --keep-order      print what jobs print in the order of the inputs\n"
+    "      --halt WHEN       after the first failure: end the jobs that run (now, the default), start no "
+    "further\n"
+    "                        job (soon), or run them all (never)\n"
+    "      --retries N       run a job that fails up to N times more\n"
+    "      --timeout SECONDS end a job that takes longer, which is a failure\n"
+    "      --dry-run         print the commands and run none\n"
+    "      --help            print this\n"
+    "      --version         print the version\n"
+    "\n"
+    "What a job prints is printed in one piece when it has ended. Its standard input is empty. SIGINT, "
+    "SIGTERM,\n"
+    "SIGHUP and SIGQUIT end the jobs that run, and what they have started; a second one ends batch at once.\n"
+    "\n"
+    "Exit status: 0; 123 a job has failed, 124 with status 255, 125 by a signal or --timeout; 126 a command "
+    "cannot\n"
+    "be run, 127 it is not found; of several the highest; 1 something else went wrong; 2 for a wrong "
+    "command\n"
+    "line; 128 + N when stopped by signal N.\n";
+
+/* Ends the words of the command at the `:::`. Return: those behind it, or NULL. */
+static char *const *inputs_split(char **words)
+{
+	char *const *inputs = NULL;
+
+	for (size_t i = 0; words[i] != NULL; i++) {
+		if (strcmp(words[i], "::::") == 0 || strcmp(words[i], ":::+") == 0 ||
+		    strcmp(words[i], "::::+") == 0)
+			arguments_refuse("%s is not known here; inputs of a file are read with <FILE",
+					 words[i]);
+		if (strcmp(words[i], ":::") != 0)
+			continue;
+		if (inputs != NULL)
+			arguments_refuse("::: may be there once");
+		words[i] = NULL;
+		inputs = words + i + 1;
+		words = words + i + 1;
+		i = (size_t)-1;
+	}
+	return inputs;
+}
+
+int main(int argc, char **argv)
+{
+	struct runner_options options = {.halt = EG_HALT_NOW, .inputs_max = 1};
+	const char *jobs = NULL;
+	bool ends_by_nul = false;
+	double timeout = 0;
+	const struct argument known[] = {
+	    {"null", '0', .ret_flag = &ends_by_nul},
+	    {"max-args", 'n', .ret_integer = &options.inputs_max, .least = 1, .most = INPUTS_MAX},
+	    {"jobs", 'j', .ret_text = &jobs},
+	    {"keep-order", 'k', .ret_flag = &options.keeps_order},
+	    {"halt", 0, .ret_choice = &options.halt,
+	     .choices = {[EG_HALT_NOW] = "now", [EG_HALT_SOON] = "soon", [EG_HALT_NEVER] = "never"}},
+	    {"retries", 0, .ret_integer = &options.job.retries, .least = 0, .most = 1000000},
+	    {"timeout", 0, .ret_number = &timeout, .least = 0.001, .most = 1e9},
+	    {"dry-run", 0, .ret_flag = &options.is_dry},
+	};
+	char *const *words, *const *given;
+	struct inputs inputs;
+	struct limits limits;
+	eg_ctx *stop;
+	int error, status;
+
+	console_init();
+	words = arguments_parse_leading(argc, argv, known, sizeof(known) / sizeof(known[0]), batch_help);
+	given = inputs_split(argv + (words - argv));
+	if (words[0] == NULL)
+		arguments_refuse("no command");
+	template_init(&options.job.template, words);
+	options.job.timeout_ns = (int64_t)(timeout * 1e9);
+	interrupt_hold_pipe();
+	error = limits_init(&limits, jobs);
+	if (error == 0)
+		error = interrupt_derive_all(NULL, &stop);
+	if (error != 0) {
+		console_report("cannot start: %s", eg_strerror(error));
+		return EXIT_FAILURE;
+	}
+	options.limits = &limits;
+	inputs_init(&inputs, given, ends_by_nul);
+	status = runner_run(&options, &inputs, stop);
+	inputs_finish(&inputs);
+	eg_ctx_unref(stop);
+	limits_finish(&limits);
+	return status;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_RUNNER_H
+#define BATCH_RUNNER_H
+
+/*
+ * A run: inputs become jobs, jobs are run, so many at once, and passed on.
+ */
+
+#include <stdbool.h>
+
+#include <errgroup.h>
+
+#include "inputs.h"
+#include "job.h"
+#include "limits.h"
+
+struct runner_options {
+	struct job_options job;
+	const struct limits *limits;
+	int inputs_max; /* of a job */
+	unsigned halt;  /* of enum eg_halt: what the first failure does */
+	bool keeps_order;
+	bool is_dry; /* commands are printed, not run */
+};
+
+/* Runs it all. Return: the exit status. */
+int runner_run(const struct runner_options *options, struct inputs *inputs, eg_ctx *stop);
+
+#endif

@@ -1,0 +1,345 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# sh test/examples/test_batch.sh DIR [thorough]
+#
+# Runs the example batch built in DIR and prints TAP, a line for each behaviour.
+#
+# Jobs that have to meet do so at FIFOs, or wait for files to appear.
+
+set -u
+# shellcheck source=test/examples/programs.sh
+. "$(dirname -- "$0")/programs.sh"
+batch=$programs/batch
+newline='
+'
+
+# said FILE LINE...: the file has exactly these lines.
+said() {
+    saying=$1
+    shift
+    printf '%s\n' "$@" | cmp -s - "$saying" || { echo "in $saying:"; cat "$saying"; return 1; }
+}
+
+# is_gone PID: there is no such process, or only its exit status.
+is_gone() {
+    state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) || return 0
+    [ "$state" = Z ] || [ -z "$state" ]
+}
+
+#
+# Inputs
+#
+
+inputs_are_words_or_lines() {
+    exits 0 "$batch" -k echo ::: a 'b  c' '' -n '*' >out 2>err
+    said out a 'b  c' '' '-n' '*' || said out a 'b  c' '' '*'
+    is_empty err
+    printf 'one\n\n two \\ "\nlast' | "$batch" -k printf '<%s>\n' >out
+    said out '<one>' '<>' '< two \ ">' '<last>'
+    printf 'a\nb\0c\0' | "$batch" -0k printf '<%s>\n' >out
+    said out "<a${newline}b>" '<c>'
+    "$batch" echo ::: >out
+    is_empty out
+    exits 0 "$batch" false </dev/null
+}
+
+several_inputs_make_a_job() {
+    seq 5 | "$batch" -k -n 2 echo {#}: >out
+    said out '1:' '2:' '3:'
+    seq 5 | "$batch" -k -n 2 echo >out
+    said out '1 2' '3 4' '5'
+    "$batch" -k -n 3 echo {} -o{}.o {#} ::: a b c d >out
+    said out 'a b c -oa.o -ob.o -oc.o 1' 'd -od.o 2'
+}
+
+what_cannot_be_an_argument_is_refused() {
+    printf 'a\nb\0c\nd\n' | exits 1 "$batch" -k echo >out 2>err
+    said out a
+    has err 'batch: input 2: has a NUL'
+    head -c 200000 /dev/zero | tr '\0' x | exits 1 "$batch" echo >out 2>err
+    is_empty out
+    has err 'batch: input 1: longer than an argument can be'
+    exits 1 "$batch" echo <&- >out 2>err
+    has err 'batch: input 1: Bad file descriptor'
+    exits 1 "$batch" echo </ >out 2>err
+    has err 'Is a directory'
+}
+
+# The second line is not there before the first job has run.
+a_job_starts_when_its_input_is_there() {
+    mkfifo lines
+    (
+        exec >lines
+        echo a
+        until [ -e made-a ]; do :; done
+        echo b
+    ) &
+    exits 0 "$batch" -j 1 touch made-{} <lines
+    wait $!
+    [ -e made-b ]
+}
+
+#
+# Commands
+#
+
+placeholders_stand_for_parts_of_inputs() {
+    "$batch" -k printf '<%s|%s|%s|%s|%s>\n' {} {.} {/} {//} {/.} ::: \
+        a/b.c/d.tar.gz plain /x .hidden dir.d/name a/b/ >out
+    said out '<a/b.c/d.tar.gz|a/b.c/d.tar|d.tar.gz|a/b.c|d.tar>' '<plain|plain|plain|.|plain>' '</x|/x|x|/|x>' \
+        '<.hidden|.hidden|.hidden|.|.hidden>' '<dir.d/name|dir.d/name|name|dir.d|name>' '<a/b/|a/b/|b|a|b>'
+    "$batch" -k -j 1 echo {#}-{%} {x} {{}} ::: a b >out
+    said out '1-1 {x} {a}' '2-1 {x} {b}'
+}
+
+lines_for_a_shell_have_their_inputs_quoted() {
+    set -- "it's" 'a  b' '$(touch bad) `touch bad`' '"\' '*' '' "two${newline}lines" '; touch bad'
+    for input; do printf '<%s>\n' "$input"; done >wanted
+    "$batch" -k 'printf "<%s>\n" {}' ::: "$@" >out
+    cmp out wanted
+    "$batch" -k 'printf "<%s>\n"' ::: "$@" >out
+    cmp out wanted
+    "$batch" -k -n 100 'printf "<%s>\n" {} && true' ::: "$@" >out
+    cmp out wanted
+    "$batch" -k printf '<%s>\n' ::: "$@" >out
+    cmp out wanted
+    [ ! -e bad ]
+}
+
+dry_runs_print_what_would_run() {
+    exits 0 "$batch" -n 2 --dry-run rm -- {} '$x' ::: a "b'c" 'd e' >out
+    said out "rm -- a 'b'\\''c' '\$x'" "rm -- 'd e' '\$x'"
+    "$batch" --dry-run 'rm {} | wc' ::: 'd e' >out
+    said out "rm 'd e' | wc"
+}
+
+jobs_have_no_input_and_keep_descriptors() {
+    echo input | "$batch" 'cat; cat <&3; : {}' 3<"$top/LICENSE" >out
+    cmp out "$top/LICENSE"
+}
+
+#
+# Several at a time
+#
+
+# Each needs the other.
+so_many_jobs_run_at_once() {
+    mkfifo meet
+    "$batch" -j 2 ::: -- 2>err || :
+    exits 0 "$batch" -j 2 'case {} in a) echo hello >meet ;; b) cat meet ;; esac' ::: a b >out
+    said out hello
+}
+
+# Two that have the same slot would meet in its folder.
+no_more_run_and_each_has_a_slot() {
+    seq 40 | exits 0 "$batch" -j 3 'mkdir in{%} && echo {%} && rmdir in{%}' >out
+    [ "$(wc -l <out)" -eq 40 ]
+    sort -u out >slots
+    ! grep -v '^[123]$' slots
+    seq 20 | exits 0 "$batch" -j auto 'mkdir in{%} && echo {} && rmdir in{%}' >out
+    seq 20 | same_lines - out
+    exits 0 "$batch" -j 0 true ::: a b c
+}
+
+# A makefile's recipes share its two places. What is broken leaves one.
+make_says_how_many() {
+    command -v make >/dev/null || skip 'make is not installed'
+    unset MAKEFLAGS MAKELEVEL
+    printf 'all: a b\na b:\n\t+@seq 10 | %s %s\n' "$batch" "'mkdir in-\$@-{%} && echo \$@ {%} && rmdir in-\$@-{%}'" >makefile
+    exits 0 make -s -j 2 >out
+    [ "$(wc -l <out)" -eq 20 ]
+    ! grep -v '^[ab] [12]$' out
+    MAKEFLAGS='-j --jobserver-auth=77,78' exits 0 "$batch" echo {%} ::: a b c >out 2>err
+    said out 1 1 1
+    has err "make's jobserver cannot be used"
+}
+
+# The first waits for the third.
+output_is_in_order_if_wanted() {
+    for options in '-k -j 3' '-j 3'; do
+        rm -f third
+        # Split into words on purpose.
+        # shellcheck disable=SC2086
+        "$batch" $options 'case {} in 1) until [ -e third ]; do :; done ;; 3) echo 3 >third ;; esac; echo {}' ::: 1 2 3 >out
+        case $options in
+        -k*) said out 1 2 3 ;;
+        *)
+            [ "$(tail -n 1 out)" = 1 ]
+            seq 3 | same_lines - out
+            ;;
+        esac
+    done
+}
+
+#
+# Output
+#
+
+# Lines and a large piece of each, in two streams. What is larger than some KiB is in a file meanwhile.
+output_is_never_mixed() {
+    mkdir tmp
+    for size in 10 300000; do
+        seq 12 | TMPDIR=$PWD/tmp exits 0 "$batch" -j 4 \
+            "echo begin {}; head -c $size /dev/zero | tr '\\0' x; echo; echo err {} >&2; echo end {}; echo also {} >&2" >out 2>err
+        awk -v size=$size '
+            NR % 3 == 1 { job = $2; if ($1 != "begin") exit 1 }
+            NR % 3 == 2 && length($0) != size { exit 1 }
+            NR % 3 == 0 && $0 != "end " job { exit 1 }
+            END { if (NR != 36) exit 1 }' out || { echo "mixed at $size"; cut -c 1-20 out; return 1; }
+        awk 'NR % 2 == 1 { job = $2 } NR % 2 == 0 && $0 != "also " job { exit 1 } END { if (NR != 24) exit 1 }' err
+        find tmp -type f >left
+        is_empty left
+    done
+}
+
+# The parent of the job is batch.
+memory_is_bounded() {
+    "$batch" 'head -c 64M /dev/zero; grep VmHWM "/proc/$PPID/status" >&2; : {}' ::: a 2>err | wc -c >out
+    said out 67108864
+    is_sanitized "$batch" || awk '$2 > 32768 { print "memory: " $0; exit 1 }' err
+}
+
+streams_may_be_opened_by_name() {
+    exits 0 "$batch" 'echo a; echo b >/dev/stdout; echo c; echo d >&2; echo e >/dev/stderr; echo f >&2; : {}' ::: x >out 2>err
+    said out a b c
+    said err d e f
+}
+
+# What is left running has no say in when the job is over.
+what_jobs_leave_running_is_left_alone() {
+    exits 0 "$batch" -j 1 'sleep 1000 & echo $!; : {}' ::: a b >out
+    while read -r pid; do
+        ! is_gone "$pid"
+        kill "$pid"
+    done <out
+}
+
+lost_output_is_a_failure() {
+    printf abc | TMPDIR=$PWD/nowhere exits 1 "$batch" 'head -c 1000000 /dev/zero; exit 0; : {}' >out 2>err
+    has err 'its output is lost from here on: No such file or directory'
+    printf abc | TMPDIR=$PWD/nowhere exits 0 "$batch" 'head -c 10000 /dev/zero; : {}' >out 2>err
+    [ "$(wc -c <out)" -eq 10000 ]
+}
+
+closed_and_full_outputs_end_the_run() {
+    { got=0; seq 1000 | "$batch" echo 2>err || got=$?; echo $got >status; } | head -n 1 >out
+    said status 141
+    is_empty err
+    [ -c /dev/full ] || skip 'no /dev/full'
+    seq 1000 | exits 1 "$batch" echo >/dev/full 2>err
+    has err 'batch: standard output: No space left on device'
+    has err 'the rest not started'
+}
+
+#
+# What goes wrong
+#
+
+the_first_failure_ends_the_others() {
+    exits 123 "$batch" -j 2 'case {} in a) until [ -s pid ]; do :; done; exit 3 ;; *) echo $$ >pid; exec sleep 1000 ;; esac' ::: a b c d >out 2>err
+    has err 'exit status 3'
+    has err 'batch: 0 jobs done, 1 failed, 1 ended, the rest not started'
+    is_gone "$(cat pid)"
+}
+
+halting_soon_lets_them_end() {
+    mkfifo gate
+    exits 123 "$batch" --halt soon -j 2 'case {} in a) read -r x <gate; exit 3 ;; b) echo go >gate; echo b ;; *) echo {} ;; esac' ::: a b >out 2>err
+    said out b
+    exits 123 "$batch" --halt soon -j 1 'echo {}; exit {}' ::: 0 1 0 0 >out 2>err
+    said out 0 1
+    has err 'batch: job 2: echo 1; exit 1: exit status 1'
+    has err 'batch: 1 jobs done, 1 failed, 0 ended, the rest not started'
+}
+
+without_halting_all_run() {
+    exits 123 "$batch" --halt never -k 'echo {}; exit {}' ::: 1 0 2 0 >out 2>err
+    said out 1 0 2 0
+    said err 'batch: job 1: echo 1; exit 1: exit status 1' 'batch: job 3: echo 2; exit 2: exit status 2'
+}
+
+exit_statuses_are_those_of_xargs() {
+    printf 'exit 3\n' >script
+    for case in '0 true' '123 false' '123 exit 1; true' '123 exit 125; true' '123 exit 126; true' '124 exit 255; true' \
+        '125 kill -9 $$; true' '125 kill -s TERM $$; true' '126 /' '126 ./script' '127 ./none' '127 none' '127 none/none'; do
+        exits "${case%% *}" "$batch" --halt never "${case#* }" ::: a >out 2>err
+    done
+    exits 127 "$batch" --halt never {} ::: false none true 2>err
+    exits 125 "$batch" --halt never 'exit {}; kill -9 $$' ::: 0 1 255 2>err && return 1
+    exits 124 "$batch" --halt never 'exit {}; true' ::: 0 1 255 2 2>err
+    exits 126 "$batch" --halt never -n 100000 true <<-END 2>err
+		$(seq 100000 | sed 's/^/a-rather-long-word-of-which-there-are-many-a-rather-long-word-of-which-there-are-many-/')
+	END
+    has err 'Argument list too long'
+}
+
+command_lines_are_checked() {
+    refuses "$batch" '' '::: a' '-j' '-j -1 true' '-j 1x true' '-j 5000 true' '-n 0 true' '--halt later true' '--retries -1 true' \
+        '--timeout 0 true' '--none true' 'true ::: a ::: b' 'true :::: file' 'true :::+ a' '-n 1'
+    exits 0 "$batch" --help >out
+    has out 'Usage: batch'
+    exits 0 "$batch" -k echo --help -n ::: a >out
+    said out '--help -n a'
+}
+
+# The group of the job's, of which its own child is one, is ended; what ignores SIGTERM is killed.
+signals_end_everything() {
+    resets_signals || skip 'env cannot reset signals'
+    for signal in TERM INT HUP; do
+        rm -f child
+        interruptible pid "$batch" -j 2 'sleep 1000 & echo $! >half{}; mv half{} child{}; echo out; wait' ::: 1 2 3 >out 2>err &
+        until [ -e child1 ] && [ -e child2 ]; do kill -0 $!; done
+        kill -s $signal "$(cat pid)"
+        case $signal in TERM) status=143 ;; INT) status=130 ;; HUP) status=129 ;; esac
+        exits $status wait $!
+        has err "batch: stopped by SIG$signal: 0 jobs done, 0 failed, 2 ended, the rest not started"
+        said out out out
+        for i in 1 2; do
+            until is_gone "$(cat child$i)"; do :; done
+            rm child$i
+        done
+    done
+}
+
+# Standard output is a pipe that nobody reads.
+a_blocked_output_can_be_interrupted() {
+    resets_signals || skip 'env cannot reset signals'
+    mkfifo blocked
+    sleep 1000 <blocked &
+    reader=$!
+    interruptible pid "$batch" -j 1 'head -c 200000 /dev/zero; : >printed; : {}' ::: 1 2 >blocked 2>err &
+    until [ -e printed ]; do kill -0 $!; done
+    kill -s TERM "$(cat pid)"
+    exits 143 wait $!
+    kill $reader
+}
+
+if [ "$part" != thorough ]; then
+    check 'inputs are the words behind ::: or the lines of standard input' inputs_are_words_or_lines
+    check '-n gives a job several inputs' several_inputs_make_a_job
+    check 'what cannot be an argument, or not be read, ends the run' what_cannot_be_an_argument_is_refused
+    check 'a job starts when its input is there' a_job_starts_when_its_input_is_there
+    check 'placeholders stand for parts of the input' placeholders_stand_for_parts_of_inputs
+    check 'in a line for a shell inputs are quoted' lines_for_a_shell_have_their_inputs_quoted
+    check '--dry-run prints commands that a shell understands' dry_runs_print_what_would_run
+    check 'jobs have no standard input, and the descriptors that there were' jobs_have_no_input_and_keep_descriptors
+    check '-j jobs run at once' so_many_jobs_run_at_once
+    check 'no more than -j, each with a slot of its own' no_more_run_and_each_has_a_slot
+    check 'without -j it is make that says how many' make_says_how_many
+    check 'output comes as jobs end, with -k in the order of the inputs' output_is_in_order_if_wanted
+    check 'output of jobs is never mixed, and leaves no file' output_is_never_mixed
+    check 'memory is bounded, whatever a job prints' memory_is_bounded
+    check 'jobs may open their streams by name' streams_may_be_opened_by_name
+    check 'what a job leaves running is neither waited for nor ended' what_jobs_leave_running_is_left_alone
+    check 'output that cannot be kept is a failure' lost_output_is_a_failure
+    check 'a closed or full standard output ends the run' closed_and_full_outputs_end_the_run
+    check 'the first failure ends the jobs that run' the_first_failure_ends_the_others
+    check '--halt soon lets them come to their end' halting_soon_lets_them_end
+    check '--halt never runs all' without_halting_all_run
+    check 'exit statuses are those of xargs' exit_statuses_are_those_of_xargs
+    check 'wrong command lines are refused' command_lines_are_checked
+    check 'SIGINT, SIGTERM and SIGHUP end the jobs and what they have started' signals_end_everything
+    check 'a reader that does not read holds no interrupted run up' a_blocked_output_can_be_interrupted
+fi
+finish
