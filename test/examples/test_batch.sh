@@ -155,21 +155,13 @@ make_says_how_many() {
     has err "make's jobserver cannot be used"
 }
 
-# The first waits for the third.
+# The first job waits until the third has run; and then for what the others print, which is there before it ends.
 output_is_in_order_if_wanted() {
-    for options in '-k -j 3' '-j 3'; do
-        rm -f third
-        # Split into words on purpose.
-        # shellcheck disable=SC2086
-        "$batch" $options 'case {} in 1) until [ -e third ]; do :; done ;; 3) echo 3 >third ;; esac; echo {}' ::: 1 2 3 >out
-        case $options in
-        -k*) said out 1 2 3 ;;
-        *)
-            [ "$(tail -n 1 out)" = 1 ]
-            seq 3 | same_lines - out
-            ;;
-        esac
-    done
+    exits 0 "$batch" -k -j 3 'case {} in 1) until [ -e third ]; do :; done ;; 3) : >third ;; esac; echo {}' ::: 1 2 3 >out
+    said out 1 2 3
+    exits 0 "$batch" -j 3 'case {} in 1) until grep -q 2 out && grep -q 3 out; do :; done ;; esac; echo {}' ::: 1 2 3 >out
+    [ "$(tail -n 1 out)" = 1 ]
+    seq 3 | same_lines - out
 }
 
 #
@@ -230,6 +222,130 @@ closed_and_full_outputs_end_the_run() {
     seq 1000 | exits 1 "$batch" echo >/dev/full 2>err
     has err 'batch: standard output: No space left on device'
     has err 'the rest not started'
+}
+
+#
+# Taken up again
+#
+
+# fields NUMBERS FILE: those columns of the lines, without the header.
+fields() {
+    tail -n +2 "$2" | cut -f "$1"
+}
+
+# What is in a command does not end its line.
+the_log_has_a_line_for_each_job() {
+    exits 125 "$batch" --joblog log --halt never -k 'echo out; eval {}' ::: 'exit 0' 'exit 3' 'kill -9 $$' >out 2>err
+    head -n 1 log | cut -f 1,9 >out
+    said out 'Seq	Command'
+    fields 1,2,5-9 log >out
+    said out "1	:	0	4	0	0	echo out; eval 'exit 0'" "2	:	0	4	3	0	echo out; eval 'exit 3'" \
+        "3	:	0	4	-1	9	echo out; eval 'kill -9 \$\$'"
+    exits 127 "$batch" --joblog log none ::: "a	b${newline}c\\d" 2>err
+    fields 7-9 log >out
+    said out "-1	0	none 'a\\tb\\nc\\\\d'"
+}
+
+only_what_is_missing_is_run_again() {
+    exits 123 "$batch" --joblog log --halt never 'echo {}; exit {}' ::: 0 1 0 2 >out 2>err
+    exits 123 "$batch" --joblog log --halt never --resume -k 'echo {}; exit {}' ::: 0 1 0 2 0 >out 2>err
+    said out 1 2 0
+    # Another command of that number is another job.
+    exits 0 "$batch" --joblog log --resume -k 'echo {}; exit {}' ::: 0 0 0 >out
+    said out 0
+    "$batch" --joblog log --resume --dry-run 'echo {}; exit {}' ::: 0 0 0 5 >out
+    said out 'echo 5; exit 5'
+    # Without --resume it is begun anew.
+    exits 0 "$batch" --joblog log true ::: a
+    [ "$(wc -l <log)" -eq 2 ]
+    exits 0 "$batch" --joblog log -k echo {%} {} ::: a b >out
+    exits 0 "$batch" --joblog log --resume -k echo {%} {} ::: a b >out
+    is_empty out
+}
+
+a_log_is_whole_or_refused() {
+    "$batch" --joblog log true ::: a b
+    printf '3\t:\t1.0' >>log
+    exits 0 "$batch" --joblog log --resume true ::: a b c
+    fields 1,9 log | sort >out
+    said out '1	true a' '2	true b' '3	true c'
+    printf 'Seq\tHo' >log
+    exits 0 "$batch" --joblog log --resume true ::: a
+    [ "$(wc -l <log)" -eq 2 ]
+    for content in "precious$newline" precious; do
+        printf %s "$content" >file
+        exits 2 "$batch" --joblog file echo ::: a >out 2>err
+        has err 'batch: file: is no log of jobs'
+        printf %s "$content" | cmp - file
+        is_empty out
+    done
+    mkfifo fifo-log
+    exits 2 "$batch" --joblog fifo-log echo ::: a 2>err
+    exits 1 "$batch" --joblog none/log echo ::: a 2>err
+    exits 2 "$batch" --resume echo ::: a 2>err
+    exits 123 "$batch" --joblog log "'$batch' --joblog log true ::: {}" ::: a 2>err
+    has err 'batch: log: is in use by another run'
+}
+
+# A line that does not fit is not there at all, and its job is run again.
+a_full_disk_leaves_no_part_of_a_line() {
+    rm -f log
+    (
+        ulimit -f 1
+        trap '' XFSZ
+        seq 100 | exits 1 "$batch" --joblog log -j 1 true 2>err
+        has err 'batch: the log of jobs: '
+    )
+    [ -z "$(tail -c 1 log | tr -d '\n')" ]
+    fields 9 log | sed 's/true //' >before
+    [ -s before ]
+    [ "$(wc -l <before)" -lt 100 ]
+    seq 100 | exits 0 "$batch" --joblog log --resume --dry-run true | sed 's/true //' >after
+    seq 100 >all
+    sort -n before after | cmp - all
+}
+
+failures_are_tried_again() {
+    exits 0 "$batch" --retries 2 'echo {} >>tries; wc -l <tries; [ "$(wc -l <tries)" -eq 3 ]' ::: a >out 2>err
+    said out 3
+    is_empty err
+    : >tries
+    exits 123 "$batch" --joblog log --retries 2 'echo {} >>tries; exit 7' ::: a 2>err
+    said tries a a a
+    said err 'batch: job 1: echo a >>tries; exit 7: exit status 7'
+    [ "$(wc -l <log)" -eq 2 ]
+    exits 127 "$batch" --retries 1000000 none ::: a 2>err
+}
+
+# It and what it has started end; and what it has printed is printed.
+what_takes_too_long_is_ended() {
+    exits 125 "$batch" --joblog log --halt never -k -j 2 --timeout 0.5 'echo {}; sleep 1000 & echo $!; wait; exit 0' ::: 1 2 >out 2>err
+    has err 'ended after 0.5 seconds'
+    for pid in $(sed -n '2p; 4p' out); do
+        until is_gone "$pid"; do :; done
+    done
+    [ "$(wc -l <out)" -eq 4 ]
+    fields 7,8 log >out
+    said out '-1	15' '-1	15'
+    exits 0 "$batch" --timeout 1000 true ::: a
+}
+
+# Whatever the moment: no part of a line, what is in the log was printed, and the next run does what is missing.
+killed_runs_are_resumed() {
+    seq 60 >inputs
+    for signal in KILL TERM INT HUP; do
+        for moment in 0.01 0.03 0.05 0.08 0.11 0.15 0.2; do
+            rm -f log
+            timeout --foreground -s $signal $moment "$batch" --joblog log -j 3 echo <inputs >first 2>err || :
+            touch log
+            [ -z "$(tail -c 1 log | tr -d '\n')" ]
+            awk -F '\t' '$7 == "0" { print $9 }' log | sed 's/echo //' | sort >done
+            sort -u first | comm -13 - done >unprinted
+            is_empty unprinted
+            exits 0 "$batch" --joblog log --resume echo <inputs >second
+            sort -n done second | cmp - inputs
+        done
+    done
 }
 
 #
@@ -315,6 +431,18 @@ a_blocked_output_can_be_interrupted() {
     kill $reader
 }
 
+memcheck_finds_nothing() {
+    need_memcheck "$batch"
+    # Split into words on purpose.
+    # shellcheck disable=SC2086
+    {
+        exits 0 $memcheck "$batch" --joblog log -k -n 2 'echo {}; head -c 100000 /dev/zero' ::: a b c d e >out
+        exits 123 $memcheck "$batch" --joblog log --resume --retries 1 --timeout 100 -j 2 'test {} = a' ::: a b c d e >out 2>err
+        exits 0 $memcheck "$batch" --dry-run echo {%} ::: a b >out
+        exits 124 $memcheck "$batch" --halt soon 'exit 255; : {}' ::: a b 2>err
+    }
+}
+
 if [ "$part" != thorough ]; then
     check 'inputs are the words behind ::: or the lines of standard input' inputs_are_words_or_lines
     check '-n gives a job several inputs' several_inputs_make_a_job
@@ -334,6 +462,12 @@ if [ "$part" != thorough ]; then
     check 'what a job leaves running is neither waited for nor ended' what_jobs_leave_running_is_left_alone
     check 'output that cannot be kept is a failure' lost_output_is_a_failure
     check 'a closed or full standard output ends the run' closed_and_full_outputs_end_the_run
+    check '--joblog has a line for each job, in columns' the_log_has_a_line_for_each_job
+    check '--resume runs what is missing, or has another command' only_what_is_missing_is_run_again
+    check 'a log is whole, and nothing else is overwritten' a_log_is_whole_or_refused
+    check 'a full disk leaves no part of a line' a_full_disk_leaves_no_part_of_a_line
+    check '--retries tries failures again and prints the last attempt' failures_are_tried_again
+    check '--timeout ends a job and what it has started' what_takes_too_long_is_ended
     check 'the first failure ends the jobs that run' the_first_failure_ends_the_others
     check '--halt soon lets them come to their end' halting_soon_lets_them_end
     check '--halt never runs all' without_halting_all_run
@@ -341,5 +475,8 @@ if [ "$part" != thorough ]; then
     check 'wrong command lines are refused' command_lines_are_checked
     check 'SIGINT, SIGTERM and SIGHUP end the jobs and what they have started' signals_end_everything
     check 'a reader that does not read holds no interrupted run up' a_blocked_output_can_be_interrupted
+else
+    check 'killed at any moment, a run is resumed exactly' killed_runs_are_resumed
+    check 'memcheck finds no error and no leak' memcheck_finds_nothing
 fi
 finish

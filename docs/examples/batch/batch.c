@@ -11,6 +11,7 @@
  *     output     collects what jobs print
  *     order      whose turn it is to be passed on
  *     printer    writes what they have printed
+ *     joblog     what was done, to be resumed
  */
 
 #include <signal.h>
@@ -48,6 +49,8 @@ static const char batch_help[] =
     "      --halt WHEN       after the first failure: end the jobs that run (now, the default), start no "
     "further\n"
     "                        job (soon), or run them all (never)\n"
+    "      --joblog FILE     write a line for each job that has ended to FILE, which begins anew\n"
+    "      --resume          go on with that FILE: jobs that it has with status 0 are not run again\n"
     "      --retries N       run a job that fails up to N times more\n"
     "      --timeout SECONDS end a job that takes longer, which is a failure\n"
     "      --dry-run         print the commands and run none\n"
@@ -86,11 +89,28 @@ static char *const *inputs_split(char **words)
 	return inputs;
 }
 
+/* A dry run begins no log anew; with --resume it shows what is left to do. Ends the program if there is none to be had. */
+static void open_joblog(struct joblog *joblog, const char *path, bool resumes, bool is_dry)
+{
+	int error;
+
+	joblog_init(joblog);
+	if (resumes && path == NULL)
+		arguments_refuse("--resume needs --joblog");
+	if (path == NULL || (is_dry && !resumes))
+		return;
+	error = joblog_open(joblog, path, resumes);
+	if (error == 0)
+		return;
+	console_report("%s: %s", path, joblog_strerror(error));
+	exit(error == JOBLOG_NO_LOG ? 2 : EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
 	struct runner_options options = {.halt = EG_HALT_NOW, .inputs_max = 1};
-	const char *jobs = NULL;
-	bool ends_by_nul = false;
+	const char *jobs = NULL, *log_path = NULL;
+	bool ends_by_nul = false, resumes = false;
 	double timeout = 0;
 	const struct argument known[] = {
 	    {"null", '0', .ret_flag = &ends_by_nul},
@@ -99,12 +119,15 @@ int main(int argc, char **argv)
 	    {"keep-order", 'k', .ret_flag = &options.keeps_order},
 	    {"halt", 0, .ret_choice = &options.halt,
 	     .choices = {[EG_HALT_NOW] = "now", [EG_HALT_SOON] = "soon", [EG_HALT_NEVER] = "never"}},
+	    {"joblog", 0, .ret_text = &log_path},
+	    {"resume", 0, .ret_flag = &resumes},
 	    {"retries", 0, .ret_integer = &options.job.retries, .least = 0, .most = 1000000},
 	    {"timeout", 0, .ret_number = &timeout, .least = 0.001, .most = 1e9},
 	    {"dry-run", 0, .ret_flag = &options.is_dry},
 	};
 	char *const *words, *const *given;
 	struct inputs inputs;
+	struct joblog joblog;
 	struct limits limits;
 	eg_ctx *stop;
 	int error, status;
@@ -124,10 +147,13 @@ int main(int argc, char **argv)
 		console_report("cannot start: %s", eg_strerror(error));
 		return EXIT_FAILURE;
 	}
+	open_joblog(&joblog, log_path, resumes, options.is_dry);
+	options.joblog = &joblog;
 	options.limits = &limits;
 	inputs_init(&inputs, given, ends_by_nul);
 	status = runner_run(&options, &inputs, stop);
 	inputs_finish(&inputs);
+	joblog_finish(&joblog);
 	eg_ctx_unref(stop);
 	limits_finish(&limits);
 	return status;

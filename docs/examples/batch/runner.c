@@ -56,6 +56,7 @@ struct runner {
 	/* Of who passes on. */
 	uint64_t succeeded, failed, ended, not_started;
 	int status;
+	int log_error;
 };
 
 static int status_of(const struct job *job)
@@ -69,32 +70,45 @@ static int status_of(const struct job *job)
 	return job->exit_status == 255 ? STATUS_255 : STATUS_FAILED;
 }
 
-static void report_failure(const struct runner *runner, const struct job *job)
+static void note_failure(struct runner *runner, const struct job *job, const char *line)
 {
-	char *line = job_line(job, &runner->options->job);
+	int status = status_of(job);
 	char reason[128];
 
+	runner->status = status > runner->status ? status : runner->status;
 	job_describe(job, &runner->options->job, reason, sizeof(reason));
-	console_report("job %" PRIu64 ": %.200s: %s", job->number, line != NULL ? line : "", reason);
-	free(line);
+	console_report("job %" PRIu64 ": %.200s: %s", job->number, line, reason);
+}
+
+/* A run whose log has gaps could not be resumed, so nothing new starts. */
+static void log_job(struct runner *runner, const struct job *job, const char *line)
+{
+	int error = runner->log_error == 0 ? joblog_append(runner->options->joblog, job, line) : 0;
+
+	if (error == 0)
+		return;
+	runner->log_error = error;
+	atomic_store(&runner->is_halted, true);
+	console_report("the log of jobs: %s", joblog_strerror(error));
 }
 
 /* The order's: prints what a job has printed, and keeps the books. */
 static void pass(struct job *job, void *arg)
 {
 	struct runner *runner = arg;
+	char *line = job->state != JOB_NOT_STARTED ? job_line(job, &runner->options->job) : NULL;
 	int error = runner->printer.error;
 
 	printer_print(&runner->printer, &job->output);
 	/* What is still to come could not be printed; main says why. */
 	if (error == 0 && runner->printer.error != 0)
 		eg_ctx_cancel(runner->stop, NULL);
-	if (job->state == JOB_FAILED) {
-		int status = status_of(job);
-
-		report_failure(runner, job);
-		runner->status = status > runner->status ? status : runner->status;
-	}
+	if (job->state == JOB_FAILED)
+		note_failure(runner, job, line != NULL ? line : "?");
+	/* What was not printed is to be run again. */
+	if (job->state != JOB_NOT_STARTED && runner->printer.error == 0)
+		log_job(runner, job, line != NULL ? line : "?");
+	free(line);
 	runner->succeeded += job->state == JOB_SUCCEEDED;
 	runner->failed += job->state == JOB_FAILED;
 	runner->ended += job->state == JOB_ENDED;
@@ -152,6 +166,16 @@ static int read_job(struct runner *runner, eg_ctx *ctx, uint64_t number, struct 
 	return result;
 }
 
+/* Whether an earlier run has done it. Without memory it is done again. */
+static bool was_done(const struct runner *runner, const struct job *job)
+{
+	char *line = runner->options->joblog->count > 0 ? job_line(job, &runner->options->job) : NULL;
+	bool result = line != NULL && joblog_has(runner->options->joblog, job->number, line);
+
+	free(line);
+	return result;
+}
+
 /* Return: 0, or why there was no memory or no way to print. */
 static int print_command(struct runner *runner, struct job *job)
 {
@@ -189,7 +213,10 @@ static int read_all(eg_ctx *ctx, void *arg)
 		result = read_job(runner, ctx, number, &job);
 		if (result <= 0)
 			break;
-		if (runner->options->is_dry) {
+		if (was_done(runner, job)) {
+			result = 0;
+			job_destroy(job);
+		} else if (runner->options->is_dry) {
 			result = print_command(runner, job);
 			job_destroy(job);
 		} else {
@@ -287,7 +314,7 @@ static int runner_report(struct runner *runner, int error)
 			       has_rest ? ", the rest not started" : "");
 	if (signal != 0)
 		return 128 + signal;
-	if (error != 0 || runner->read_error != 0 || runner->printer.error != 0)
+	if (error != 0 || runner->read_error != 0 || runner->log_error != 0 || runner->printer.error != 0)
 		return STATUS_ERROR;
 	return runner->status;
 }

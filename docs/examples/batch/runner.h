@@ -12,11 +12,13 @@
 
 #include "inputs.h"
 #include "job.h"
+#include "joblog.h"
 #include "limits.h"
 
 struct runner_options {
 	struct job_options job;
 	const struct limits *limits;
+	struct joblog *joblog;
 	int inputs_max; /* of a job */
 	unsigned halt;  /* of enum eg_halt: what the first failure does */
 	bool keeps_order;
