@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "lanes.h"
+
+#include <unistd.h>
+
+static _Thread_local int lane_hint;
+
+pid_t lanes_thread(void)
+{
+	static _Thread_local pid_t thread;
+
+	if (thread == 0)
+		thread = gettid();
+	return thread;
+}
+
+int lanes_held(const struct lanes *lanes)
+{
+	pid_t self = lanes_thread();
+
+	if (lanes->lanes[lane_hint].holder == self)
+		return lane_hint;
+	for (int i = 0; i < lanes->end; i++)
+		if (lanes->lanes[i].holder == self)
+			return i;
+	return -1;
+}
+
+static int lane_choose(const struct lanes *lanes, int slot)
+{
+	if (slot >= 0 && slot < LANES_MAX && lanes->lanes[slot].holder == 0)
+		return slot;
+	for (int i = 0; i < LANES_MAX; i++)
+		if (lanes->lanes[i].holder == 0)
+			return i;
+	return LANES_BEYOND;
+}
+
+void lanes_enter(struct lanes *lanes, int slot)
+{
+	int lane = lanes_held(lanes);
+
+	if (lane < 0) {
+		lane = lane_choose(lanes, slot);
+		if (lane == LANES_BEYOND)
+			return;
+		lanes->lanes[lane].holder = lanes_thread();
+		if (lane >= lanes->end)
+			lanes->end = lane + 1;
+		lane_hint = lane;
+	}
+	lanes->lanes[lane].depth++;
+}
+
+void lanes_fail(struct lanes *lanes, eg_error *error)
+{
+	int lane = lanes_held(lanes);
+
+	if (lane >= 0)
+		lanes->lanes[lane].error = eg_error_ref(error);
+}
+
+int lanes_leave(struct lanes *lanes, eg_error **ret_error)
+{
+	int held = lanes_held(lanes);
+	struct lane *lane;
+
+	*ret_error = NULL;
+	if (held < 0)
+		return LANES_BEYOND;
+	lane = &lanes->lanes[held];
+	*ret_error = lane->error;
+	lane->error = NULL;
+	if (--lane->depth == 0)
+		lane->holder = 0;
+	return held;
+}
+
+int lanes_use(struct lanes *lanes, int lane)
+{
+	if (lane < 0 || lane > LANES_BEYOND)
+		lane = LANES_BEYOND;
+	if (lane >= lanes->end)
+		lanes->end = lane + 1;
+	lanes->lanes[lane].is_used = true;
+	return lane;
+}
