@@ -26,22 +26,31 @@ int lanes_held(const struct lanes *lanes)
 	return -1;
 }
 
-static int lane_choose(const struct lanes *lanes, int slot)
+/*
+ * Nobody holds it, and what was drawn there had ended by then: who has just left it may have ended after the task began that
+ * is told of only now.
+ */
+static bool lane_is_free(const struct lane *lane, int64_t begin_ns)
 {
-	if (slot >= 0 && slot < LANES_MAX && lanes->lanes[slot].holder == 0)
+	return lane->holder == 0 && lane->end_ns <= begin_ns;
+}
+
+static int lane_choose(const struct lanes *lanes, int slot, int64_t begin_ns)
+{
+	if (slot >= 0 && slot < LANES_MAX && lane_is_free(&lanes->lanes[slot], begin_ns))
 		return slot;
 	for (int i = 0; i < LANES_MAX; i++)
-		if (lanes->lanes[i].holder == 0)
+		if (lane_is_free(&lanes->lanes[i], begin_ns))
 			return i;
 	return LANES_BEYOND;
 }
 
-void lanes_enter(struct lanes *lanes, int slot)
+void lanes_enter(struct lanes *lanes, int slot, int64_t begin_ns)
 {
 	int lane = lanes_held(lanes);
 
 	if (lane < 0) {
-		lane = lane_choose(lanes, slot);
+		lane = lane_choose(lanes, slot, begin_ns);
 		if (lane == LANES_BEYOND)
 			return;
 		lanes->lanes[lane].holder = lanes_thread();
@@ -60,7 +69,7 @@ void lanes_fail(struct lanes *lanes, eg_error *error)
 		lanes->lanes[lane].error = eg_error_ref(error);
 }
 
-int lanes_leave(struct lanes *lanes, eg_error **ret_error)
+int lanes_leave(struct lanes *lanes, int64_t end_ns, eg_error **ret_error)
 {
 	int held = lanes_held(lanes);
 	struct lane *lane;
@@ -71,6 +80,7 @@ int lanes_leave(struct lanes *lanes, eg_error **ret_error)
 	lane = &lanes->lanes[held];
 	*ret_error = lane->error;
 	lane->error = NULL;
+	lane->end_ns = end_ns;
 	if (--lane->depth == 0)
 		lane->holder = 0;
 	return held;

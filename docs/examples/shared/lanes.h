@@ -13,6 +13,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <errgroup.h>
@@ -22,9 +23,10 @@
 #define LANES_BEYOND LANES_MAX
 
 struct lane {
-	pid_t holder; /* the thread; 0: none */
-	int depth;    /* of tasks within each other */
-	bool is_used; /* something has been drawn here: the caller's */
+	pid_t holder;   /* the thread; 0: none */
+	int depth;      /* of tasks within each other */
+	int64_t end_ns; /* when the last one ended */
+	bool is_used;   /* something has been drawn here: the caller's */
 	/* What the innermost task has failed with, between its events FAIL and END, which follow each other. */
 	eg_error *error;
 };
@@ -41,14 +43,14 @@ pid_t lanes_thread(void);
 /* The lane that the calling thread holds, or -1. */
 int lanes_held(const struct lanes *lanes);
 
-/* A task in this slot begins. */
-void lanes_enter(struct lanes *lanes, int slot);
+/* A task in this slot began at that time. */
+void lanes_enter(struct lanes *lanes, int slot, int64_t begin_ns);
 
 /* It has failed. */
 void lanes_fail(struct lanes *lanes, eg_error *error);
 
-/* It has ended. Returns its lane, and its error or NULL, of which the caller owns a reference. */
-int lanes_leave(struct lanes *lanes, eg_error **ret_error);
+/* It ended at that time. Returns its lane, and its error or NULL, of which the caller owns a reference. */
+int lanes_leave(struct lanes *lanes, int64_t end_ns, eg_error **ret_error);
 
 /* The lane is drawn in. Returns it, or LANES_BEYOND for a number that is none. */
 int lanes_use(struct lanes *lanes, int lane);

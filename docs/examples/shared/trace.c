@@ -221,7 +221,7 @@ static void put_error(struct json_text *text, const eg_error *error, int code)
 static void task_begun(struct trace *trace, const struct eg_event *event)
 {
 	pthread_mutex_lock(&trace->lock);
-	lanes_enter(&trace->lanes, event->slot);
+	lanes_enter(&trace->lanes, event->slot, event->began_ns);
 	pthread_mutex_unlock(&trace->lock);
 }
 
@@ -240,7 +240,7 @@ static void task_ended(struct trace *trace, const struct eg_event *event)
 	int lane;
 
 	pthread_mutex_lock(&trace->lock);
-	lane = lanes_leave(&trace->lanes, &error);
+	lane = lanes_leave(&trace->lanes, event->time_ns, &error);
 	pthread_mutex_unlock(&trace->lock);
 	name_task(event, name, sizeof(name));
 	put_span(&text, trace, lane, name, event->began_ns, event->time_ns);
