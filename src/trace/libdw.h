@@ -15,6 +15,9 @@
  */
 bool egi_libdw_load(void);
 
+/* In a forked child. */
+void egi_libdw_start_child(void);
+
 #ifdef EGI_HAVE_LIBDW
 
 #include <elfutils/libdw.h>

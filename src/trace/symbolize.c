@@ -61,6 +61,7 @@ void egi_symbolize_start(void)
 
 void egi_symbolize_start_child(void)
 {
+	egi_libdw_start_child();
 	egi_mutex_init(&mutex);
 }
 

@@ -105,6 +105,16 @@ operands_may_be_files_and_links() {
     [ "$(find tree -name '*.zst' | wc -l)" -eq 1 ]
 }
 
+a_trace_has_every_file() {
+    wipe tree
+    exits 0 "$zstdtree" -j 2 --trace trace.json tree
+    [ "$(grep -c '"ph":"X"' trace.json)" -eq 5 ]
+    has trace.json '"name":"tree/new\nline/x\ny"'
+    exits 1 "$zstdtree" --trace trace.json missing tree/zero 2>err
+    exits 1 "$zstdtree" -f --trace missing/trace.json tree 2>err
+    has err 'zstdtree: missing/trace.json: No such file or directory'
+}
+
 #
 # What goes wrong
 #
@@ -263,6 +273,7 @@ else
     check 'every file is compressed, with any number of jobs' every_file_is_compressed
     check 'compressed files that are there are kept, or made anew with -f' what_is_there_is_kept
     check 'operands may be files and links' operands_may_be_files_and_links
+    check 'a trace has every file' a_trace_has_every_file
     check 'the first error names its path and nothing is left' the_first_error_names_its_path
     check 'messages reach no file of a program without standard descriptors' \
         messages_reach_no_file_of_a_program_without_standard_descriptors

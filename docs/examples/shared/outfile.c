@@ -67,6 +67,32 @@ int outfile_open(struct outfile *outfile, const char *path, mode_t mode)
 	return error;
 }
 
+/* What is there, unless it can be replaced. Return: a descriptor, -ENOENT or -errno. */
+static int open_as_it_is(const char *path)
+{
+	struct stat status;
+	int fd = file_open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	bool is_replaced;
+
+	if (fd < 0)
+		return fd;
+	is_replaced = fstat(fd, &status) != 0 || S_ISREG(status.st_mode);
+	close(fd);
+	return is_replaced ? -ENOENT : file_open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+}
+
+int outfile_open_any(struct outfile *outfile, const char *path, mode_t mode)
+{
+	int fd = open_as_it_is(path);
+
+	if (fd == -ENOENT)
+		return outfile_open(outfile, path, mode);
+	if (fd < 0)
+		return fd;
+	*outfile = (struct outfile){.fd = fd, .directory = -1, .is_direct = true};
+	return 0;
+}
+
 bool outfile_exists(const struct outfile *outfile)
 {
 	return faccessat(outfile->directory, outfile->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -76,7 +102,8 @@ static void outfile_finish(struct outfile *outfile)
 {
 	if (outfile->fd >= 0)
 		close(outfile->fd);
-	close(outfile->directory);
+	if (outfile->directory >= 0)
+		close(outfile->directory);
 }
 
 static int outfile_link(struct outfile *outfile, const char *name)
@@ -91,6 +118,8 @@ int outfile_commit(struct outfile *outfile, bool replaces)
 {
 	int error = 0;
 
+	if (outfile->is_direct)
+		return close(outfile->fd) == 0 ? 0 : -errno;
 	if (outfile->temporary[0] == '\0') {
 		error = outfile_link(outfile, outfile->name);
 		if (error != -EEXIST || !replaces) {

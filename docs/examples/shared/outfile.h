@@ -20,6 +20,7 @@ struct outfile {
 	int directory;
 	const char *name;   /* the last part of the caller's path */
 	char temporary[32]; /* the name that it has meanwhile, or "" */
+	bool is_direct;     /* it is written to what was there */
 };
 
 /*
@@ -28,6 +29,13 @@ struct outfile {
  * Return: 0 or -errno.
  */
 int outfile_open(struct outfile *outfile, const char *path, mode_t mode);
+
+/*
+ * The same for a path that a user has given to have something written to. What is there and is no regular file, as a pipe, a
+ * device or a symbolic link, is not replaced, but opened, where it leads to emptied, and written to as it is; committing
+ * and abandoning then close it. Blocking: a pipe is opened when somebody reads it.
+ */
+int outfile_open_any(struct outfile *outfile, const char *path, mode_t mode);
 
 /* Whether there is a file of that name already. */
 bool outfile_exists(const struct outfile *outfile);

@@ -5,7 +5,8 @@
  *     zstdtree.c   this file: the command line, the pipeline and the program's end
  *     pack.c       one file
  *
- * It takes the walk over the trees, files that appear whole, messages, the bar, signals and the command line from ../shared.
+ * It takes the walk over the trees, files that appear whole, messages, the bar, traces, signals and the command line from
+ * ../shared.
  *
  * The job is a pipeline of two stages: a source that walks the trees, and one that compresses files, several at once. It
  * holds few files under way, so memory is bounded whatever the size of the tree. Its context is derived from one that
@@ -34,6 +35,7 @@
 #include "../shared/interrupt.h"
 #include "../shared/outfile.h"
 #include "../shared/progress.h"
+#include "../shared/trace.h"
 #include "../shared/walk.h"
 #include "pack.h"
 
@@ -44,6 +46,8 @@ struct job {
 	char *const *operands;
 	struct pack pack;
 	struct walk walk;
+	const char *trace_path;
+	struct trace *trace; /* or NULL */
 
 	_Atomic uint64_t files_done;
 	_Atomic uint64_t files_kept; /* there was a compressed file already */
@@ -106,8 +110,12 @@ static int compress_file(eg_ctx *ctx, void *arg, void **item)
 {
 	struct job *job = arg;
 	struct file *file = *item;
+	int64_t begin_ns = eg_clock_now_ns();
 	int result = pack_file(&job->pack, eg_task_slot_data(), ctx, file->path, file->is_operand);
 
+	if (job->trace != NULL)
+		trace_span(job->trace, eg_task_slot(), file->path, begin_ns, eg_clock_now_ns(),
+			   result < 0 ? file_strerror(result) : NULL);
 	if (result == 0)
 		atomic_fetch_add(&job->files_done, 1);
 	if (result == PACK_EXISTS)
@@ -171,6 +179,17 @@ static int job_report(struct job *job, int result, eg_error *error, eg_ctx *stop
 	return EXIT_FAILURE;
 }
 
+/* Returns the exit status, which a trace that was not written makes a failure. */
+static int trace_finish(const struct job *job, int status)
+{
+	int error = job->trace != NULL ? trace_close(job->trace) : 0;
+
+	if (error == 0)
+		return status;
+	console_report("%s: %s", job->trace_path, eg_strerror(error));
+	return status != EXIT_SUCCESS ? status : EXIT_FAILURE;
+}
+
 static const char zstdtree_help[] =
     "Usage: zstdtree [OPTION]... DIR|FILE...\n"
     "Compress every regular file under each DIR into a file of the same name with .zst added, several at a\n"
@@ -180,6 +199,7 @@ static const char zstdtree_help[] =
     "                    so a run that was stopped can be taken up again\n"
     "  -j, --jobs N      compress N files at a time (default: as many as CPUs)\n"
     "  -l, --level N     zstd's level (default: 3)\n"
+    "      --trace FILE  write down when each file was compressed, for timeline(1)\n"
     "      --help        print this\n"
     "      --version     print the version\n"
     "\n"
@@ -197,6 +217,7 @@ static void job_parse(struct job *job, int argc, char **argv)
 	    {"jobs", 'j', .ret_integer = &job->jobs, .least = 1, .most = JOBS_MAX},
 	    {"level", 'l', .ret_integer = &job->pack.level, .least = ZSTD_minCLevel(),
 	     .most = ZSTD_maxCLevel()},
+	    {"trace", 0, .ret_text = &job->trace_path},
 	};
 
 	*job = (struct job){.pack = {.level = ZSTD_CLEVEL_DEFAULT}};
@@ -214,13 +235,20 @@ int main(int argc, char **argv)
 
 	console_init();
 	job_parse(&job, argc, argv);
+	if (job.trace_path != NULL) {
+		result = trace_open(job.trace_path, &job.trace);
+		if (result != 0) {
+			console_report("%s: %s", job.trace_path, eg_strerror(result));
+			return EXIT_FAILURE;
+		}
+	}
 	result = interrupt_derive(NULL, &stop);
 	if (result != 0) {
 		console_report("cannot start: %s", eg_strerror(result));
 		return EXIT_FAILURE;
 	}
 	result = job_run(&job, stop, &error);
-	status = job_report(&job, result, error, stop);
+	status = trace_finish(&job, job_report(&job, result, error, stop));
 	eg_error_unref(error);
 	eg_ctx_unref(stop);
 	return status;
