@@ -349,6 +349,46 @@ killed_runs_are_resumed() {
 }
 
 #
+# Seen and held back
+#
+
+# The last waits until the bar has been drawn with it.
+the_bar_is_for_terminals() {
+    has_terminals || skip 'script is not installed'
+    TERM=vt100 on_a_terminal "'$batch' --bar -j 2 'until [ {} -eq 1 ] || grep -qa \"#[2] until\" screen; do :; done; echo out {}' ::: 1 2"
+    grep -qa '1/2  [0-9.]*/s  ETA [0-9:]*  [0-9:]* #2 until' screen
+    grep -qa '^out 1' screen
+    exits 0 "$batch" --bar true ::: a 2>err
+    is_empty err
+}
+
+# There is never so much memory, nor so little load. What waits ends when it is told to.
+jobs_wait_for_the_machine() {
+    resets_signals || skip 'env cannot reset signals'
+    exits 0 "$batch" --memfree 1k --load 1e6 -k echo ::: a b >out
+    said out a b
+    [ -r /proc/meminfo ] || skip 'no /proc/meminfo'
+    interruptible pid "$batch" -j 2 --memfree 100000T touch ::: started started >out 2>err &
+    until grep -q 'State:.S' "/proc/$(cat pid)/status" && [ "$(cat "/proc/$(cat pid)/comm")" = batch ]; do kill -0 $!; done 2>/dev/null
+    kill -s TERM "$(cat pid)"
+    exits 143 wait $!
+    has err 'batch: stopped by SIGTERM: 0 jobs done, 0 failed, 0 ended, the rest not started'
+    [ ! -e started ]
+}
+
+a_trace_has_every_job() {
+    exits 123 "$batch" -j 2 --halt never --trace run.json 'exit {}' ::: 0 1 0 2>err
+    [ "$(grep -c '"name":"exit 0"' run.json)" -eq 2 ]
+    [ "$(grep -c '"name":"exit 1".*"error":"exit status 1"' run.json)" -eq 1 ]
+    if command -v python3 >/dev/null; then
+        python3 -m json.tool run.json >out
+    fi
+    exits 1 "$batch" --trace none/run.json touch ::: ran 2>err
+    has err 'batch: none/run.json: No such file or directory'
+    [ ! -e ran ]
+}
+
+#
 # What goes wrong
 #
 
@@ -392,7 +432,7 @@ exit_statuses_are_those_of_xargs() {
 
 command_lines_are_checked() {
     refuses "$batch" '' '::: a' '-j' '-j -1 true' '-j 1x true' '-j 5000 true' '-n 0 true' '--halt later true' '--retries -1 true' \
-        '--timeout 0 true' '--none true' 'true ::: a ::: b' 'true :::: file' 'true :::+ a' '-n 1'
+        '--timeout 0 true' '--load -1 true' '--memfree x true' '--memfree 5X true' '--memfree 5MB true' '--none true' 'true ::: a ::: b' 'true :::: file' 'true :::+ a' '-n 1'
     exits 0 "$batch" --help >out
     has out 'Usage: batch'
     exits 0 "$batch" -k echo --help -n ::: a >out
@@ -468,6 +508,9 @@ if [ "$part" != thorough ]; then
     check 'a full disk leaves no part of a line' a_full_disk_leaves_no_part_of_a_line
     check '--retries tries failures again and prints the last attempt' failures_are_tried_again
     check '--timeout ends a job and what it has started' what_takes_too_long_is_ended
+    check '--bar shows on a terminal how far it is' the_bar_is_for_terminals
+    check '--load and --memfree keep jobs from starting' jobs_wait_for_the_machine
+    check '--trace has every job' a_trace_has_every_job
     check 'the first failure ends the jobs that run' the_first_failure_ends_the_others
     check '--halt soon lets them come to their end' halting_soon_lets_them_end
     check '--halt never runs all' without_halting_all_run

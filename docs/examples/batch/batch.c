@@ -12,6 +12,8 @@
  *     order      whose turn it is to be passed on
  *     printer    writes what they have printed
  *     joblog     what was done, to be resumed
+ *     throttle   what keeps jobs from starting for now
+ *     show       the bar
  */
 
 #include <signal.h>
@@ -53,6 +55,10 @@ static const char batch_help[] =
     "      --resume          go on with that FILE: jobs that it has with status 0 are not run again\n"
     "      --retries N       run a job that fails up to N times more\n"
     "      --timeout SECONDS end a job that takes longer, which is a failure\n"
+    "      --load MAX        start no job while the load average is MAX or more\n"
+    "      --memfree SIZE    start no job while less than SIZE of memory is available, as 512M or 2G\n"
+    "      --bar             show on a terminal how far it is\n"
+    "      --trace FILE      write down when each job ran, for timeline(1), Perfetto or chrome://tracing\n"
     "      --dry-run         print the commands and run none\n"
     "      --help            print this\n"
     "      --version         print the version\n"
@@ -106,54 +112,102 @@ static void open_joblog(struct joblog *joblog, const char *path, bool resumes, b
 	exit(error == JOBLOG_NO_LOG ? 2 : EXIT_FAILURE);
 }
 
+static void open_trace(struct trace **ret_trace, const char *path)
+{
+	int error = path != NULL ? trace_open(path, ret_trace) : 0;
+
+	if (error == 0)
+		return;
+	console_report("%s: %s", path, eg_strerror(error));
+	exit(EXIT_FAILURE);
+}
+
+static int close_trace(struct trace *trace, const char *path)
+{
+	int error = trace != NULL ? trace_close(trace) : 0;
+
+	if (error != 0)
+		console_report("%s: %s", path, eg_strerror(error));
+	return error;
+}
+
+/* What the command line says besides. */
+struct command_line {
+	struct runner_options options;
+	const char *jobs, *log_path, *memory, *trace_path;
+	bool ends_by_nul, resumes;
+	double timeout, load;
+	uint64_t memory_least;
+	char *const *inputs; /* or NULL */
+};
+
+static void command_line_parse(struct command_line *line, int argc, char **argv)
+{
+	struct runner_options *options = &line->options;
+	const struct argument known[] = {
+	    {"null", '0', .ret_flag = &line->ends_by_nul},
+	    {"max-args", 'n', .ret_integer = &options->inputs_max, .least = 1, .most = INPUTS_MAX},
+	    {"jobs", 'j', .ret_text = &line->jobs},
+	    {"keep-order", 'k', .ret_flag = &options->keeps_order},
+	    {"halt", 0, .ret_choice = &options->halt,
+	     .choices = {[EG_HALT_NOW] = "now", [EG_HALT_SOON] = "soon", [EG_HALT_NEVER] = "never"}},
+	    {"joblog", 0, .ret_text = &line->log_path},
+	    {"resume", 0, .ret_flag = &line->resumes},
+	    {"retries", 0, .ret_integer = &options->job.retries, .least = 0, .most = 1000000},
+	    {"timeout", 0, .ret_number = &line->timeout, .least = 0.001, .most = 1e9},
+	    {"load", 0, .ret_number = &line->load, .least = 0.001, .most = 1e6},
+	    {"memfree", 0, .ret_text = &line->memory},
+	    {"bar", 0, .ret_flag = &options->has_bar},
+	    {"trace", 0, .ret_text = &line->trace_path},
+	    {"dry-run", 0, .ret_flag = &options->is_dry},
+	};
+	char *const *words;
+
+	*line = (struct command_line){.options = {.halt = EG_HALT_NOW, .inputs_max = 1}};
+	words = arguments_parse_leading(argc, argv, known, sizeof(known) / sizeof(known[0]), batch_help);
+	line->inputs = inputs_split(argv + (words - argv));
+	if (words[0] == NULL)
+		arguments_refuse("no command");
+	if (line->memory != NULL && !throttle_parse_size(line->memory, &line->memory_least))
+		arguments_refuse("--memfree takes a size, as 512M, not '%s'", line->memory);
+	template_init(&options->job.template, words);
+	options->job.timeout_ns = (int64_t)(line->timeout * 1e9);
+}
+
 int main(int argc, char **argv)
 {
-	struct runner_options options = {.halt = EG_HALT_NOW, .inputs_max = 1};
-	const char *jobs = NULL, *log_path = NULL;
-	bool ends_by_nul = false, resumes = false;
-	double timeout = 0;
-	const struct argument known[] = {
-	    {"null", '0', .ret_flag = &ends_by_nul},
-	    {"max-args", 'n', .ret_integer = &options.inputs_max, .least = 1, .most = INPUTS_MAX},
-	    {"jobs", 'j', .ret_text = &jobs},
-	    {"keep-order", 'k', .ret_flag = &options.keeps_order},
-	    {"halt", 0, .ret_choice = &options.halt,
-	     .choices = {[EG_HALT_NOW] = "now", [EG_HALT_SOON] = "soon", [EG_HALT_NEVER] = "never"}},
-	    {"joblog", 0, .ret_text = &log_path},
-	    {"resume", 0, .ret_flag = &resumes},
-	    {"retries", 0, .ret_integer = &options.job.retries, .least = 0, .most = 1000000},
-	    {"timeout", 0, .ret_number = &timeout, .least = 0.001, .most = 1e9},
-	    {"dry-run", 0, .ret_flag = &options.is_dry},
-	};
-	char *const *words, *const *given;
+	struct command_line line;
 	struct inputs inputs;
 	struct joblog joblog;
+	struct throttle throttle;
 	struct limits limits;
 	eg_ctx *stop;
 	int error, status;
 
 	console_init();
-	words = arguments_parse_leading(argc, argv, known, sizeof(known) / sizeof(known[0]), batch_help);
-	given = inputs_split(argv + (words - argv));
-	if (words[0] == NULL)
-		arguments_refuse("no command");
-	template_init(&options.job.template, words);
-	options.job.timeout_ns = (int64_t)(timeout * 1e9);
+	command_line_parse(&line, argc, argv);
 	interrupt_hold_pipe();
-	error = limits_init(&limits, jobs);
+	error = limits_init(&limits, line.jobs);
 	if (error == 0)
 		error = interrupt_derive_all(NULL, &stop);
 	if (error != 0) {
 		console_report("cannot start: %s", eg_strerror(error));
 		return EXIT_FAILURE;
 	}
-	open_joblog(&joblog, log_path, resumes, options.is_dry);
-	options.joblog = &joblog;
-	options.limits = &limits;
-	inputs_init(&inputs, given, ends_by_nul);
-	status = runner_run(&options, &inputs, stop);
+	throttle_init(&throttle, line.load, line.memory_least);
+	open_joblog(&joblog, line.log_path, line.resumes, line.options.is_dry);
+	open_trace(&line.options.trace, line.options.is_dry ? NULL : line.trace_path);
+	inputs_init(&inputs, line.inputs, line.ends_by_nul);
+	line.options.limits = &limits;
+	line.options.throttle = &throttle;
+	line.options.joblog = &joblog;
+	status = runner_run(&line.options, &inputs, stop);
+
+	if (close_trace(line.options.trace, line.trace_path) != 0 && status == 0)
+		status = EXIT_FAILURE;
 	inputs_finish(&inputs);
 	joblog_finish(&joblog);
+	throttle_finish(&throttle);
 	eg_ctx_unref(stop);
 	limits_finish(&limits);
 	return status;

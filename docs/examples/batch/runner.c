@@ -21,10 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../shared/bar.h"
 #include "../shared/console.h"
 #include "../shared/interrupt.h"
 #include "order.h"
 #include "printer.h"
+#include "show.h"
 
 /* Jobs between being read and being passed on; in order, those that wait for a slow one. */
 #define WINDOW_LEAST 64
@@ -48,6 +50,7 @@ struct runner {
 	struct order order;
 	struct collector collector;
 	struct printer printer;
+	struct show show;
 
 	_Atomic bool is_halted; /* nothing new starts */
 	int read_error;         /* why reading ended early, or 0 */
@@ -122,15 +125,36 @@ struct task {
 	struct job *job;
 };
 
+/* Runs it, and writes down when. A trace has jobs in the lanes of their slots. */
+static void run_seen(struct runner *runner, struct job *job, eg_ctx *ctx, int slot)
+{
+	const struct runner_options *options = runner->options;
+	char *line = options->trace != NULL || runner->show.is_shown ? job_line(job, &options->job) : NULL;
+	int64_t begin_ns = eg_clock_now_ns();
+	char reason[128] = "ended with the run";
+
+	show_begin(&runner->show, slot, job->number, line != NULL ? line : "?");
+	job_run(job, ctx, &options->job, slot + 1, &runner->collector.slots[slot]);
+	show_end(&runner->show, slot, job->state == JOB_FAILED);
+	if (options->trace != NULL && job->state != JOB_NOT_STARTED) {
+		if (job->state == JOB_FAILED)
+			job_describe(job, &options->job, reason, sizeof(reason));
+		trace_span(options->trace, slot, line != NULL ? line : "?", begin_ns, eg_clock_now_ns(),
+			   job->state == JOB_SUCCEEDED ? NULL : reason);
+	}
+	free(line);
+}
+
 static int run_job(eg_ctx *ctx, void *arg)
 {
 	const struct task *task = arg;
 	struct runner *runner = task->runner;
 	struct job *job = task->job;
-	int slot = eg_task_slot(), code = 0;
+	int code = 0;
 
+	throttle_wait(runner->options->throttle, ctx, &runner->is_halted);
 	if (!atomic_load(&runner->is_halted) && eg_ctx_err(ctx) == 0)
-		job_run(job, ctx, &runner->options->job, slot + 1, &runner->collector.slots[slot]);
+		run_seen(runner, job, ctx, eg_task_slot());
 	if (job->state == JOB_FAILED) {
 		code = job->code;
 		if (runner->options->halt != EG_HALT_NEVER)
@@ -207,13 +231,16 @@ static int read_all(eg_ctx *ctx, void *arg)
 {
 	struct runner *runner = arg;
 	struct job *job = NULL;
+	bool is_done;
 	int result = 1;
 
 	for (uint64_t number = 1; result > 0 && !atomic_load(&runner->is_halted); number++) {
 		result = read_job(runner, ctx, number, &job);
 		if (result <= 0)
 			break;
-		if (was_done(runner, job)) {
+		is_done = was_done(runner, job);
+		show_read(&runner->show, is_done);
+		if (is_done) {
 			result = 0;
 			job_destroy(job);
 		} else if (runner->options->is_dry) {
@@ -225,6 +252,8 @@ static int read_all(eg_ctx *ctx, void *arg)
 		result = result == 0 ? 1 : result;
 	}
 	runner->has_left = result != 0;
+	if (result == 0)
+		show_all_read(&runner->show);
 	/* That the run is over is no failure of reading; that the output is closed is the printer's. */
 	if (result < 0 && result != -ECANCELED && runner->printer.error == 0)
 		runner->read_error = result;
@@ -254,23 +283,39 @@ static int run_group(struct runner *runner)
 	return error;
 }
 
+/* How many jobs there are, as far as that is known before inputs are read; or 0. */
+static uint64_t jobs_known(const struct runner *runner)
+{
+	uint64_t inputs = 0, most = (uint64_t)runner->options->inputs_max;
+
+	while (runner->inputs->words != NULL && runner->inputs->words[inputs] != NULL)
+		inputs++;
+	return (inputs + most - 1) / most;
+}
+
 static int runner_start(struct runner *runner)
 {
 	const struct runner_options *options = runner->options;
 	struct eg_group_options group = EG_GROUP_OPTIONS_INIT;
 	uint64_t window = options->keeps_order ? WINDOW_ORDERED : WINDOW_LEAST;
 	int slots, error;
+	bool has_bar;
 
 	group.limit = options->limits->jobs;
 	group.shared_limit = options->limits->shared;
 	group.halt = options->halt == EG_HALT_NOW ? EG_HALT_CANCEL : EG_HALT_NEVER;
 	group.backlog = WINDOW_LEAST;
+	has_bar = options->has_bar && bar_is_wanted();
+	group.progress = has_bar ? show_draw : NULL;
+	group.progress_arg = &runner->show;
+	group.progress_every_ns = EG_MILLISECONDS(100);
 	error = eg_group_init(&runner->jobs, runner->stop, &group);
 	if (error != 0)
 		return error;
 	slots = eg_group_slots(&runner->jobs);
 	if (window < 4 * (uint64_t)slots)
 		window = 4 * (uint64_t)slots;
+	show_init(&runner->show, has_bar, (size_t)slots, jobs_known(runner));
 	error = order_init(&runner->order, options->keeps_order, window, pass, runner);
 	if (error != 0)
 		goto destroy;
@@ -281,6 +326,7 @@ static int runner_start(struct runner *runner)
 	}
 	order_finish(&runner->order);
 destroy:
+	show_finish(&runner->show);
 	eg_group_destroy(&runner->jobs);
 	return error;
 }

@@ -14,14 +14,20 @@
 #include "job.h"
 #include "joblog.h"
 #include "limits.h"
+#include "throttle.h"
+
+#include "../shared/trace.h"
 
 struct runner_options {
 	struct job_options job;
 	const struct limits *limits;
 	struct joblog *joblog;
-	int inputs_max; /* of a job */
-	unsigned halt;  /* of enum eg_halt: what the first failure does */
+	struct throttle *throttle;
+	struct trace *trace; /* or NULL */
+	int inputs_max;      /* of a job */
+	unsigned halt;       /* of enum eg_halt: what the first failure does */
 	bool keeps_order;
+	bool has_bar;
 	bool is_dry; /* commands are printed, not run */
 };
 
