@@ -439,6 +439,19 @@ command_lines_are_checked() {
     said out '--help -n a'
 }
 
+# The page, and the completions of the shells.
+every_option_is_written_down() {
+    "$batch" --help | grep -o -- '--[a-z][a-z-]*' | sort -u >options
+    for file in docs/man/batch.1.scd docs/completions/batch.bash docs/completions/_batch; do
+        while read -r option; do
+            has "$top/$file" "$option"
+        done <options
+    done
+    command -v bash >/dev/null || skip 'no bash'
+    bash -c '. "$1"; COMP_WORDS=(batch -kj 4 --halt n) COMP_CWORD=4; _batch; echo "${COMPREPLY[@]}"' bash "$top/docs/completions/batch.bash" >out
+    said out 'now never'
+}
+
 # The group of the job's, of which its own child is one, is ended; what ignores SIGTERM is killed.
 signals_end_everything() {
     resets_signals || skip 'env cannot reset signals'
@@ -516,6 +529,7 @@ if [ "$part" != thorough ]; then
     check '--halt never runs all' without_halting_all_run
     check 'exit statuses are those of xargs' exit_statuses_are_those_of_xargs
     check 'wrong command lines are refused' command_lines_are_checked
+    check 'every option is in the page and the completions' every_option_is_written_down
     check 'SIGINT, SIGTERM and SIGHUP end the jobs and what they have started' signals_end_everything
     check 'a reader that does not read holds no interrupted run up' a_blocked_output_can_be_interrupted
 else
