@@ -430,6 +430,40 @@ exit_statuses_are_those_of_xargs() {
     has err 'Argument list too long'
 }
 
+# alike INPUT STATUS COMMAND...: xargs and batch make the same of it. The words are after `xargs -r -d '\n'` and `batch -k`.
+alike() {
+    input=$1
+    status=$2
+    shift 2
+    printf "$input" | exits "$status" xargs -r -d '\n' "$@" >wanted 2>err
+    [ "$1" != -I ] || shift 2
+    printf "$input" | exits "$status" "$batch" -k --halt never "$@" >out 2>err
+    cmp wanted out
+}
+
+what_xargs_does_is_done() {
+    xargs --version 2>/dev/null | grep -q GNU || skip 'xargs is not that of GNU'
+    printf 'exit 0\n' >no-program
+    alike 'a\nb c\n\n"d\\\\ e\n' 0 -n 1 printf '<%%s>\n'
+    alike 'a\nb\nc' 0 -n 2 echo x
+    alike 'a\nb\n' 0 -I {} echo 'x{}y' {} {}z
+    alike '-n\n--\n*\n$HOME\n' 0 -n 1 printf '[%%s]'
+    alike '' 0 -n 1 false
+    alike '1\n0\n125\n' 123 -n 1 sh -c 'echo "$0"; exit "$0"'
+    alike '126\n127\n' 123 -n 1 sh -c 'exit "$0"'
+    alike '255\n' 124 -n 1 sh -c 'exit "$0"'
+    alike 'KILL\n' 125 -n 1 sh -c 'kill -s "$0" $$'
+    alike 'TERM\n' 125 -n 1 sh -c 'kill -s "$0" $$'
+    alike 'a\n' 126 -n 1 ./no-program
+    alike 'a\n' 126 -n 1 /
+    alike 'a\n' 127 -n 1 ./missing
+    alike 'a\n' 127 -n 1 missing
+    printf 'a\nb\0c\0' >nul
+    xargs -0 -n 1 printf '<%s>' <nul >wanted
+    "$batch" -0k printf '<%s>' <nul >out
+    cmp wanted out
+}
+
 command_lines_are_checked() {
     refuses "$batch" '' '::: a' '-j' '-j -1 true' '-j 1x true' '-j 5000 true' '-n 0 true' '--halt later true' '--retries -1 true' \
         '--timeout 0 true' '--load -1 true' '--memfree x true' '--memfree 5X true' '--memfree 5MB true' '--none true' 'true ::: a ::: b' 'true :::: file' 'true :::+ a' '-n 1'
@@ -484,6 +518,17 @@ a_blocked_output_can_be_interrupted() {
     kill $reader
 }
 
+# What jobs have started has the variable, too.
+no_job_is_left() {
+    [ -r "/proc/$$/environ" ] || skip 'no /proc'
+    for signal in TERM INT HUP; do
+        for moment in 0.005 0.01 0.02 0.03 0.04 0.06 0.08 0.1; do
+            OWNED=$work timeout --foreground -s $signal $moment "$batch" -j 4 'sleep 1000 & exec sleep 1000; {}' ::: 1 2 3 4 5 6 >out 2>err || :
+            until ! grep -lsa "^OWNED=$work\|.OWNED=$work" /proc/[0-9]*/environ >owned; do :; done
+        done
+    done
+}
+
 memcheck_finds_nothing() {
     need_memcheck "$batch"
     # Split into words on purpose.
@@ -528,12 +573,14 @@ if [ "$part" != thorough ]; then
     check '--halt soon lets them come to their end' halting_soon_lets_them_end
     check '--halt never runs all' without_halting_all_run
     check 'exit statuses are those of xargs' exit_statuses_are_those_of_xargs
+    check 'what xargs does is done' what_xargs_does_is_done
     check 'wrong command lines are refused' command_lines_are_checked
     check 'every option is in the page and the completions' every_option_is_written_down
     check 'SIGINT, SIGTERM and SIGHUP end the jobs and what they have started' signals_end_everything
     check 'a reader that does not read holds no interrupted run up' a_blocked_output_can_be_interrupted
 else
     check 'killed at any moment, a run is resumed exactly' killed_runs_are_resumed
+    check 'interrupted at any moment, no job is left' no_job_is_left
     check 'memcheck finds no error and no leak' memcheck_finds_nothing
 fi
 finish
