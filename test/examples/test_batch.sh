@@ -155,9 +155,9 @@ make_says_how_many() {
     has err "make's jobserver cannot be used"
 }
 
-# The first job waits until the third has run; and then for what the others print, which is there before it ends.
+# The first job waits until the third is gone; and then for what the others print, which is there before it ends.
 output_is_in_order_if_wanted() {
-    exits 0 "$batch" -k -j 3 'case {} in 1) until [ -e third ]; do :; done ;; 3) : >third ;; esac; echo {}' ::: 1 2 3 >out
+    exits 0 "$batch" -k -j 3 'case {} in 1) until [ -s third ] && ! kill -0 "$(cat third)"; do :; done 2>gone ;; 3) echo $$ >third ;; esac; echo {}' ::: 1 2 3 >out
     said out 1 2 3
     exits 0 "$batch" -j 3 'case {} in 1) until grep -q 2 out && grep -q 3 out; do :; done ;; esac; echo {}' ::: 1 2 3 >out
     [ "$(tail -n 1 out)" = 1 ]
@@ -251,8 +251,8 @@ only_what_is_missing_is_run_again() {
     exits 123 "$batch" --joblog log --halt never --resume -k 'echo {}; exit {}' ::: 0 1 0 2 0 >out 2>err
     said out 1 2 0
     # Another command of that number is another job.
-    exits 0 "$batch" --joblog log --resume -k 'echo {}; exit {}' ::: 0 0 0 >out
-    said out 0
+    exits 0 "$batch" --joblog log --resume -k 'echo {}; exit {}' ::: 0 0 00 >out
+    said out 0 00
     "$batch" --joblog log --resume --dry-run 'echo {}; exit {}' ::: 0 0 0 5 >out
     said out 'echo 5; exit 5'
     # Without --resume it is begun anew.
