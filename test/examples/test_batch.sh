@@ -330,6 +330,16 @@ what_takes_too_long_is_ended() {
     exits 0 "$batch" --timeout 1000 true ::: a
 }
 
+# What is printed without end is in a file that nobody sees, and that is gone.
+endless_output_is_ended() {
+    mkdir disk
+    TMPDIR=$PWD/disk "$batch" --timeout 0.2 yes ::: a 2>err | head -n 3 >out
+    said out a a a
+    has err 'ended after 0.2 seconds'
+    find disk -type f >left
+    is_empty left
+}
+
 # Whatever the moment: no part of a line, what is in the log was printed, and the next run does what is missing.
 killed_runs_are_resumed() {
     seq 60 >inputs
@@ -457,6 +467,10 @@ what_xargs_does_is_done() {
     alike 'a\n' 126 -n 1 ./no-program
     alike 'a\n' 126 -n 1 /
     alike 'a\n' 127 -n 1 ./missing
+    printf 'echo "$0" "$@"; exit 3\n' >script
+    chmod +x script
+    alike 'a b\n' 123 -n 1 ./script
+    PATH=$PWD:$PATH alike 'a b\n' 123 -n 1 script
     alike 'a\n' 127 -n 1 missing
     printf 'a\nb\0c\0' >nul
     xargs -0 -n 1 printf '<%s>' <nul >wanted
@@ -580,6 +594,7 @@ if [ "$part" != thorough ]; then
     check 'a reader that does not read holds no interrupted run up' a_blocked_output_can_be_interrupted
 else
     check 'killed at any moment, a run is resumed exactly' killed_runs_are_resumed
+    check 'a job that prints without end is ended, and nothing is left' endless_output_is_ended
     check 'interrupted at any moment, no job is left' no_job_is_left
     check 'memcheck finds no error and no leak' memcheck_finds_nothing
 fi

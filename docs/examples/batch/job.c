@@ -52,6 +52,35 @@ struct running {
 	char **words;
 };
 
+/*
+ * Runs words, as execvp(3) and so xargs do: a program that is no binary, and does not say which interpreter it is for, is a
+ * script for sh.
+ */
+static int run_words(eg_ctx *ctx, char *const *words, struct eg_command *command,
+		     struct eg_command_result *ret_result)
+{
+	static const char *const shell[] = {"sh", "-c", "exec \"$0\" \"$@\""};
+	size_t count = 0;
+	const char **script;
+	int error;
+
+	command->argv = (const char *const *)words;
+	error = eg_command_run(ctx, command, ret_result);
+	if (error != -ENOEXEC)
+		return error;
+	while (words[count] != NULL)
+		count++;
+	script = malloc(sizeof(shell) + (count + 1) * sizeof(*script));
+	if (script == NULL)
+		return -ENOMEM;
+	memcpy(script, shell, sizeof(shell));
+	memcpy(script + sizeof(shell) / sizeof(shell[0]), words, (count + 1) * sizeof(*words));
+	command->argv = script;
+	error = eg_command_run(ctx, command, ret_result);
+	free(script);
+	return error;
+}
+
 /* What an earlier attempt has printed is of no interest any more. */
 static int attempt(eg_ctx *ctx, void *arg)
 {
@@ -62,16 +91,16 @@ static int attempt(eg_ctx *ctx, void *arg)
 	int error;
 
 	output_finish(&job->output);
+	job->was_started = false;
 	error = collector_begin(running->collector, &job->output);
 	if (error != 0)
 		return error;
-	command.argv = (const char *const *)running->words;
 	command.out = EG_COMMAND_FD(running->collector->writers[OUTPUT_OUT]);
 	command.err = EG_COMMAND_FD(running->collector->writers[OUTPUT_ERR]);
 	command.flags = EG_COMMAND_KEEP_FDS;
 	job->began = seconds_since_1970();
 	result.elapsed_ns = -1;
-	error = eg_command_run(ctx, &command, &result);
+	error = run_words(ctx, running->words, &command, &result);
 	collector_end(running->collector);
 	job->was_started = result.elapsed_ns >= 0;
 	job->exit_status = job->was_started ? result.exit_status : -1;

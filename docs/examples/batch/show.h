@@ -20,7 +20,7 @@ struct show {
 	struct show_job {
 		int64_t began_ns; /* 0: there is none */
 		uint64_t number;
-		char text[80]; /* the begin of its command */
+		char text[28]; /* the begin of its command */
 	} * jobs;              /* that of each slot */
 	size_t slots;
 	uint64_t known, total; /* so many have been read; so many there are, or 0: that is not known */
