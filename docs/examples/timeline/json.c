@@ -154,34 +154,38 @@ static bool hex4(struct json *json, uint32_t *ret_number)
 	return true;
 }
 
-/* Behind \u. Half a pair of surrogates is no character, and is written as the replacement. */
-static bool string_unicode(struct json *json, size_t *length)
+/* A character that an escape stands for. A NUL would end the text. */
+static void append_character(struct json *json, size_t *length, uint32_t character)
 {
-	uint32_t character, low;
 	char bytes[UTF8_MAX];
 
-	if (!hex4(json, &character))
-		return false;
-	if (character >= 0xd800 && character < 0xdc00 && look(json) == '\\') {
-		get(json);
-		if (get(json) != 'u')
-			return json_fail(json, "half of a character in a string");
-		if (!hex4(json, &low))
-			return false;
-		if (low >= 0xdc00 && low < 0xe000)
-			character = 0x10000 + ((character - 0xd800) << 10) + (low - 0xdc00);
-	}
 	append(json, length, bytes, utf8_encode(character != 0 ? character : UTF8_REPLACEMENT, bytes));
+}
+
+/*
+ * Behind \u. Characters beyond U+FFFF are pairs: the first is kept in *high until the second comes; what has no other is no
+ * character, and is replaced.
+ */
+static bool string_unicode(struct json *json, size_t *length, uint32_t *high)
+{
+	uint32_t unit = 0;
+
+	if (!hex4(json, &unit))
+		return false;
+	if (*high != 0 && unit >= 0xdc00 && unit < 0xe000)
+		unit = 0x10000 + ((*high - 0xd800) << 10) + (unit - 0xdc00);
+	else if (*high != 0)
+		append_character(json, length, UTF8_REPLACEMENT);
+	*high = unit >= 0xd800 && unit < 0xdc00 ? unit : 0;
+	if (*high == 0)
+		append_character(json, length, unit);
 	return true;
 }
 
-static bool string_escape(struct json *json, size_t *length)
+static bool string_letter(struct json *json, size_t *length, int letter)
 {
 	static const char letters[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
-	int letter = get(json);
 
-	if (letter == 'u')
-		return string_unicode(json, length);
 	for (const char *known = letters; *known != '\0'; known += 2) {
 		if (letter == *known) {
 			append(json, length, known + 1, 1);
@@ -191,47 +195,60 @@ static bool string_escape(struct json *json, size_t *length)
 	return json_fail(json, "a backslash in a string with something else than an escape");
 }
 
-/* Up to where the next character of the text begins, when it is cut. */
+/* What was cut ends where a character does. */
 static void end_at_character(char *text)
 {
 	size_t length = strlen(text), begin = length;
+	uint32_t character;
 
-	if (length + UTF8_MAX < JSON_LENGTH_MAX)
-		return;
-	while (begin > 0 && begin + UTF8_MAX > length && ((unsigned char)text[begin - 1] & 0xc0) == 0x80)
+	while (begin > 0 && length - begin < UTF8_MAX - 1 && ((unsigned char)text[begin - 1] & 0xc0) == 0x80)
 		begin--;
-	if (begin > 0 && (unsigned char)text[begin - 1] >= 0xc0) {
-		uint32_t character;
+	if (begin == 0 || (unsigned char)text[begin - 1] < 0xc0)
+		return;
+	begin--;
+	utf8_decode(text + begin, length - begin, &character);
+	if (character == UTF8_REPLACEMENT)
+		text[begin] = '\0';
+}
 
-		if (utf8_decode(text + begin - 1, length - begin + 1, &character) != length - begin + 1)
-			text[begin - 1] = '\0';
-	}
+/* One character of a string, or an escape. Returns false at the end, or if something is wrong. */
+static bool string_next(struct json *json, size_t *length, uint32_t *high)
+{
+	int byte = look(json);
+	char one = (char)byte;
+	bool is_escape = byte == '\\';
+
+	if (byte < 0 || byte == '\n')
+		return json_fail(json, "a string without an end");
+	get(json);
+	if (is_escape)
+		byte = get(json);
+	if (is_escape && byte == 'u')
+		return string_unicode(json, length, high);
+	if (*high != 0)
+		append_character(json, length, UTF8_REPLACEMENT);
+	*high = 0;
+	if (is_escape)
+		return string_letter(json, length, byte);
+	if (byte != '"' && byte != 0)
+		append(json, length, &one, 1);
+	return byte != '"';
 }
 
 bool json_string(struct json *json)
 {
 	size_t length = 0;
+	uint32_t high = 0;
 
 	if (json_peek(json) != '"')
 		return fail_instead(json, "a string");
 	get(json);
 	json->text[0] = '\0';
-	for (;;) {
-		int byte = look(json);
-		char one = (char)byte;
-
-		if (byte < 0 || byte == '\n')
-			return json_fail(json, "a string without an end");
-		get(json);
-		if (byte == '"')
-			break;
-		if (byte == '\\' ? !string_escape(json, &length) : false)
-			return false;
-		if (byte != '\\' && byte != 0)
-			append(json, &length, &one, 1);
-	}
-	end_at_character(json->text);
-	return true;
+	while (string_next(json, &length, &high))
+		;
+	if (length > JSON_LENGTH_MAX)
+		end_at_character(json->text);
+	return !json->has_failed;
 }
 
 /* A number, or a word: what they consist of; what they mean is for who asks. */
