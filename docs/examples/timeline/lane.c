@@ -5,8 +5,6 @@
  */
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "picture.h"
 #include "svg.h"
