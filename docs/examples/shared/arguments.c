@@ -14,7 +14,7 @@
 
 #include "console.h"
 
-#define KNOWN_MAX 16
+#define KNOWN_MAX 24
 
 /* What getopt_long returns for a long option: its place in the table from here on, past all letters. */
 #define PLACE_FIRST 256
@@ -108,11 +108,12 @@ static void set(const struct argument *argument, const char *text)
 		set_choice(argument, text);
 }
 
-char *const *arguments_parse(int argc, char **argv, const struct argument *known, size_t count,
-			     const char *help)
+/* @prefix  what tells getopt_long where to stop: "+", at the first operand; "", nowhere */
+static char *const *parse(int argc, char **argv, const struct argument *known, size_t count, const char *help,
+			  const char *prefix)
 {
 	struct option options[KNOWN_MAX + 3] = {{0}};
-	char letters[2 * KNOWN_MAX + 1], *end = letters;
+	char letters[2 * KNOWN_MAX + 2], *end = stpcpy(letters, prefix);
 	int found;
 
 	for (size_t i = 0; i < count && i < KNOWN_MAX; i++) {
@@ -146,4 +147,16 @@ char *const *arguments_parse(int argc, char **argv, const struct argument *known
 		set(&known[place], optarg);
 	}
 	return argv + optind;
+}
+
+char *const *arguments_parse(int argc, char **argv, const struct argument *known, size_t count,
+			     const char *help)
+{
+	return parse(argc, argv, known, count, help, "");
+}
+
+char *const *arguments_parse_leading(int argc, char **argv, const struct argument *known, size_t count,
+				     const char *help)
+{
+	return parse(argc, argv, known, count, help, "+");
 }

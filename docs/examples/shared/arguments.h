@@ -30,11 +30,15 @@ struct argument {
  * Reads the options that the table knows, and --help and --version, which it answers. Returns what is left, the operands,
  * ended by NULL. Ends the program with 2 where a word is none of these, or a value is none of the option's.
  *
- * @known  `count` options, at most 16
+ * @known  `count` options, at most 24
  * @help   what --help says
  */
 char *const *arguments_parse(int argc, char **argv, const struct argument *known, size_t count,
 			     const char *help);
+
+/* The same for programs that run another: the options end at the first operand, and all that follows is left. */
+char *const *arguments_parse_leading(int argc, char **argv, const struct argument *known, size_t count,
+				     const char *help);
 
 /* Ends the program with 2, after a message and the advice to ask for help. */
 void arguments_refuse(const char *format, ...) EG_PRINTF(1, 2) EG_NORETURN;

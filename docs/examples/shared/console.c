@@ -22,8 +22,7 @@
 static pthread_mutex_t console_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool console_bar_shown; /* under console_lock */
 
-/* Between these two the bar is away and nobody else writes. For standard output when it is a terminal. */
-static void console_pause(void)
+void console_pause(void)
 {
 	pthread_mutex_lock(&console_lock);
 	if (console_bar_shown)
@@ -31,7 +30,7 @@ static void console_pause(void)
 	console_bar_shown = false;
 }
 
-static void console_resume(void)
+void console_resume(void)
 {
 	pthread_mutex_unlock(&console_lock);
 }

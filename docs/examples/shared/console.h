@@ -33,6 +33,10 @@ int console_print(const char *text);
 /* At the program's end: what is in the buffer is written, and standard output closed. Returns 0 or -errno. */
 int console_close(void);
 
+/* Between these two the bar is away and nobody else writes here: for what goes to the terminal as it is. */
+void console_pause(void);
+void console_resume(void);
+
 /* A text as it can be shown, in one line. The caller frees it; NULL without memory. */
 char *console_text(const char *text);
 

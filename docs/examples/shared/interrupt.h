@@ -17,6 +17,12 @@
  */
 int interrupt_derive(eg_ctx *parent, eg_ctx **ret_ctx) EG_MUST_CHECK;
 
+/*
+ * The same, and SIGHUP and SIGQUIT cancel it as well: for programs that run others, which those signals of the terminal do
+ * not reach.
+ */
+int interrupt_derive_all(eg_ctx *parent, eg_ctx **ret_ctx) EG_MUST_CHECK;
+
 /* The signal that ended the context or one above it; 0 if it was something else, or it has not ended. */
 int interrupt_signal(const eg_ctx *ctx);
 

@@ -10,25 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "bar.h"
 #include "console.h"
 #include "walk.h"
 
 /* A file costs about as much as reading this many bytes, whatever its size. It evens out the estimate. */
 #define PROGRESS_FILE_COST 16384.0
-
-#define PROGRESS_BAR_MAX 40
-
-/* Whether standard error is a terminal that a bar can be drawn on. */
-static bool is_wanted(void)
-{
-	const char *terminal = getenv("TERM");
-
-	return isatty(STDERR_FILENO) == 1 && terminal != NULL && strcmp(terminal, "dumb") != 0;
-}
 
 static int survey_task(eg_ctx *ctx, void *arg)
 {
@@ -70,17 +59,6 @@ static const char *bytes_format(char *text, size_t size, double bytes)
 	return text;
 }
 
-static const char *seconds_format(char *text, size_t size, double seconds)
-{
-	unsigned long whole = seconds < 1e8 ? (unsigned long)ceil(seconds) : 100000000;
-
-	if (whole < 3600)
-		snprintf(text, size, "%lu:%02lu", whole / 60, whole % 60);
-	else
-		snprintf(text, size, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
-	return text;
-}
-
 static void progress_update_rate(struct progress *progress, int64_t now_ns, uint64_t bytes)
 {
 	double seconds = (double)(now_ns - progress->last_ns) / 1e9;
@@ -93,45 +71,6 @@ static void progress_update_rate(struct progress *progress, int64_t now_ns, uint
 	    (is_first ? 1 : weight) * ((double)(bytes - progress->last_bytes) / seconds - progress->rate);
 	progress->last_ns = now_ns;
 	progress->last_bytes = bytes;
-}
-
-static size_t terminal_columns(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-		return 80;
-	return size.ws_col;
-}
-
-/*
- * Puts the bar before the text if the terminal is wide enough for both, and cuts the text if it is too narrow
- * for that: a bar that wraps could not be taken away again.
- */
-static void bar_show(const char *text, double share)
-{
-	size_t columns = terminal_columns() - 1;
-	size_t room = columns > strlen(text) + 8 ? columns - strlen(text) - 8 : 0;
-	char line[512];
-
-	if (room > PROGRESS_BAR_MAX)
-		room = PROGRESS_BAR_MAX;
-	if (columns >= sizeof(line))
-		columns = sizeof(line) - 1;
-	if (share >= 0 && room >= 8) {
-		char bar[PROGRESS_BAR_MAX + 1];
-		size_t filled = (size_t)(share * (double)room);
-
-		memset(bar, '=', filled);
-		memset(bar + filled, ' ', room - filled);
-		bar[room] = '\0';
-		snprintf(line, columns + 1, "%3.0f%% [%s] %s", floor(share * 100), bar, text);
-	} else if (share >= 0) {
-		snprintf(line, columns + 1, "%3.0f%% %s", floor(share * 100), text);
-	} else {
-		snprintf(line, columns + 1, "%s", text);
-	}
-	console_bar(line);
 }
 
 /* How many tasks there were says less than the program's own counts. */
@@ -159,7 +98,7 @@ static void progress_draw(const struct eg_stats *stats, void *arg)
 	if (is_complete) {
 		/* Files may have grown since the survey saw them. */
 		share = total > 0 && done < total ? done / total : 1;
-		seconds_format(eta_text, sizeof(eta_text), done > 0 ? elapsed * (1 - share) / share : 0);
+		bar_seconds(eta_text, sizeof(eta_text), done > 0 ? elapsed * (1 - share) / share : 0);
 	} else {
 		snprintf(eta_text, sizeof(eta_text), "--:--");
 	}
@@ -175,7 +114,7 @@ void progress_init(struct progress *progress, eg_ctx *ctx, char *const *operands
 	*progress =
 	    (struct progress){.operands = operands, .files_done = files_done, .bytes_done = bytes_done};
 	progress->start_ns = progress->last_ns = eg_clock_now_ns();
-	if (!is_wanted() || eg_group_init(&progress->survey, ctx, NULL) != 0)
+	if (!bar_is_wanted() || eg_group_init(&progress->survey, ctx, NULL) != 0)
 		return;
 	progress->is_shown = eg_group_go(&progress->survey, survey_task, progress) == 0;
 	if (!progress->is_shown) {
