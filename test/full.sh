@@ -66,15 +66,12 @@ if [ -d "$build" ]; then
     kill $loads
 fi
 
-say "backtraces of programs built in every way: compiler, optimisation, debug information"
-if [ -d "$build" ]; then
-    speaks_tap traces-full sh "$top/test/trace/test_traces.sh" "$build" full
-fi
-
-say "faults: a million panics and a hundred thousand faults; programs of other compilers and options"
+say "backtraces and faults of programs built in every way: compiler, optimisation, debug information, sanitizer; a million panics"
 if [ -x "$build"/test/fault_runner ]; then
     speaks_tap fault-soak "$build"/test/fault_runner 1000000 100000 1000
+    begins traces-full sh "$top/test/trace/test_traces.sh" "$build" full
     speaks_tap fault-matrix sh test/fault/fault_matrix.sh "$build"
+    ended
 fi
 
 say "schedules: all within a bound, and random ones, of small scenarios"

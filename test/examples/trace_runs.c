@@ -170,7 +170,8 @@ static void run_strings(void)
 	name[255] = '\0';
 	trace_span(trace, 0, name, 10, 20, name);
 	trace_span(trace, 1, "", 20, 10, "");
-	trace_span(trace, -1, "\xe2\x82\xac \xf0\x9f\x98\x80 \xe2\x82", INT64_MIN / 4, INT64_MAX / 4, NULL);
+	trace_span(trace, -1, "\xe2\x82\xac \xf0\x9f\x98\x80 \xe2\x82 \xc0\xaf \xed\xa0\x80 \xf5\x80\x80\x80",
+		   -1000000000000000000, 1000000000000000000, NULL);
 	for (int i = 0; i < 99999; i++)
 		name[i] = (char)(i % 3 == 0 ? '\001' : i % 3 == 1 ? '"' : '\xff');
 	name[99999] = '\0';

@@ -25,7 +25,7 @@ bool throttle_parse_size(const char *text, uint64_t *ret_bytes)
 
 	if (end == text || (*end != '\0' && (unit == NULL || end[1] != '\0')))
 		return false;
-	for (; unit != NULL && unit >= units; unit--)
+	for (long power = unit != NULL ? unit - units + 1 : 0; power > 0; power--)
 		bytes *= 1024;
 	if (!(bytes >= 1 && bytes < 1e18))
 		return false;

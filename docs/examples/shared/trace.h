@@ -15,7 +15,7 @@
  * what is no UTF-8 is replaced, and what takes more than 2,000 bytes is cut.
  *
  * A span costs its thread some 0.7 us, and an observed task 1.5. One lock is held for less than a tenth of that, but when 64
- * KiB are full and written to the file. Nothing is allocated behind trace_open.
+ * KiB are full and written to the file. Nothing is allocated after trace_open.
  */
 
 #include <stdint.h>
@@ -43,7 +43,7 @@ int trace_open(const char *path, struct trace **ret_trace);
  *   - the thread is in another task: one that waits for an inner group and helps meanwhile. Then it is that task's, in whose
  *     span it lies: slots are a group's own, and what a thread does lies within what it did before.
  *   - the slot's lane is taken, by a task of another group: then it is the lowest that is free.
- * So there are as many lanes as tasks ran at once in different threads, and for a group by itself they are its slots.
+ * So for a group by itself the lanes are its slots, and for several there are about as many as threads were in tasks at once.
  *
  * Threads: any.
  */
