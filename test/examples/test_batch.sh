@@ -393,6 +393,10 @@ a_trace_has_every_job() {
     if command -v python3 >/dev/null; then
         python3 -m json.tool run.json >out
     fi
+    if [ -x "$programs/timeline" ]; then
+        "$programs/timeline" run.json >run.svg
+        has run.svg 'exit 1'
+    fi
     exits 1 "$batch" --trace none/run.json touch ::: ran 2>err
     has err 'batch: none/run.json: No such file or directory'
     [ ! -e ran ]
