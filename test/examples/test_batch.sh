@@ -509,7 +509,7 @@ signals_end_everything() {
     resets_signals || skip 'env cannot reset signals'
     for signal in TERM INT HUP; do
         rm -f child
-        interruptible pid "$batch" -j 2 'sleep 1000 & echo $! >half{}; mv half{} child{}; echo out; wait' ::: 1 2 3 >out 2>err &
+        interruptible pid "$batch" -j 2 'sleep 1000 & echo out; echo $! >half{}; mv half{} child{}; wait' ::: 1 2 3 >out 2>err &
         until [ -e child1 ] && [ -e child2 ]; do kill -0 $!; done
         kill -s $signal "$(cat pid)"
         case $signal in TERM) status=143 ;; INT) status=130 ;; HUP) status=129 ;; esac
