@@ -407,6 +407,7 @@ a_trace_has_every_job() {
 #
 
 the_first_failure_ends_the_others() {
+    rm -f pid
     exits 123 "$batch" -j 2 'case {} in a) until [ -s pid ]; do :; done; exit 3 ;; *) echo $$ >pid; exec sleep 1000 ;; esac' ::: a b c d >out 2>err
     has err 'exit status 3'
     has err 'batch: 0 jobs done, 1 failed, 1 ended, the rest not started'
@@ -508,7 +509,7 @@ every_option_is_written_down() {
 signals_end_everything() {
     resets_signals || skip 'env cannot reset signals'
     for signal in TERM INT HUP; do
-        rm -f child
+        rm -f child1 child2 child3 pid
         interruptible pid "$batch" -j 2 'sleep 1000 & echo out; echo $! >half{}; mv half{} child{}; wait' ::: 1 2 3 >out 2>err &
         until [ -e child1 ] && [ -e child2 ]; do kill -0 $!; done
         kill -s $signal "$(cat pid)"
