@@ -70,14 +70,20 @@ static bool parse_time(const char *text, int64_t *ret_ns)
 			decimals = 0;
 			continue;
 		}
-		if (*next < '0' || *next > '9' || ns > TIME_MAX)
+		if (*next < '0' || *next > '9')
 			return false;
-		if (decimals < 3)
+		if (decimals < 3) {
+			if (ns > TIME_MAX / 10)
+				return false;
 			ns = ns * 10 + (*next - '0');
+		}
 		decimals += decimals >= 0;
 	}
-	for (int i = decimals < 0 ? 0 : decimals; i < 3 && ns <= TIME_MAX; i++)
+	for (int i = decimals < 0 ? 0 : decimals; i < 3; i++) {
+		if (ns > TIME_MAX / 10)
+			return false;
 		ns *= 10;
+	}
 	if (ns > TIME_MAX)
 		return false;
 	*ret_ns = is_negative ? -ns : ns;
