@@ -321,7 +321,8 @@ int spans_finish(struct spans *spans)
 	if (order_lanes(spans) != 0)
 		return -ENOMEM;
 	find_extent(spans);
-	qsort(spans->items, spans->count, sizeof(*spans->items), compare_spans);
+	if (spans->count > 0)
+		qsort(spans->items, spans->count, sizeof(*spans->items), compare_spans);
 	for (size_t i = 0; i < spans->lane_count; i++) {
 		spans->lanes[i].first = first;
 		first += spans->lanes[i].count;
