@@ -70,6 +70,12 @@ static bool dw_begin(const struct egi_libdw *found)
 	return found->elf_version(EV_CURRENT) != EV_NONE;
 }
 
+/* What was loaded, if it may be used here; or NULL. */
+static struct egi_libdw *dw_loaded(void)
+{
+	return is_given_up ? NULL : egi_load_acquire_ptr(&loaded); /* [V2] acquire: pairs with [V1] */
+}
+
 static void dw_load(void)
 {
 	void *library = dlopen(LIBDW_NAME, RTLD_NOW | RTLD_LOCAL);
@@ -92,15 +98,15 @@ static void dw_load(void)
  */
 bool egi_libdw_load(void)
 {
-	if (egi_load_acquire_ptr(&loaded) != NULL) /* [V2] acquire: pairs with [V1] */
-		return !is_given_up;
+	if (dw_loaded() != NULL)
+		return true;
 	if (is_given_up || !egi_libdw_has_stack() || !egi_libdw_has_memory(0))
 		return false;
 	/* [V3] full: before what the loader changes, as the thread that forks sees it; pairs with itself. */
 	egi_add_u32(&loading, 1);
 	dw_load();
-	egi_add_u32(&loading, UINT32_MAX);            /* [V3] full: and behind it */
-	return egi_load_acquire_ptr(&loaded) != NULL; /* [V2] acquire: pairs with [V1] */
+	egi_add_u32(&loading, UINT32_MAX); /* [V3] full: and behind it */
+	return dw_loaded() != NULL;
 }
 
 void egi_libdw_start_child(void)
@@ -111,8 +117,7 @@ void egi_libdw_start_child(void)
 const struct egi_libdw *egi_libdw_take(void)
 {
 	static bool is_led;
-	const struct egi_libdw *dw =
-	    is_given_up ? NULL : egi_load_acquire_ptr(&loaded); /* [V2] acquire: pairs with [V1] */
+	const struct egi_libdw *dw = dw_loaded();
 
 	/* Where it cannot be done libdw may be the end when memory is. */
 	if (dw != NULL && !is_led && dw->can_be_led)

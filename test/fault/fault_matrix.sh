@@ -28,18 +28,12 @@ UBSAN_OPTIONS="halt_on_error=0:print_summary=0"
 TSAN_OPTIONS="halt_on_error=0:exitcode=66:report_signal_unsafe=0"
 export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
-# ran WAY NAME STATUS: how it went, for later.
-ran() {
-    echo "$2" >"$work/$1.name"
-    echo "$3" >"$work/$1.status"
-}
-
-# Of what the runner or the compiler has said, the end of what is no success.
+# Of what the runner or the compiler has said, the end of what is no success. A way that has left nothing has failed, too.
 report_ways() {
     way=0
-    while [ -e "$work/$way.status" ]; do
+    while [ $way -lt $ways ]; do
         grep -v '^ok' "$work/$way.output" | tail -n 30 >"$work/why"
-        report "$(cat "$work/$way.name")" "$(cat "$work/$way.status")"
+        report "$(cat "$work/$way.name")" "$(cat "$work/$way.status" || echo 1)"
         way=$((way + 1))
     done
 }
@@ -69,6 +63,16 @@ build_library() {
         $1 $language $library_options $3 -c \"\$0\" -o \"$2/\$1.o\" || exit 255" >&2
 }
 
+# built NUMBER NAME COMPILER OPTIONS LIBRARIES: builds the runner, runs it, and leaves how that went.
+built() {
+    echo "$2" >"$work/$1.name"
+    # shellcheck disable=SC2086
+    $3 $language $4 $program $5 -lm -o "$work/$1.program" >"$work/$1.output" 2>&1 &&
+        "$work/$1.program" 2000 500 20 >"$work/$1.output" 2>&1
+    echo $? >"$work/$1.status"
+    rm -f "$work/$1.program"
+}
+
 # way NUMBER COMPILER LEVEL FORTIFY SANITIZER
 way() {
     options="$3"
@@ -81,20 +85,12 @@ way() {
     thread) options="$options -fsanitize=thread" libraries="$work/$2-tsan/*.o -ldl" ;;
     *) options="$options -fsanitize=$5" ;;
     esac
-    # shellcheck disable=SC2086
-    $2 $language $options $program $libraries -lm -o "$work/$1.program" >"$work/$1.output" 2>&1 &&
-        "$work/$1.program" 2000 500 20 >"$work/$1.output" 2>&1
-    ran "$1" "$2 $3, fortify $4, sanitizer $5" $?
-    rm -f "$work/$1.program"
+    built "$1" "$2 $3, fortify $4, sanitizer $5" "$2" "$options" "$libraries"
 }
 
 # whole NUMBER COMPILER OPTIONS: the library in the program itself
 whole() {
-    # shellcheck disable=SC2086
-    $2 $language $3 $program "$work/$2-lto"/*.o -ldl -lm -o "$work/$1.program" >"$work/$1.output" 2>&1 &&
-        "$work/$1.program" 2000 500 20 >"$work/$1.output" 2>&1
-    ran "$1" "$2 $3, the library in the program" $?
-    rm -f "$work/$1.program"
+    built "$1" "$2 $3, the library in the program" "$2" "$3" "$work/$2-lto/*.o -ldl"
 }
 
 for compiler in gcc clang; do
