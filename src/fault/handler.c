@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fault/asan.h"
 #include "fault/chain.h"
 #include "fault/judge.h"
 #include "fault/libc.h"
@@ -306,6 +307,24 @@ static bool recover(int signal, const siginfo_t *info, ucontext_t *context)
 	return true;
 }
 
+#ifdef EGI_FAULT_HAS_ASAN
+static EGI_FAULT_NO_ASAN bool try_recover(int signal, const siginfo_t *info, ucontext_t *context)
+{
+	struct egi_fault_fiber fiber;
+	bool is_recovered;
+
+	egi_fault_fiber_begin(&fiber, &context->uc_stack);
+	is_recovered = recover(signal, info, context);
+	egi_fault_fiber_end(&fiber);
+	return is_recovered;
+}
+#else
+static bool try_recover(int signal, const siginfo_t *info, ucontext_t *context)
+{
+	return recover(signal, info, context);
+}
+#endif
+
 void egi_fault_handle(int signal, siginfo_t *info, void *arg)
 {
 	struct egi_altstack *altstack = egi_thread_self.altstack;
@@ -315,7 +334,7 @@ void egi_fault_handle(int signal, siginfo_t *info, void *arg)
 	if (altstack && altstack->ending == signal) {
 		egi_machine_restore(context, &altstack->state);
 		egi_fault_chain_end(signal, signal == SIGABRT ? info : NULL);
-	} else if (!recover(signal, info, context) &&
+	} else if (!try_recover(signal, info, context) &&
 		   !(altstack && egi_fault_chain_put_back(signal, info, context, altstack->unblocked,
 							  !altstack->is_unblocking))) {
 		egi_fault_chain_pass(signal, info, context);

@@ -183,10 +183,19 @@ static void what_is_joined_to_an_error_stays_with_it(void **state)
  * The parent
  */
 
+struct doomed {
+	eg_ctx *parent;
+	struct meeting runners;
+};
+
+/* Nobody is left that would not start any more, and whose error could be the first. */
 static int run_until_the_end(eg_ctx *ctx, void *arg, size_t index)
 {
+	struct doomed *doomed = arg;
+
+	task_meet(ctx, &doomed->runners);
 	if (index == 0)
-		eg_ctx_cancel(arg, NULL);
+		eg_ctx_cancel(doomed->parent, NULL);
 	ctx_await_cancel(ctx);
 	return -EIO;
 }
@@ -195,17 +204,18 @@ static void a_parent_that_ends_is_the_races_error(void **state)
 {
 	eg_error *why = eg_error_create(-EDQUOT, "enough"), *error;
 	eg_ctx *parent = ctx_under(NULL);
+	struct doomed doomed = {parent, {TALLY_INIT, 3}};
 	size_t winner = 99;
 
 	(void)state;
-	assert_int_equal(eg_race(parent, 3, run_until_the_end, parent, NULL, &winner, &error), -ECANCELED);
+	assert_int_equal(eg_race(parent, 3, run_until_the_end, &doomed, NULL, &winner, &error), -ECANCELED);
 	assert_int_equal(eg_error_code(eg_error_joined(error)), -EIO);
 	eg_error_unref(error);
 	eg_ctx_unref(parent);
 
 	parent = ctx_under(NULL);
 	eg_ctx_cancel(parent, why);
-	assert_int_equal(eg_race(parent, 3, run_until_the_end, parent, NULL, &winner, &error), -ECANCELED);
+	assert_int_equal(eg_race(parent, 3, run_until_the_end, &doomed, NULL, &winner, &error), -ECANCELED);
 	assert_ptr_equal(eg_error_cause(error), why);
 	assert_int_equal(winner, 99);
 	eg_error_unref(error);
