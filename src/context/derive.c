@@ -24,7 +24,8 @@ int eg_ctx_with_cancel(eg_ctx *parent, eg_ctx **ret_ctx)
 	ctx = egi_ctx_make(parent, sizeof(*ctx));
 	if (!ctx)
 		return -ENOMEM;
-	egi_ctx_join(ctx, 0);
+	if (parent)
+		egi_ctx_join(ctx, 0);
 	*ret_ctx = ctx;
 	return 0;
 }

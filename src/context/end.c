@@ -34,8 +34,8 @@ struct ending {
 	struct egi_ctx_queue *queue; /* of those that ended, with calls to make */
 };
 
-/* Under lock. Afterwards the context may be gone. */
-static void ending_end(struct ending *ending, eg_ctx *ctx)
+/* Under lock. Afterwards the context may be gone. Inlined: nearly all that end are alone. */
+static inline __attribute__((always_inline)) void ending_end(struct ending *ending, eg_ctx *ctx)
 {
 	bool is_late = ctx->deadline <= ending->passed, waited = ctx->waited;
 	struct egi_ctx_watch *watches;

@@ -49,22 +49,38 @@ static uint8_t lock_for_root(void)
 	return (uint8_t)((id + egi_thread_self.trees_made++) % EGI_CTX_LOCKS);
 }
 
+/* What is left out is written when the context is joined, or when it ends. */
+static void ctx_init(eg_ctx *ctx, eg_ctx *parent)
+{
+	ctx->err = 0;
+	ctx->refs = 1;
+	ctx->ends_apart = true;
+	ctx->timed = ctx->pinned = ctx->waited = false;
+	if (parent) {
+		ctx->lock = parent->lock;
+		ctx->deadline = parent->deadline;
+		ctx->valued = parent->valued;
+	} else {
+		ctx->lock = lock_for_root();
+		ctx->deadline = EG_CTX_NO_DEADLINE;
+		ctx->valued = NULL;
+	}
+	ctx->parent = eg_ctx_ref(parent);
+	LIST_INIT(&ctx->children);
+	LIST_INIT(&ctx->calls);
+	LIST_INIT(&ctx->watches);
+	ctx->cause = NULL;
+	ctx->finish = NULL;
+	ctx->fd = EGI_CTX_FD_NONE;
+	ctx->fork_count = egi_thread_fork_count;
+}
+
 eg_ctx *egi_ctx_make(eg_ctx *parent, size_t size)
 {
 	eg_ctx *ctx = malloc(size);
 
-	if (!ctx)
-		return NULL;
-	*ctx = (eg_ctx){
-	    .refs = 1,
-	    .lock = parent ? parent->lock : lock_for_root(),
-	    .parent = eg_ctx_ref(parent),
-	    .ends_apart = true,
-	    .deadline = parent ? parent->deadline : EG_CTX_NO_DEADLINE,
-	    .valued = parent ? parent->valued : NULL,
-	    .fd = EGI_CTX_FD_NONE,
-	    .fork_count = egi_thread_fork_count,
-	};
+	if (ctx)
+		ctx_init(ctx, parent);
 	return ctx;
 }
 
