@@ -3,12 +3,12 @@
 The driver of the measurements; `sh bench/run` builds everything and calls it. It runs every case for every
 runtime, writes the lines of results.jsonl as it goes, and prints a table of them at the end.
 
-    plan.py      what is measured: runtimes, cases, sizes
-    measure.py   one case at one size, for all runtimes in turn
-    md5all.py    the one case that is made of whole programs
-    child.py     a child process with a timeout
-    machine.py   facts about the machine
-    table.py     the table
+    plan.py             what is measured: runtimes, cases, sizes
+    measure.py          one case at one size, for all runtimes in turn
+    whole_programs.py   the cases that are made of whole programs
+    child.py            a child process with a timeout
+    machine.py          facts about the machine
+    table.py            the table
 
 Exit status: 0; 1 when a runtime failed; 2 for a wrong command line; 130 when interrupted.
 """
@@ -22,10 +22,10 @@ import time
 
 import child
 import machine
-import md5all
 import measure
 import plan
 import table
+import whole_programs
 
 
 def parse_arguments():
@@ -40,7 +40,7 @@ def parse_arguments():
     parser.add_argument("--build", help=argparse.SUPPRESS)
     parser.add_argument("--absent", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    known = [case.name for case in plan.CASES] + ["md5all"]
+    known = [case.name for case in plan.CASES + whole_programs.CASES]
     arguments.cases = arguments.only.split(",") if arguments.only else None
     arguments.names = arguments.runtimes.split(",") if arguments.runtimes else None
     for given, names, what in ((arguments.cases, known, "case"),
@@ -138,11 +138,12 @@ def run_all(arguments, results):
         print(f"[{time.monotonic() - begin:4.0f} s] {case.name} {size}"
               + (f", {workers} workers" if case.workers else "") + f": {time.monotonic() - now:.1f} s",
               file=sys.stderr, flush=True)
-    if "md5all" in (arguments.cases or ([] if arguments.quick else ["md5all"])):
-        for line in md5all.measure_all(os.path.join(arguments.build, "release/docs/examples/md5all"),
-                                       os.path.join(arguments.build, "go-md5"), arguments.workers,
-                                       plan.MD5ALL_TREE, effort):
-            results.add(line)
+    paths = whole_programs.Paths(os.path.join(arguments.build, "release/docs/examples"),
+                                 os.path.join(arguments.build, "go-md5"))
+    for case in whole_programs.CASES:
+        if case.name in (arguments.cases or ([] if arguments.quick else [case.name])):
+            for line in whole_programs.measure_case(case, paths, arguments.workers, effort):
+                results.add(line)
 
 
 def draw(arguments):

@@ -151,6 +151,9 @@ EXIT_CANNOT = 77
 WORKERS = 2
 
 MD5ALL_TREE = "/usr/include"
+JOBS = 10000
+# As many jobs, one after the other, take GNU parallel a minute on a slow machine.
+PROGRAM_TIMEOUT_S = 300
 
 
 def benchmarks():

@@ -4,6 +4,7 @@ The table for readers, made of the lines of results.jsonl.
 """
 
 import plan
+import whole_programs
 
 REFERENCES = ("floor", "errgroup")
 HEAD = f"{'':20}{'':>10}{'median':>12}{'p10':>12}{'p90':>12}{'runs':>6}{'x floor':>11}{'x errgroup':>13}"
@@ -35,15 +36,15 @@ def find_case(name):
 
 def is_more_better(name):
     case = find_case(name)
-    if name == "md5all":
+    if whole_programs.find_case(name):
         return True
     return case is not None and case.more_is_better
 
 
 def title(name):
     case = find_case(name)
-    if name == "md5all":
-        return f"MD5 digests of all files under {plan.MD5ALL_TREE}"
+    if whole_programs.find_case(name):
+        return whole_programs.find_case(name).title
     if case is None:
         return ""
     parts = {"p50": ": median", "p99": ": 99th percentile", "cpu": ": CPU time of the process"}
@@ -124,12 +125,12 @@ def table(lines):
     machine = next((line for line in lines if "machine" in line), None)
     absent = {line["runtime"]: line["absent"] for line in lines if "absent" in line}
     measured = [line for line in lines if "case" in line]
-    present = {line["runtime"] for line in measured if line["case"] != "md5all"}
+    present = {line["runtime"] for line in measured if not whole_programs.find_case(line["case"])}
     names = [runtime.name for runtime in plan.RUNTIMES if runtime.name in present and runtime.of is None]
     if machine is not None:
         yield from machine_head(machine["machine"], machine.get("quick"))
     for name in dict.fromkeys(line["case"] for line in measured):
         yield from case_table(name, [line for line in measured if line["case"] == name],
-                              [] if name == "md5all" else names, absent)
+                              [] if whole_programs.find_case(name) else names, absent)
     for name, reason in absent.items():
         yield f"{name:20} absent: {reason}"

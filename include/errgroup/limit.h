@@ -53,7 +53,7 @@ EG_PUBLIC int eg_limit_create(int tasks, eg_limit **ret_limit) EG_MUST_CHECK;
 /*
  * Makes a limit that finds out by itself how many tasks at once get most done, because that is seldom known: what a
  * service takes, how deep storage queues, how many CPUs tasks leave idle that wait and compute. It begins at the
- * least, grows by half as long as that pays, and then tries a few more or fewer every now and then. What it compares
+ * least, or at what eg_limit_set says, grows by half as long as that pays, and then tries a few more or fewer every now and then. What it compares
  * is how many tasks end in a time, so it is for tasks of one kind, of which there are more than run. Where the
  * kernel says that memory or storage is short (/proc/pressure) it does not grow.
  *
@@ -97,13 +97,14 @@ EG_PUBLIC eg_limit *eg_limit_ref(eg_limit *limit);
 EG_PUBLIC void eg_limit_unref(eg_limit *limit);
 
 /*
- * Changes how many tasks may run at once. Raising acts at once, lowering as running tasks end.
+ * Changes how many tasks may run at once. Raising acts at once, lowering as running tasks end. A limit that tunes
+ * itself goes on from there: a good guess saves it the way from the least.
  *
- * @tasks  as for eg_limit_create
+ * @tasks  as for eg_limit_create; of a limit that tunes itself, within its bounds
  *
  * Groups keep the limits of their own. Threads: any, also while tasks run.
- * Return: 0; -EINVAL for a NULL limit, any other number, or a limit that was not made by eg_limit_create; EG_EFORKED in
- * a forked child.
+ * Return: 0; -EINVAL for a NULL limit, any other number, or a limit that is make's; EG_EFORKED in a forked
+ * child.
  */
 EG_PUBLIC int eg_limit_set(eg_limit *limit, int tasks);
 

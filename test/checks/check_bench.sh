@@ -10,17 +10,18 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 . "$top/test/tap.sh"
 cd "$top/bench" || exit 1
 
-# What is measured by whole programs is no case of a runtime.
+# What is measured by whole programs is no case of a runtime, and is in the table alone.
 python3 -B plan.py | cut -d ' ' -f 1 | sort -u >"$work/plan"
 sed -n 's/^ *{"\([a-z0-9_]*\)", [a-z0-9_]*_run},$/\1/p' cases.h | sort >"$work/cases"
-sed -n '/^## Cases/,/^## /s/^| `\([a-z0-9_]*\)` |.*/\1/p' README.md | grep -v '^md5all$' | sort >"$work/readme"
+sed -n 's/^    Case("\([a-z0-9_]*\)",.*/\1/p' whole_programs.py | sort - "$work/plan" >"$work/all"
+sed -n '/^## Cases/,/^## /s/^| `\([a-z0-9_]*\)` |.*/\1/p' README.md | sort >"$work/readme"
 
 {
     [ -s "$work/plan" ] || echo 'bench/plan.py has none'
     diff "$work/plan" "$work/cases"
 } >"$work/why"
 silent "bench/cases.h has the cases of bench/plan.py"
-diff "$work/plan" "$work/readme" >"$work/why"
+diff "$work/all" "$work/readme" >"$work/why"
 silent "so has the table in bench/README.md"
 
 for file in cases/*.h; do

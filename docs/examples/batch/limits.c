@@ -75,6 +75,18 @@ static int limits_from_make(struct limits *limits)
 	return 0;
 }
 
+/* Looked for from the CPUs on, since most jobs compute. */
+static int limits_tuned(struct limits *limits)
+{
+	int start = cpus(), error;
+
+	limits->jobs = jobs_possible(TUNED_MAX * start);
+	error = eg_limit_create_tuned(1, limits->jobs, &limits->shared);
+	if (error == 0 && start <= limits->jobs)
+		error = eg_limit_set(limits->shared, start);
+	return error;
+}
+
 int limits_init(struct limits *limits, const char *text)
 {
 	char *end;
@@ -83,10 +95,8 @@ int limits_init(struct limits *limits, const char *text)
 	*limits = (struct limits){.jobs = 1};
 	if (text == NULL)
 		return limits_from_make(limits);
-	if (strcmp(text, "auto") == 0) {
-		limits->jobs = jobs_possible(TUNED_MAX * cpus());
-		return eg_limit_create_tuned(1, limits->jobs, &limits->shared);
-	}
+	if (strcmp(text, "auto") == 0)
+		return limits_tuned(limits);
 	errno = 0;
 	jobs = strtol(text, &end, 10);
 	if (end == text || *end != '\0' || errno != 0 || jobs < 0 || jobs > JOBS_MAX)

@@ -215,6 +215,8 @@ static void limit_unqueue(eg_limit *limit, struct egi_limit_waiter *waiter)
 void egi_limit_change(eg_limit *limit, int tasks)
 {
 	egi_mutex_lock(&limit->lock);
+	if (limit->tuner)
+		egi_tuner_restart(limit->tuner, tasks);
 	limit->tasks = tasks;
 	limit_settle(limit);
 	egi_mutex_unlock(&limit->lock);

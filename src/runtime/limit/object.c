@@ -201,11 +201,12 @@ void eg_limit_unref(eg_limit *limit)
 
 int eg_limit_set(eg_limit *limit, int tasks)
 {
-	bool is_fixed = limit && !limit->tuner && !limit->jobserver;
-	int number, err = is_fixed ? tasks_of(tasks, &number) : -EINVAL;
+	int number, err = limit && !limit->jobserver ? tasks_of(tasks, &number) : -EINVAL;
 
 	if (err)
 		return err;
+	if (limit->tuner && (number < limit->tuner->least || number > limit->tuner->most))
+		return -EINVAL;
 	if (egi_limit_is_dead(limit))
 		return EG_EFORKED;
 	egi_limit_change(limit, number);

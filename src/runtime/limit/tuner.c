@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hill climbing on measured throughput. The number first grows by half as long as that pays, from the least; so what is 32 is
- * found from 2 in eight steps. Then it is probed, by an eighth up or down in turn. Each probe is measured between two measurements of
+ * Hill climbing on measured throughput. The number first grows by half as long as that pays, from the least or what the
+ * program says; so what is 32 is found from 2 in eight steps. Then it is probed, by an eighth up or down in turn. Each probe is measured between two measurements of
  * the number that there is: if these two differ by more than would count, something else has changed, and the probe says
  * nothing. That is all the rejection of noise that there is, and drifts of the load, which a comparison with what was
  * measured long ago would take for gains, cancel out.
@@ -66,6 +66,13 @@ void egi_tuner_init(struct egi_tuner *tuner, int least, int most, bool (*is_pres
 				    .base = least,
 				    .tasks = least};
 	tuner_begin(tuner, EGI_TUNER_CLIMB, least);
+}
+
+void egi_tuner_restart(struct egi_tuner *tuner, int tasks)
+{
+	tuner->base = tasks;
+	tuner->refusals = tuner->resting = 0;
+	tuner_begin(tuner, EGI_TUNER_CLIMB, tasks);
 }
 
 /*

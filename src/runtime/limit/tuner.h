@@ -45,6 +45,9 @@ struct egi_tuner {
 
 void egi_tuner_init(struct egi_tuner *tuner, int least, int most, bool (*is_pressed)(void *arg), void *arg);
 
+/* Goes on from so many: within the bounds. What was found of others is forgotten. */
+void egi_tuner_restart(struct egi_tuner *tuner, int tasks);
+
 /*
  * A task has ended. Returns how many are to run from now on.
  *

@@ -673,7 +673,11 @@ static void a_limit_that_tunes_itself_stays_within_its_bounds(void **state)
 	assert_null(limit);
 	assert_int_equal(eg_limit_create_tuned(2, 4, &limit), 0);
 	assert_int_equal(eg_limit_now(limit), 2);
-	assert_int_equal(eg_limit_set(limit, 3), -EINVAL);
+	assert_int_equal(eg_limit_set(limit, 1), -EINVAL);
+	assert_int_equal(eg_limit_set(limit, 5), -EINVAL);
+	assert_int_equal(eg_limit_now(limit), 2);
+	assert_int_equal(eg_limit_set(limit, 3), 0);
+	assert_int_equal(eg_limit_now(limit), 3);
 	for (int i = 0; i < 2; i++)
 		group_open(&groups[i], limit, 0, 0);
 	assert_int_equal(eg_group_slots(&groups[0]), 4);

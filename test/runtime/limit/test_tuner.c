@@ -218,6 +218,31 @@ static void bounds_are_kept_and_a_lack_of_tasks_says_nothing(void **state)
 	assert_in_range(run.tuner.base, 4, 5);
 }
 
+/* From a good one nothing is lost; from a bad one, either way, the best is found all the same. */
+static void a_guess_is_gone_on_from(void **state)
+{
+	struct run run;
+
+	(void)state;
+	run_open(&run, 1, 256, takes_10_ms, 32, 5);
+	egi_tuner_restart(&run.tuner, 32);
+	run_until(&run, 3 * SECOND);
+	assert_true(run.ended >= 9000);
+	run_until(&run, 20 * SECOND);
+	assert_in_range(run.tuner.base, 26, 42);
+	run_open(&run, 1, 64, computes_on_4, 0, 5);
+	egi_tuner_restart(&run.tuner, 64);
+	run_until(&run, 60 * SECOND);
+	print_message("# %d of 4, from 64; ", run.tuner.base);
+	assert_in_range(run.tuner.base, 3, 6);
+	/* Also of what rested long ago. */
+	egi_tuner_restart(&run.tuner, 1);
+	assert_int_equal(run.tuner.tasks, 1);
+	run_until(&run, 65 * SECOND);
+	print_message("%d, from 1\n", run.tuner.base);
+	assert_in_range(run.tuner.base, 3, 6);
+}
+
 static void under_pressure_nothing_grows(void **state)
 {
 	struct run run;
@@ -238,6 +263,7 @@ int main(void)
 	    TEST(long_tasks_are_tuned_as_well),
 	    TEST(a_load_that_changes_is_followed),
 	    TEST(bounds_are_kept_and_a_lack_of_tasks_says_nothing),
+	    TEST(a_guess_is_gone_on_from),
 	    TEST(under_pressure_nothing_grows),
 	};
 
