@@ -21,7 +21,8 @@
  * what it loses: 12% of three windows in a cycle of nineteen at last.
  *
  * A window begins when as many tasks run as are to, and those that were under way have ended. It ends after ten ends of tasks for
- * each that runs, because tasks which take the same time end in bursts: a burst more or less at its ends is then 10%. A window in
+ * each that runs, because tasks which take the same time end in bursts: a burst more or less at its ends is then 10%. On the way
+ * up five will do, for a step of a half that pays is 25% at least; the way takes half as long by that. A window in
  * which fewer tasks run says nothing, because it is the program that has no more; it is begun anew.
  *
  * All is reckoned in whole numbers, costs in picoseconds a task: a task may have its thread trap on inexact results.
@@ -31,9 +32,10 @@
 #include "os/clock.h"
 
 #define ROUNDS 10 /* ends for each task that runs, in a window; */
-#define ROUNDS_LEAST 3
+#define ROUNDS_CLIMB 5 /* on the way up, where steps are large; */
+#define ROUNDS_LEAST 3 /* of long tasks; */
 #define WINDOW_LEAST (20 * EGI_MILLISECOND) /* and how long it is at least; */
-#define WINDOW_LONG (2 * EGI_SECOND)        /* after which fewer ends will do: these are long tasks */
+#define WINDOW_LONG (2 * EGI_SECOND)        /* after which tasks are taken for long */
 
 /* Shares, of 1024. */
 #define ONE 1024
@@ -230,6 +232,13 @@ static void tuner_idle(struct egi_tuner *tuner)
 	tuner->idle = idle > ROUNDS * tuner->tasks ? 0 : idle;
 }
 
+static int rounds_of(const struct egi_tuner *tuner, int64_t took)
+{
+	if (took > WINDOW_LONG)
+		return ROUNDS_LEAST;
+	return tuner->phase == EGI_TUNER_CLIMB || tuner->phase == EGI_TUNER_STEP ? ROUNDS_CLIMB : ROUNDS;
+}
+
 int egi_tuner_note(struct egi_tuner *tuner, int64_t now_ns, bool is_full)
 {
 	int64_t took = now_ns - tuner->began_ns, cost;
@@ -245,7 +254,7 @@ int egi_tuner_note(struct egi_tuner *tuner, int64_t now_ns, bool is_full)
 		return tuner->tasks;
 	}
 	tuner->ended++;
-	if (took < WINDOW_LEAST || tuner->ended < (took > WINDOW_LONG ? ROUNDS_LEAST : ROUNDS) * tuner->tasks)
+	if (took < WINDOW_LEAST || tuner->ended < rounds_of(tuner, took) * tuner->tasks)
 		return tuner->tasks;
 	cost = took / tuner->ended < COST_MOST / 1000 ? took * 1000 / tuner->ended : COST_MOST;
 	tuner_measured(tuner, cost > 0 ? cost : 1);
