@@ -31,9 +31,9 @@
 
 #include "os/clock.h"
 
-#define ROUNDS 10 /* ends for each task that runs, in a window; */
-#define ROUNDS_CLIMB 5 /* on the way up, where steps are large; */
-#define ROUNDS_LEAST 3 /* of long tasks; */
+#define ROUNDS 10                           /* ends for each task that runs, in a window; */
+#define ROUNDS_CLIMB 5                      /* on the way up, where steps are large; */
+#define ROUNDS_LEAST 3                      /* of long tasks; */
 #define WINDOW_LEAST (20 * EGI_MILLISECOND) /* and how long it is at least; */
 #define WINDOW_LONG (2 * EGI_SECOND)        /* after which tasks are taken for long */
 
