@@ -21,6 +21,11 @@ said() {
     printf '%s\n' "$@" | cmp -s - "$saying" || { echo "in $saying:"; cat "$saying"; return 1; }
 }
 
+# only PATTERN FILE: every line is one of these.
+only() {
+    ! grep -vx -- "$1" "$2"
+}
+
 # is_gone PID: there is no such process, or only its exit status.
 is_gone() {
     state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) || return 0
@@ -135,8 +140,7 @@ so_many_jobs_run_at_once() {
 no_more_run_and_each_has_a_slot() {
     seq 40 | exits 0 "$batch" -j 3 'mkdir in{%} && echo {%} && rmdir in{%}' >out
     [ "$(wc -l <out)" -eq 40 ]
-    sort -u out >slots
-    ! grep -v '^[123]$' slots
+    only '[123]' out
     seq 20 | exits 0 "$batch" -j auto 'mkdir in{%} && echo {} && rmdir in{%}' >out
     seq 20 | same_lines - out
     exits 0 "$batch" -j 0 true ::: a b c
@@ -149,7 +153,7 @@ make_says_how_many() {
     printf 'all: a b\na b:\n\t+@seq 10 | %s %s\n' "$batch" "'mkdir in-\$@-{%} && echo \$@ {%} && rmdir in-\$@-{%}'" >makefile
     exits 0 make -s -j 2 >out
     [ "$(wc -l <out)" -eq 20 ]
-    ! grep -v '^[ab] [12]$' out
+    only '[ab] [12]' out
     MAKEFLAGS='-j --jobserver-auth=77,78' exits 0 "$batch" echo {%} ::: a b c >out 2>err
     said out 1 1 1
     has err "make's jobserver cannot be used"
@@ -202,7 +206,7 @@ streams_may_be_opened_by_name() {
 what_jobs_leave_running_is_left_alone() {
     exits 0 "$batch" -j 1 'sleep 1000 & echo $!; : {}' ::: a b >out
     while read -r pid; do
-        ! is_gone "$pid"
+        exits 1 is_gone "$pid"
         kill "$pid"
     done <out
 }
@@ -433,7 +437,7 @@ without_halting_all_run() {
 exit_statuses_are_those_of_xargs() {
     printf 'exit 3\n' >script
     for case in '0 true' '123 false' '123 exit 1; true' '123 exit 125; true' '123 exit 126; true' '124 exit 255; true' \
-        '125 kill -9 $$; true' '125 kill -s TERM $$; true' '126 /' '126 ./script' '127 ./none' '127 none' '127 none/none'; do
+        '125 kill -9 $$; true' '125 kill -s TERM $$; true' '126 /' '126 ./script' '126 script/none' '127 ./none' '127 none' '127 none/none'; do
         exits "${case%% *}" "$batch" --halt never "${case#* }" ::: a >out 2>err
     done
     exits 127 "$batch" --halt never {} ::: false none true 2>err
