@@ -21,6 +21,11 @@ said() {
     printf '%s\n' "$@" | cmp -s - "$saying" || { echo "in $saying:"; cat "$saying"; return 1; }
 }
 
+# only PATTERN FILE: every line is one of these.
+only() {
+    ! grep -vx -- "$1" "$2"
+}
+
 # is_gone PID: there is no such process, or only its exit status.
 is_gone() {
     state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) || return 0
@@ -135,8 +140,7 @@ so_many_jobs_run_at_once() {
 no_more_run_and_each_has_a_slot() {
     seq 40 | exits 0 "$batch" -j 3 'mkdir in{%} && echo {%} && rmdir in{%}' >out
     [ "$(wc -l <out)" -eq 40 ]
-    sort -u out >slots
-    ! grep -v '^[123]$' slots
+    only '[123]' out
     seq 20 | exits 0 "$batch" -j auto 'mkdir in{%} && echo {} && rmdir in{%}' >out
     seq 20 | same_lines - out
     exits 0 "$batch" -j 0 true ::: a b c
@@ -149,7 +153,7 @@ make_says_how_many() {
     printf 'all: a b\na b:\n\t+@seq 10 | %s %s\n' "$batch" "'mkdir in-\$@-{%} && echo \$@ {%} && rmdir in-\$@-{%}'" >makefile
     exits 0 make -s -j 2 >out
     [ "$(wc -l <out)" -eq 20 ]
-    ! grep -v '^[ab] [12]$' out
+    only '[ab] [12]' out
     MAKEFLAGS='-j --jobserver-auth=77,78' exits 0 "$batch" echo {%} ::: a b c >out 2>err
     said out 1 1 1
     has err "make's jobserver cannot be used"
@@ -202,7 +206,7 @@ streams_may_be_opened_by_name() {
 what_jobs_leave_running_is_left_alone() {
     exits 0 "$batch" -j 1 'sleep 1000 & echo $!; : {}' ::: a b >out
     while read -r pid; do
-        ! is_gone "$pid"
+        exits 1 is_gone "$pid"
         kill "$pid"
     done <out
 }
@@ -269,6 +273,10 @@ a_log_is_whole_or_refused() {
     exits 0 "$batch" --joblog log --resume true ::: a b c
     fields 1,9 log | sort >out
     said out '1	true a' '2	true b' '3	true c'
+    # It may look like a job that is done.
+    printf '4\t:\t1.0\t1.0\t0\t0\t0\t0\ttrue d' >>log
+    exits 0 "$batch" --joblog log --resume --dry-run true ::: a b c d >out
+    said out 'true d'
     printf 'Seq\tHo' >log
     exits 0 "$batch" --joblog log --resume true ::: a
     [ "$(wc -l <log)" -eq 2 ]
@@ -338,24 +346,6 @@ endless_output_is_ended() {
     has err 'ended after 0.2 seconds'
     find disk -type f >left
     is_empty left
-}
-
-# Whatever the moment: no part of a line, what is in the log was printed, and the next run does what is missing.
-killed_runs_are_resumed() {
-    seq 60 >inputs
-    for signal in KILL TERM INT HUP; do
-        for moment in 0.01 0.03 0.05 0.08 0.11 0.15 0.2; do
-            rm -f log
-            timeout --foreground -s $signal $moment "$batch" --joblog log -j 3 echo <inputs >first 2>err || :
-            touch log
-            [ -z "$(tail -c 1 log | tr -d '\n')" ]
-            awk -F '\t' '$7 == "0" { print $9 }' log | sed 's/echo //' | sort >done
-            sort -u first | comm -13 - done >unprinted
-            is_empty unprinted
-            exits 0 "$batch" --joblog log --resume echo <inputs >second
-            sort -n done second | cmp - inputs
-        done
-    done
 }
 
 #
@@ -433,7 +423,7 @@ without_halting_all_run() {
 exit_statuses_are_those_of_xargs() {
     printf 'exit 3\n' >script
     for case in '0 true' '123 false' '123 exit 1; true' '123 exit 125; true' '123 exit 126; true' '124 exit 255; true' \
-        '125 kill -9 $$; true' '125 kill -s TERM $$; true' '126 /' '126 ./script' '127 ./none' '127 none' '127 none/none'; do
+        '125 kill -9 $$; true' '125 kill -s TERM $$; true' '126 /' '126 ./script' '126 script/none' '127 ./none' '127 none' '127 none/none'; do
         exits "${case%% *}" "$batch" --halt never "${case#* }" ::: a >out 2>err
     done
     exits 127 "$batch" --halt never {} ::: false none true 2>err
@@ -524,28 +514,294 @@ signals_end_everything() {
     done
 }
 
-# Standard output is a pipe that nobody reads.
+# Standard output is a pipe that nobody reads. What was not printed is not in the log.
 a_blocked_output_can_be_interrupted() {
     resets_signals || skip 'env cannot reset signals'
     mkfifo blocked
     sleep 1000 <blocked &
     reader=$!
-    interruptible pid "$batch" -j 1 'head -c 200000 /dev/zero; : >printed; : {}' ::: 1 2 >blocked 2>err &
+    interruptible pid "$batch" --joblog log -j 1 'head -c 200000 /dev/zero; : >printed; : {}' ::: 1 2 >blocked 2>err &
     until [ -e printed ]; do kill -0 $!; done
     kill -s TERM "$(cat pid)"
     exits 143 wait $!
     kill $reader
+    fields 1 log >out
+    is_empty out
 }
 
-# What jobs have started has the variable, too.
-no_job_is_left() {
+#
+# Ended at random moments
+#
+# Forty inputs, of which the seventh of every ten lasts until it is ended, with a child of its own; and of which every third
+# is long, so that the lines of the log that it makes are parts of several pages. Whatever belongs to a run has a variable
+# in its environment that says so, and another one with the input.
+#
+# A moment is when the log has so many lines, which are fewer than there will be before all places are taken by jobs that
+# last; or some time after the start. They are drawn anew each time, or from $ERRGROUP_TEST_SEED.
+#
+
+seed=${ERRGROUP_TEST_SEED:-$(awk 'BEGIN { srand(); print srand() }')}
+
+prepare_moments() {
     [ -r "/proc/$$/environ" ] || skip 'no /proc'
-    for signal in TERM INT HUP; do
-        for moment in 0.005 0.01 0.02 0.03 0.04 0.06 0.08 0.1; do
-            OWNED=$work timeout --foreground -s $signal $moment "$batch" -j 4 'sleep 1000 & exec sleep 1000; {}' ::: 1 2 3 4 5 6 >out 2>err || :
-            until ! grep -lsa "^OWNED=$work\|.OWNED=$work" /proc/[0-9]*/environ >owned; do :; done
-        done
+    resets_signals || skip 'env cannot reset signals'
+    awk 'BEGIN {
+        for (i = 0; i < 2000; i++) long = long "-"
+        for (i = 1; i <= 40; i++) print i (i % 3 == 0 ? long : "")
+    }' >inputs
+    sed 's/-.*//' inputs >numbers
+    cat >job <<'END'
+#!/bin/sh
+number=${INPUT%%-*}
+echo "$number begins"
+echo "$number complains" >&2
+case $LASTS$number in yes*7) sleep 100 & wait ;; esac
+echo "$number ends"
+END
+    chmod +x job
+    moment=none
+    trap 'moments_end $?' EXIT
+}
+
+# What a failure leaves behind is ended here, too.
+moments_end() {
+    [ "$1" -eq 0 ] || [ "$1" -eq 77 ] || echo "at this moment: $moment. ERRGROUP_TEST_SEED=$seed draws it again"
+    end_owned
+}
+
+# moments WAY COUNT: so many lines, of jobs at a time; `lines` or `seconds`; and of these how many.
+moments() {
+    awk -v seed="$seed" -v way="$1" -v count="$2" 'BEGIN {
+        srand(seed + 1000 * index("KILL TERM INT HUP disk quota terminal", way))
+        while (count-- > 0) {
+            jobs = 1 + int(rand() * 4)
+            if (rand() < 0.7)
+                printf "%d lines %d\n", jobs, int(rand() * (9 * jobs - 2))
+            else
+                printf "%d seconds %.3f\n", jobs, rand() * 0.12
+        }
+    }'
+}
+
+# The folders in /proc of a run that are there. What has ended has no environment.
+owned() {
+    grep -lsaxzF "OWNED=$work" /proc/[0-9]*/environ | sed 's/environ$//'
+}
+
+end_owned() {
+    for process in $(owned); do
+        kill -s KILL "$(basename "$process")" 2>/dev/null || :
     done
+    all_gone
+}
+
+# all_gone: as soon as the system has ended them.
+all_gone() {
+    deadline=$(($(date +%s) + 60))
+    while owned >left && [ -s left ]; do
+        [ "$(date +%s)" -lt $deadline ] || break
+    done
+    while read -r process; do
+        echo "left: $(tr '\0' ' ' <"${process}cmdline")"
+    done <left
+    is_empty left
+}
+
+# reach KIND AMOUNT PID: waits for the moment, as long as that process is there.
+reach() {
+    case $1 in
+    lines) until [ "$(wc -l <log)" -gt "$2" ]; do kill -0 "$3"; done 2>/dev/null ;;
+    seconds) sleep "$2" ;;
+    esac
+}
+
+# run_jobs RUNNER...: `batch` with further options, on the inputs.
+run_jobs() {
+    "$@" --joblog log -j "$jobs" env 'INPUT={}' ./job <inputs
+}
+
+# Of commands, the numbers that their inputs begin with.
+input_numbers() {
+    sed 's/^[^0-9]*//; s/[^0-9].*//'
+}
+
+# numbers_done LOG: of jobs that its lines say have succeeded.
+numbers_done() {
+    awk -F '\t' '$7 == "0" && $8 == "0" { print $9 }' "$1" | input_numbers
+}
+
+# take_lines: those of the log, which there may not be yet, to the file `lines`. SIGKILL alone may have left a part of one,
+# as it ends a write between two pages of a file.
+take_lines() {
+    touch log
+    if [ -z "$(tail -c 1 log | tr -d '\n')" ]; then
+        cp log lines
+    elif [ "$way" = KILL ]; then
+        sed '$d' log >lines
+    else
+        echo 'no end:'
+        tail -n 1 log
+        return 1
+    fi
+    awk -F '\t' 'NF != 9 { print "columns: " $0; exit 1 }' lines
+}
+
+# is_resumed [FILE]: the log's lines are of jobs whose output was printed, to the file if it is known; and the next run does
+# what is missing, and nothing else.
+is_resumed() {
+    take_lines
+    numbers_done lines | sort >in-log
+    if [ $# -gt 0 ]; then
+        awk '$2 == "begins" { number = $1 } $2 == "ends" && $1 == number { print number }' "$1" | sort >printed
+        comm -13 printed in-log >unprinted
+        is_empty unprinted
+    fi
+    exits 0 run_jobs "$batch" --resume >second 2>err
+    sed -n 's/ ends$//p' second >ran
+    sort -n in-log ran | cmp - numbers
+    exits 0 run_jobs "$batch" --resume --dry-run >third
+    is_empty third
+    way=end
+    take_lines
+    numbers_done lines | sort -n | cmp - numbers
+}
+
+# What is left is jobs that the log does not have. What is between its begin and the program that it is to run has no input
+# yet.
+left_are_not_in_the_log() {
+    deadline=$(($(date +%s) + 60))
+    while
+        unnamed=
+        : >left-numbers
+        for process in $(owned); do
+            number=$(cat "${process}environ" "${process}cmdline" 2>/dev/null | tr '\0' '\n' | sed -n 's/^INPUT=\([0-9]*\).*/\1/p' | head -n 1)
+            [ -n "$number" ] || [ ! -s "${process}cmdline" ] || unnamed=$process
+            echo "$number" >>left-numbers
+        done 2>/dev/null
+        [ -n "$unnamed" ]
+    do
+        [ "$(date +%s)" -lt $deadline ] || { echo "who is $unnamed?"; tr '\0' ' ' <"${unnamed}cmdline"; return 1; }
+    done
+    take_lines
+    fields 9 lines | input_numbers | sort >in-log
+    sed '/^$/d' left-numbers | sort -u | comm -12 - in-log >both
+    is_empty both
+    [ "$(sed '/^$/d' left-numbers | sort -u | wc -l)" -le "$jobs" ]
+}
+
+# ended_by SIGNAL COUNT
+ended_by() {
+    prepare_moments
+    case $1 in KILL) status=137 ;; TERM) status=143 ;; INT) status=130 ;; HUP) status=129 ;; esac
+    moments "$1" "$2" >moments
+    while read -r jobs kind amount; do
+        way=$1
+        moment="SIG$1, -j $jobs, $kind $amount"
+        rm -f log pid
+        run_jobs interruptible pid env OWNED="$work" LASTS=yes "$batch" >first 2>err &
+        runner=$!
+        until [ "$(cat "/proc/$(cat pid)/comm")" = batch ]; do kill -0 $runner; done 2>/dev/null
+        reach "$kind" "$amount" $runner
+        kill -s "$1" "$(cat pid)"
+        exits $status wait $runner
+        if [ "$1" = KILL ]; then
+            left_are_not_in_the_log
+            end_owned
+        else
+            all_gone
+        fi
+        is_resumed first
+    done <moments
+}
+
+# The terminal is gone, with who would have read what is printed there, when the program that made it is. Every other time
+# what jobs print is in a file.
+ended_by_its_terminal() {
+    has_terminals || skip 'script is not installed'
+    prepare_moments
+    moments terminal "$1" >moments
+    to=
+    while read -r jobs kind amount; do
+        way=terminal
+        moment="terminal${to:+ and file}, -j $jobs, $kind $amount"
+        rm -f log pid first
+        command="echo \$\$ >pid; exec env OWNED=$work LASTS=yes '$batch' --bar --joblog log -j $jobs env 'INPUT={}' ./job <inputs $to"
+        TERM=vt100 SHELL=/bin/sh script -qefc "$command" screen >/dev/null 2>&1 </dev/null &
+        runner=$!
+        until [ "$(cat "/proc/$(cat pid)/comm")" = batch ]; do kill -0 $runner; done 2>/dev/null
+        reach "$kind" "$amount" $runner
+        kill -s KILL $runner
+        wait $runner || :
+        all_gone
+        if [ -n "$to" ]; then
+            is_resumed first
+            to=
+        else
+            is_resumed
+            to='>first'
+        fi
+    done <moments
+}
+
+# What ends it is the log, which takes no more, and so nothing lasts.
+stopped_by_a_quota() {
+    prepare_moments
+    awk -v seed="$seed" -v count="$1" 'BEGIN { srand(seed); while (count-- > 0) print 1 + int(rand() * 4), 1 + int(rand() * 40) }' >moments
+    while read -r jobs blocks; do
+        way=quota
+        moment="$blocks blocks, -j $jobs"
+        rm -f log
+        {
+            got=0
+            (
+                ulimit -f "$blocks"
+                trap '' XFSZ
+                OWNED=$work LASTS=no run_jobs "$batch" 2>err
+            ) || got=$?
+            echo $got >status
+        } | cat >first
+        said status 1
+        has err 'batch: the log of jobs: '
+        all_gone
+        is_resumed first
+    done <moments
+}
+
+# The log and what is printed are on it, and something else that leaves from nothing to half of the 64 KiB.
+stopped_by_a_full_disk() {
+    prepare_moments
+    mkdir small
+    unshare -rm mount -t tmpfs none small 2>err || skip "no disk of its own: $(cat err)"
+    awk -v seed="$seed" -v count="$1" 'BEGIN { srand(seed); while (count-- > 0) print 1 + int(rand() * 4), 32768 + int(rand() * 32768) }' >moments
+    while read -r jobs bytes; do
+        way=disk
+        moment="$bytes bytes, -j $jobs"
+        rm -f log first
+        exits 1 unshare -rm sh -c '
+            mount -t tmpfs -o size=64k none small && head -c "$1" /dev/zero >small/full || exit 2
+            cd small && OWNED=$2 LASTS=no "$3" --joblog log -j "$4" env "INPUT={}" ../job <../inputs >first 2>../err
+            status=$?
+            cp log first ..
+            exit $status' sh "$bytes" "$work" "$batch" "$jobs"
+        has err 'No space left on device'
+        all_gone
+        sed 's#\.\./job$#./job#' log >moved
+        mv moved log
+        is_resumed first
+    done <moments
+}
+
+# A moment between two calls that make a line is too short to be met by chance.
+a_line_of_the_log_is_one_call() {
+    command -v strace >/dev/null || skip 'strace is not installed'
+    ! is_sanitized "$batch" || skip 'built with a sanitizer, which strace cannot run'
+    strace -o calls true 2>err || skip "strace cannot trace: $(cat err)"
+    prepare_moments
+    : >log
+    jobs=3
+    LASTS=no exits 0 run_jobs strace -f -qq -o calls -P "$PWD/log" -e trace=write,writev,pwrite64,pwritev "$batch" >out 2>err
+    [ "$(grep -c 'write.*(' calls)" -eq 41 ] || { cat calls; return 1; }
+    [ "$(wc -l <log)" -eq 41 ]
 }
 
 memcheck_finds_nothing() {
@@ -598,9 +854,16 @@ if [ "$part" != thorough ]; then
     check 'SIGINT, SIGTERM and SIGHUP end the jobs and what they have started' signals_end_everything
     check 'a reader that does not read holds no interrupted run up' a_blocked_output_can_be_interrupted
 else
-    check 'killed at any moment, a run is resumed exactly' killed_runs_are_resumed
+    # Two hundred moments.
+    check 'SIGKILL at random moments: the log does not have who is left; resumed exactly' ended_by KILL 50
+    check 'SIGTERM at random moments: nobody is left; resumed exactly' ended_by TERM 40
+    check 'SIGINT at random moments: nobody is left; resumed exactly' ended_by INT 30
+    check 'SIGHUP at random moments: nobody is left; resumed exactly' ended_by HUP 30
+    check 'its terminal closed at random moments: nobody is left; resumed exactly' ended_by_its_terminal 20
+    check 'a log that may not grow, at random sizes: no part of a line; resumed exactly' stopped_by_a_quota 15
+    check 'a full disk, at random sizes: no part of a line, what is in it was printed; resumed exactly' stopped_by_a_full_disk 15
+    check 'a line of the log is written by one call' a_line_of_the_log_is_one_call
     check 'a job that prints without end is ended, and nothing is left' endless_output_is_ended
-    check 'interrupted at any moment, no job is left' no_job_is_left
     check 'memcheck finds no error and no leak' memcheck_finds_nothing
 fi
 finish

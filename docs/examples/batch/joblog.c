@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A line is put together in memory and written by one call of write(2), which other processes see whole; where the disk
- * becomes full within it, the file is cut to what was there before. What a machine that lost its power has left is found
- * at the next opening: a last line without an end.
+ * becomes full within it, the file is cut to what was there before. What SIGKILL has left, which ends a write between two
+ * pages of a file, or a machine that lost its power, is found at the next opening: a last line without an end.
  *
  * A command may have anything in it. What would end its line or its column is written as \n, \t or \ooo, and a backslash as
  * two, so that each command has one text.

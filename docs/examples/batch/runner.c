@@ -65,7 +65,7 @@ struct runner {
 static int status_of(const struct job *job)
 {
 	if (!job->was_started)
-		return job->code == -ENOENT || job->code == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
+		return job->code == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
 	if (job->signal != 0)
 		return STATUS_SIGNAL;
 	if (job->exit_status < 0) /* what it printed is lost */
