@@ -49,7 +49,7 @@ bool egi_watch_may_serve(void)
 {
 	int cpus = egi_watch_cpus(), eager_max = cpus > 1 ? cpus - 1 : 1;
 
-	return egi_roster_serving() + egi_roster.coming < eager_max;
+	return egi_roster.counts[EGI_MEMBER_RUNNING] + egi_roster.coming < eager_max;
 }
 
 void egi_watch_wake(struct egi_member *member)
@@ -71,7 +71,7 @@ bool egi_watch_bring(void)
 		return false;
 	}
 	/* A new one may have come and gone to sleep already. */
-	if (egi_roster.coming > 0)
+	if (egi_roster.coming > 0 && egi_watch_is_busy_time())
 		egi_watch_begin();
 	return true;
 }
@@ -80,6 +80,12 @@ void egi_watch_wake_sentinel(void)
 {
 	egi_watch_wake(egi_watch.sentinel);
 	egi_watch.sentinel = NULL;
+}
+
+void egi_watch_hurry(void)
+{
+	if (egi_watch.sentinel && egi_watch_may_serve())
+		egi_watch_wake_sentinel();
 }
 
 void egi_watch_attend(int64_t now)

@@ -244,10 +244,14 @@ static bool worker_steal_any(struct egi_worker *worker, int64_t now)
 	}
 }
 
-/* Whether there is more than the task about to start, so that another thread could be of use. */
+/*
+ * Whether there is more than the task about to start, so that another thread could be of use. If it is all that has been
+ * claimed, it still lies in the claim.
+ */
 static bool worker_sees_more(struct egi_worker *worker)
 {
-	return (worker->claimed > 1 && !worker_is_timed(worker)) || egi_state_has_tasks(worker->state);
+	return (worker->claimed > 1 && !worker_is_timed(worker)) ||
+	       egi_state_has_tasks_beside(worker->state, worker);
 }
 
 /*
