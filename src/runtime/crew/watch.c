@@ -45,11 +45,19 @@ void egi_watch_go_on(void)
 	egi_watch.is_on = true;
 }
 
+static int eager_max(void)
+{
+	return egi_watch_cpus() > 1 ? egi_watch_cpus() - 1 : 1;
+}
+
 bool egi_watch_may_serve(void)
 {
-	int cpus = egi_watch_cpus(), eager_max = cpus > 1 ? cpus - 1 : 1;
+	return egi_roster_serving() + egi_roster.coming < eager_max();
+}
 
-	return egi_roster.counts[EGI_MEMBER_RUNNING] + egi_roster.coming < eager_max;
+bool egi_watch_may_answer(void)
+{
+	return egi_roster.counts[EGI_MEMBER_RUNNING] + egi_roster.coming < eager_max();
 }
 
 void egi_watch_wake(struct egi_member *member)
@@ -84,13 +92,13 @@ void egi_watch_wake_sentinel(void)
 
 void egi_watch_hurry(void)
 {
-	if (egi_watch.sentinel && egi_watch_may_serve())
+	if (egi_watch.sentinel && egi_watch_may_answer())
 		egi_watch_wake_sentinel();
 }
 
 void egi_watch_attend(int64_t now)
 {
-	bool at_once = egi_board.urgent > 0 || egi_watch_may_serve();
+	bool at_once = egi_board.urgent > 0 || egi_watch_may_answer();
 
 	/* Those on their way are enough for what is posted. */
 	if (egi_board.posted <= egi_roster.coming)

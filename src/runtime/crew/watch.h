@@ -75,6 +75,12 @@ void egi_watch_go_on(void);
 /* Whether one more thread may serve whatever group. The others have to wait for the sentinel. */
 bool egi_watch_may_serve(void);
 
+/*
+ * The same of a thread that was called for a task just put: threads that are blocked do not count, though nobody has
+ * looked at them since. For others that would be a thread more at each look, as long as a group is stuck.
+ */
+bool egi_watch_may_answer(void);
+
 /* Calls a member that sleeps. */
 void egi_watch_wake(struct egi_member *member);
 
