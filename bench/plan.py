@@ -88,7 +88,7 @@ CASES = [
          "fib(n), a group in each call"),
     case("wake_idle", "ns", GAPS_US,
          "one task after a pause of so many us, and the wait for it", output=WAKE),
-    case("wake_worker", "ns", (10, 1000),
+    case("wake_worker", "ns", (10, 100, 1000, 20000),
          "the same, run by another thread while the submitter blocks", output=WAKE),
     case("idle_cpu", "%", (1000,),
          "CPU use from 1 ms to 101 ms after the last of n tasks"),

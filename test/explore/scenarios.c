@@ -150,6 +150,8 @@ const struct explore_scenario explore_scenarios[] = {
 	     2, true, 1, 2),
     SCENARIO(two_small_groups_left_to_sentinel, "two groups, one of which the sentinel goes to serve", 2,
 	     false, 1, 2),
+    SCENARIO(late_task_awaits_new_group, "a task now and then, and a group made while it runs", 2, false, 1,
+	     2),
     REFUSED(steal_against_owner, "a claim's owner, and a thief whose barrier is refused", 2, false, 1, 2),
     REFUSED(park_against_wake, "the last worker that leaves, whose barrier is refused, and a submitter", 2,
 	    false, 2, 3),

@@ -70,6 +70,7 @@ void small_groups_against_sentinel(void);
 void small_group_left_to_sentinel(void);
 void small_group_taken_by_owner(void);
 void two_small_groups_left_to_sentinel(void);
+void late_task_awaits_new_group(void);
 void owner_against_waiter(void);
 void state_used_again(void);
 void state_kept_off_board(void);

@@ -80,6 +80,34 @@ void two_small_groups_left_to_sentinel(void)
 	wait_and_destroy();
 }
 
+/*
+ * A task comes late to a group that is used now and then, and a thread comes for it that does not watch. The task waits for
+ * that of a group made meanwhile.
+ */
+void late_task_awaits_new_group(void)
+{
+	eg_group other = EG_GROUP_INIT;
+
+	group_open(1, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
+	jobs_are_ordered = false;
+	jobs_limit = 0;
+	submit_range(0, 1);
+	EXPLORE_REQUIRE(eg_group_wait(&group) == 0);
+	explore_pass_time(LONG_NS);
+	explore_settle();
+	explore_pass_time(LONG_NS);
+	jobs[1].body = body_awaits_other;
+	jobs[1].other = &jobs[2];
+	jobs[2].body = body_raises;
+	explore_begin();
+	submit_range(1, 2);
+	EXPLORE_REQUIRE(job_submit(&other, 2) == 0);
+	explore_await(&jobs[2].flag);
+	EXPLORE_REQUIRE(eg_group_wait(&other) == 0);
+	eg_group_destroy(&other);
+	wait_and_destroy();
+}
+
 /* Somebody else waits for a group that only its owner has used so far, and works too. */
 void owner_against_waiter(void)
 {

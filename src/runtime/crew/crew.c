@@ -20,14 +20,24 @@ static void count_cpus(void)
 		egi_store_relaxed_u32(&egi_watch.cpus, (uint32_t)egi_cpus_count());
 }
 
-void egi_crew_call(struct egi_request *request, bool urgent)
+/*
+ * A call is a system call, and worth it for a task now and then, that starts at once by it. For one every few microseconds,
+ * and for groups that are made one after the other, there is the watch.
+ */
+void egi_crew_call(struct egi_request *request, bool urgent, bool is_new)
 {
 	int64_t now = eg_clock_now_ns();
+	bool is_one_of_many;
 
 	count_cpus();
 	egi_mutex_lock(&egi_board.lock);
 	egi_board_post(request, urgent, now);
-	egi_watch.last_request = now;
+	is_one_of_many = is_new || now - egi_watch.last_call < EGI_TICK_MIN;
+	egi_watch.last_call = now;
+	if (is_one_of_many)
+		egi_watch.last_request = now;
+	else
+		egi_watch_hurry();
 	egi_watch_attend(now);
 	egi_mutex_unlock(&egi_board.lock);
 }

@@ -25,9 +25,12 @@
 #include "runtime/crew/notices.h"
 
 /*
- * Posts a request. `urgent`: a thread should come even if the CPUs are busy. Threads: any.
+ * Posts a request. Threads: any.
+ *
+ * @urgent  a thread should come even if the CPUs are busy
+ * @is_new  nobody has come to the group before: whoever makes one group makes others
  */
-void egi_crew_call(struct egi_request *request, bool urgent);
+void egi_crew_call(struct egi_request *request, bool urgent, bool is_new);
 
 /*
  * The calling thread is about to sleep, and its CPU could be of use to another. Returns until when: earlier than the deadline

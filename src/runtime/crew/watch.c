@@ -45,11 +45,19 @@ void egi_watch_go_on(void)
 	egi_watch.is_on = true;
 }
 
+static int eager_max(void)
+{
+	return egi_watch_cpus() > 1 ? egi_watch_cpus() - 1 : 1;
+}
+
 bool egi_watch_may_serve(void)
 {
-	int cpus = egi_watch_cpus(), eager_max = cpus > 1 ? cpus - 1 : 1;
+	return egi_roster_serving() + egi_roster.coming < eager_max();
+}
 
-	return egi_roster_serving() + egi_roster.coming < eager_max;
+bool egi_watch_may_answer(void)
+{
+	return egi_roster.counts[EGI_MEMBER_RUNNING] + egi_roster.coming < eager_max();
 }
 
 void egi_watch_wake(struct egi_member *member)
@@ -71,7 +79,7 @@ bool egi_watch_bring(void)
 		return false;
 	}
 	/* A new one may have come and gone to sleep already. */
-	if (egi_roster.coming > 0)
+	if (egi_roster.coming > 0 && egi_watch_is_busy_time())
 		egi_watch_begin();
 	return true;
 }
@@ -82,9 +90,15 @@ void egi_watch_wake_sentinel(void)
 	egi_watch.sentinel = NULL;
 }
 
+void egi_watch_hurry(void)
+{
+	if (egi_watch.sentinel && egi_watch_may_answer())
+		egi_watch_wake_sentinel();
+}
+
 void egi_watch_attend(int64_t now)
 {
-	bool at_once = egi_board.urgent > 0 || egi_watch_may_serve();
+	bool at_once = egi_board.urgent > 0 || egi_watch_may_answer();
 
 	/* Those on their way are enough for what is posted. */
 	if (egi_board.posted <= egi_roster.coming)

@@ -24,7 +24,8 @@
 struct egi_watch {
 	struct egi_member *sentinel; /* asleep until `tick_due` */
 	int64_t tick, tick_due;
-	int64_t last_request; /* when one was last posted, or seen to be shown */
+	int64_t last_request; /* when one of many was last posted, or seen to be shown */
+	int64_t last_call;    /* when one was last posted by who put a task */
 	uint64_t dismissed;   /* members up to this number end when they have nothing to do */
 	bool is_missing;      /* a thread is wanted, none could be had, and none has come free since */
 	bool stopping;
@@ -74,6 +75,12 @@ void egi_watch_go_on(void);
 /* Whether one more thread may serve whatever group. The others have to wait for the sentinel. */
 bool egi_watch_may_serve(void);
 
+/*
+ * The same of a thread that was called for a task just put: threads that are blocked do not count, though nobody has
+ * looked at them since. For others that would be a thread more at each look, as long as a group is stuck.
+ */
+bool egi_watch_may_answer(void);
+
 /* Calls a member that sleeps. */
 void egi_watch_wake(struct egi_member *member);
 
@@ -81,10 +88,13 @@ void egi_watch_wake(struct egi_member *member);
 void egi_watch_wake_sentinel(void);
 
 /*
- * Brings one thread to the board. False if there is none to bring and none could be started. It counts as watching from now
- * on: before it serves or sleeps it looks at the notices. The lock may be given up meanwhile.
+ * Brings one thread to the board. False if there is none to bring and none could be started. In a busy time it counts as
+ * watching from now on: before it serves or sleeps it looks at the notices. The lock may be given up meanwhile.
  */
 bool egi_watch_bring(void);
+
+/* Has the sentinel, if there is one, look now, if a thread may serve. */
+void egi_watch_hurry(void);
 
 /*
  * Sees to it that somebody looks at the board: at once, if a thread may serve now, or else when the sentinel's time comes. A

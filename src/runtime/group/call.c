@@ -50,7 +50,9 @@ void egi_state_hide(struct eg_group_state *state, bool alone)
 
 void egi_state_call(struct eg_group_state *state, bool urgent)
 {
+	bool is_new = egi_gate_word_is_biased(egi_gate_look(&state->gate));
+
 	egi_gate_share(&state->gate);
 	if (egi_gate_post(&state->gate, urgent))
-		egi_crew_call(&state->request, urgent);
+		egi_crew_call(&state->request, urgent, is_new);
 }

@@ -115,7 +115,7 @@ static bool queues_have_tasks(struct eg_group_state *state)
 	return false;
 }
 
-bool egi_state_has_tasks(struct eg_group_state *state)
+bool egi_state_has_tasks_beside(struct eg_group_state *state, const struct egi_worker *holder)
 {
 	struct egi_slots_walk walk = {&state->slots, 0};
 	struct egi_worker *worker;
@@ -123,9 +123,14 @@ bool egi_state_has_tasks(struct eg_group_state *state)
 	if (queues_have_tasks(state))
 		return true;
 	while ((worker = egi_slots_next(&walk)) != NULL)
-		if (egi_claim_has_tasks(&worker->claim))
+		if (worker != holder && egi_claim_has_tasks(&worker->claim))
 			return true;
 	return false;
+}
+
+bool egi_state_has_tasks(struct eg_group_state *state)
+{
+	return egi_state_has_tasks_beside(state, NULL);
 }
 
 bool egi_state_has_left_over(struct eg_group_state *state)

@@ -60,6 +60,9 @@ bool egi_state_has_been_used(const struct eg_group_state *state);
 /* Whether a task waits that a newcomer could take, in a queue or in a claim. */
 bool egi_state_has_tasks(struct eg_group_state *state);
 
+/* The same, but for what one worker has claimed. */
+bool egi_state_has_tasks_beside(struct eg_group_state *state, const struct egi_worker *holder);
+
 /* Whether a task waits that a submitter may have left to a thread that has just left its place. */
 bool egi_state_has_left_over(struct eg_group_state *state);
 

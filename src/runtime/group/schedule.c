@@ -244,10 +244,14 @@ static bool worker_steal_any(struct egi_worker *worker, int64_t now)
 	}
 }
 
-/* Whether there is more than the task about to start, so that another thread could be of use. */
+/*
+ * Whether there is more than the task about to start, so that another thread could be of use. If it is all that has been
+ * claimed, it still lies in the claim.
+ */
 static bool worker_sees_more(struct egi_worker *worker)
 {
-	return (worker->claimed > 1 && !worker_is_timed(worker)) || egi_state_has_tasks(worker->state);
+	return (worker->claimed > 1 && !worker_is_timed(worker)) ||
+	       egi_state_has_tasks_beside(worker->state, worker);
 }
 
 /*
@@ -272,6 +276,30 @@ static int64_t worker_linger(const struct egi_worker *worker, int64_t now)
 		now = eg_clock_now_ns();
 	}
 	return now;
+}
+
+/*
+ * The same for a thread that has taken the post down, and whose task may need the one that somebody relied on it for
+ * (../crew/README.md). It is asked once, of the first task, since until the group is posted again submitters call.
+ *
+ *     submitter                              worker
+ *     puts a task (still in its buffer)
+ *     POSTED: somebody will come
+ *                                            takes POSTED away, claims the task before it
+ *                                            sees no more tasks: calls nobody
+ *                                            runs the task, which waits for the other
+ */
+static EGI_COLD bool worker_sees_more_behind_fence(struct egi_worker *worker)
+{
+	egi_fence_heavy(); /* [G2] the gate before the look for tasks; pairs with [G1] */
+	return worker_sees_more(worker);
+}
+
+/* Whether another thread is to be asked for, of whom the first look at what has been claimed decides for the crew's threads. */
+static bool worker_wants_another(struct egi_worker *worker, bool is_first)
+{
+	return worker_sees_more(worker) ||
+	       (is_first && egi_thread_self.is_crew && worker_sees_more_behind_fence(worker));
 }
 
 /* The same for the owner of a biased group, in a section, when there are loops: of these it leaves something to others. */
@@ -337,7 +365,7 @@ bool egi_find_more(struct egi_worker *worker)
 {
 	struct eg_group_state *state = worker->state;
 	int64_t now = eg_clock_now_ns();
-	bool urgent;
+	bool is_first = worker->claimed_ns == 0, urgent;
 
 	worker_learn(worker, now);
 	now = worker_linger(worker, now);
@@ -352,7 +380,7 @@ bool egi_find_more(struct egi_worker *worker)
 	egi_fence_light(); /* [G1] the claim before the look at the gate; pairs with [G2] */
 	urgent = worker->tasks_are_long && egi_gate_limit(&state->gate) != EGI_GATE_MAX;
 	if (egi_gate_may_post(&state->gate, urgent) && !egi_permit_is_awaited(state) &&
-	    worker_sees_more(worker))
+	    worker_wants_another(worker, is_first))
 		egi_state_call(state, urgent);
 	if (EGI_UNLIKELY(egi_hire_shortage_now() != EGI_SHORTAGE_NONE))
 		worker_await_thread(worker, now);

@@ -78,7 +78,7 @@ static bool block_take(struct egi_slots *block, unsigned *ret_index)
 {
 	uint64_t taken = egi_load_relaxed_u64(&block->taken);
 
-	while (~taken != 0) {
+	while (taken != EGI_SLOTS_FULL) {
 		unsigned index = (unsigned)__builtin_ctzll(~taken);
 
 		/* [T1] full: sees what the slot's last holder left; pairs with [T2]. */

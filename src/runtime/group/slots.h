@@ -48,9 +48,11 @@ struct egi_worker {
 	uint64_t observed_thread; /* whose tasks were told last in this slot; 0: nobody's */
 };
 
+/* 64 at most. */
 #ifndef EGI_SLOTS_PER_BLOCK
 #define EGI_SLOTS_PER_BLOCK 64
 #endif
+#define EGI_SLOTS_FULL (~UINT64_C(0) >> (64 - EGI_SLOTS_PER_BLOCK))
 
 /* A block of slots. */
 struct egi_slots {

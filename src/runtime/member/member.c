@@ -172,7 +172,8 @@ static struct eg_group_state *member_watch(struct egi_member *member)
 	if (notices.active || notices.waiting)
 		egi_watch.last_request = now;
 	egi_growth_look(now);
-	group = egi_look_at_board(egi_growth_has_spare_cpu(), egi_watch_may_serve(), now);
+	group = egi_look_at_board(egi_growth_has_spare_cpu(),
+				  called ? egi_watch_may_answer() : egi_watch_may_serve(), now);
 	if (!group && egi_growth_is_due(now) && may_stop_watching())
 		group = egi_look_take_stuck();
 	/* Everything moves: look less often. Something new: look soon. */
@@ -231,7 +232,7 @@ static struct eg_group_state *member_find(enum member_deed before)
 	if (egi_watch.stopping)
 		return NULL;
 	if (before == MEMBER_WORKED || before == MEMBER_CAME)
-		group = egi_look_take(before == MEMBER_WORKED || egi_watch_may_serve());
+		group = egi_look_take(before == MEMBER_WORKED || egi_watch_may_answer());
 	else if (egi_watch.sentinel)
 		egi_watch_attend(eg_clock_now_ns());
 	if (!group && before == MEMBER_WORKED) {
