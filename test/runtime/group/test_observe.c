@@ -562,16 +562,19 @@ static void a_failure_from_outside_is_told_without_a_task(void **state)
 	eg_error *error = eg_error_create(-EPERM, "from outside");
 	struct eg_stats stats = EG_STATS_INIT;
 	eg_group group;
+	size_t at;
 
 	(void)state;
 	group_begin(&group, &log, 1, 0);
 	eg_group_go(&group, task_nothing, NULL);
 	assert_int_equal(eg_group_fail(&group, error), 0);
-	assert_int_equal(log.events[log_find(&log, 0, EG_EVENT_FAIL, -1)].slot, -1);
 	assert_int_equal(eg_group_wait(&group), -EPERM);
 	assert_int_equal(log_count(&log, EG_EVENT_FAIL), 1);
-	assert_int_equal(log.events[log_find(&log, 0, EG_EVENT_FAIL, -1)].task_index, -1);
-	assert_ptr_equal(log.events[log_find(&log, 0, EG_EVENT_FAIL, -1)].error, error);
+	at = log_find(&log, 0, EG_EVENT_FAIL, -1);
+	assert_int_equal(log.events[at].slot, -1);
+	assert_int_equal(log.events[at].task_index, -1);
+	assert_ptr_equal(log.events[at].error, error);
+	assert_int_equal(log.threads[at], thread_id());
 	assert_slot_is_in_order(&log, 0);
 	assert_int_equal(eg_group_stats(&group, &stats), 0);
 	assert_int_equal(stats.done, 1);
