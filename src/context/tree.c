@@ -56,7 +56,9 @@ static void ctx_init(eg_ctx *ctx, eg_ctx *parent)
 	ctx->refs = 1;
 	ctx->ends_apart = true;
 	ctx->timed = ctx->pinned = ctx->waited = false;
+	ctx->parent = parent;
 	if (parent) {
+		egi_add_u32(&parent->refs, 1); /* [Z1] nothing is ordered */
 		ctx->lock = parent->lock;
 		ctx->deadline = parent->deadline;
 		ctx->valued = parent->valued;
@@ -65,7 +67,6 @@ static void ctx_init(eg_ctx *ctx, eg_ctx *parent)
 		ctx->deadline = EG_CTX_NO_DEADLINE;
 		ctx->valued = NULL;
 	}
-	ctx->parent = eg_ctx_ref(parent);
 	LIST_INIT(&ctx->children);
 	LIST_INIT(&ctx->calls);
 	LIST_INIT(&ctx->watches);
