@@ -22,9 +22,9 @@ static void count_cpus(void)
 
 /*
  * A call is a system call, and worth it for a task now and then, that starts at once by it. For one every few microseconds,
- * and for groups that are made one after the other, there is the watch.
+ * for groups that are made one after the other, and for submitters who wait, there is the watch.
  */
-void egi_crew_call(struct egi_request *request, bool urgent, bool is_new)
+void egi_crew_call(struct egi_request *request, bool urgent, bool may_wait)
 {
 	int64_t now = eg_clock_now_ns();
 	bool is_one_of_many;
@@ -32,7 +32,7 @@ void egi_crew_call(struct egi_request *request, bool urgent, bool is_new)
 	count_cpus();
 	egi_mutex_lock(&egi_board.lock);
 	egi_board_post(request, urgent, now);
-	is_one_of_many = is_new || now - egi_watch.last_call < EGI_TICK_MIN;
+	is_one_of_many = may_wait || now - egi_watch.last_call < EGI_TICK_MIN;
 	egi_watch.last_call = now;
 	if (is_one_of_many)
 		egi_watch.last_request = now;

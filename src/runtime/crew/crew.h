@@ -28,9 +28,10 @@
  * Posts a request. Threads: any.
  *
  * @urgent  a thread should come even if the CPUs are busy
- * @is_new  nobody has come to the group before: whoever makes one group makes others
+ * @may_wait  the thread need not come at once, and somebody is to watch afterwards: the group is new, and whoever makes one
+ *            makes others; or who submits runs the tasks himself when he waits
  */
-void egi_crew_call(struct egi_request *request, bool urgent, bool is_new);
+void egi_crew_call(struct egi_request *request, bool urgent, bool may_wait);
 
 /*
  * The calling thread is about to sleep, and its CPU could be of use to another. Returns until when: earlier than the deadline

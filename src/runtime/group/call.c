@@ -5,6 +5,16 @@
  */
 #include "runtime/group/call.h"
 
+/*
+ * Whether the group's tasks need not start at once: nobody has come to it yet, or its waiter runs them before others come. Then a
+ * call would only cost the submitter time. A hint: nothing is ordered.
+ */
+static bool may_wait(const struct eg_group_state *state)
+{
+	return egi_gate_word_is_biased(egi_gate_look(&state->gate)) ||
+	       egi_load_relaxed_u32(&state->is_helped) != 0;
+}
+
 void egi_state_tell(struct eg_group_state *state, struct egi_queue *queue)
 {
 	if (queue == &state->first_queue) {
@@ -14,7 +24,7 @@ void egi_state_tell(struct eg_group_state *state, struct egi_queue *queue)
 
 		/* [N1] light: the notice and the task before the look whether anybody watches; pairs with [N2]. */
 		egi_fence_light();
-		if (EGI_LIKELY(shown && egi_crew_is_watching()))
+		if (EGI_LIKELY(shown && egi_crew_is_watching() && may_wait(state)))
 			return;
 		/* The fast path does not ask. */
 		if (!shown)
@@ -50,9 +60,9 @@ void egi_state_hide(struct eg_group_state *state, bool alone)
 
 void egi_state_call(struct eg_group_state *state, bool urgent)
 {
-	bool is_new = egi_gate_word_is_biased(egi_gate_look(&state->gate));
+	bool waits = may_wait(state);
 
 	egi_gate_share(&state->gate);
 	if (egi_gate_post(&state->gate, urgent))
-		egi_crew_call(&state->request, urgent, is_new);
+		egi_crew_call(&state->request, urgent, waits);
 }

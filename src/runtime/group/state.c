@@ -36,7 +36,7 @@ static struct eg_group_state *state_alloc(void)
 	egi_gate_init(&state->gate);
 	state->attention = 0;
 	state->finished = state->room = (struct egi_event){0, 0};
-	state->awaiting = 0;
+	state->awaiting = state->is_helped = 0;
 	state->limit = NULL;
 	egi_failures_init(&state->failures);
 	state->held = state->released = 0;

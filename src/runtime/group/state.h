@@ -90,8 +90,9 @@ struct eg_group_state {
 	EGI_ALIGNED struct egi_event finished; /* everything done, or a waiter should look again */
 	struct egi_event room;                 /* a bounded group may have room for a submitter */
 	uint64_t held,
-	    released;      /* A [D3], [D5]: how often the state was held open, and let go, in any life */
-	uint32_t awaiting; /* A [H2]: workers that wait for a permit */
+	    released;       /* A [D3], [D5]: how often the state was held open, and let go, in any life */
+	uint32_t awaiting;  /* A [H2]: workers that wait for a permit */
+	uint32_t is_helped; /* a hint, by whoever has run tasks last: that was a waiter (call.c) */
 
 	/* changes when errors happen, submitters come, slots are made */
 	EGI_ALIGNED struct egi_failures failures;

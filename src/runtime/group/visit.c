@@ -98,21 +98,34 @@ void egi_visit_enter(struct egi_ticket *ticket, bool wants_place)
 	ticket->inside = true;
 }
 
-/* Works in a slot, or in one after the other. DRY: the caller still has its place; YIELDED: it has not. */
-static enum egi_worker_end visit_work(struct eg_group_state *state, bool *ret_has_slot)
+/* Whether tasks find somebody who waits for them anyway, or have to have somebody called. */
+static void visit_note(struct eg_group_state *state, bool is_helped)
 {
+	/* Nothing is ordered, and nearly always it is so already. */
+	if (egi_load_relaxed_u32(&state->is_helped) != is_helped)
+		egi_store_relaxed_u32(&state->is_helped, is_helped);
+}
+
+/* Works in a slot, or in one after the other. DRY: the caller still has its place; YIELDED: it has not. */
+static enum egi_worker_end visit_work(const struct egi_ticket *ticket, bool *ret_has_slot)
+{
+	struct eg_group_state *state = ticket->state;
 	enum egi_worker_end end;
 
 	do {
 		struct egi_worker *worker = egi_slots_take(&state->slots, state);
+		uint64_t done;
 
 		*ret_has_slot = worker != NULL;
 		if (!worker)
 			return EGI_WORKER_DRY;
 		egi_find_begin(worker);
+		done = worker->done;
 		end = egi_worker_run(worker, false, visit_exited);
 		if (end == EGI_WORKER_FORKED)
 			return end;
+		if (worker->done != done)
+			visit_note(state, !ticket->answers);
 		slot_leave(worker);
 	} while (end == EGI_WORKER_YIELDED && !egi_gate_yield_place(&state->gate));
 	return end;
@@ -124,7 +137,7 @@ bool egi_visit_run(struct egi_ticket *ticket)
 
 	while (ticket->placed) {
 		bool has_slot;
-		enum egi_worker_end end = visit_work(state, &has_slot);
+		enum egi_worker_end end = visit_work(ticket, &has_slot);
 
 		if (end == EGI_WORKER_FORKED)
 			return false;
