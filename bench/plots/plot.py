@@ -148,19 +148,23 @@ def plot_metg(lines, folder):
     return plot
 
 
+WAKE_PANELS = (("wake_idle", "waited for"), ("wake_worker", "not waited for"))
+WAKE_GAP_US = 1000
+
+
 def plot_wake(lines, folder):
-    """Median and 99th percentile of each runtime after a short and after a long pause: a row each, sorted."""
-    lines = [line for line in lines if "median" in line and line["runtime"] in LOOKS]
-    gaps = sorted({line["tasks"] for line in lines if line["case"] == "wake_idle_p50"})
-    gaps = [gap for gap in gaps if gap in (10, 1000)] or gaps[-2:]
+    """
+    Median and 99th percentile of each runtime after a pause, of a task that its submitter waits for, and may run himself, and
+    of one that another thread has to run: a row each, sorted by the latter.
+    """
     figures = {}
     for line in lines:
-        if line["case"] in ("wake_idle_p50", "wake_idle_p99"):
-            figures.setdefault(line["runtime"], {})[line["case"][-3:], line["tasks"]] = line["median"]
-    wanted = [(part, gap) for gap in gaps for part in ("p50", "p99")]
+        if "median" in line and line["runtime"] in LOOKS and line["tasks"] == WAKE_GAP_US:
+            figures.setdefault(line["runtime"], {})[line["case"]] = line["median"]
+    wanted = [f"{case}_{part}" for case, _ in WAKE_PANELS for part in ("p50", "p99")]
     rows = {runtime: [values[key] for key in wanted] for runtime, values in figures.items()
             if all(key in values for key in wanted)}
-    order = sorted(rows, key=lambda runtime: -rows[runtime][2 * (len(gaps) - 1)])
+    order = sorted(rows, key=lambda runtime: -rows[runtime][2])
     plot = Plot("wake", {runtime: list(enumerate(row)) for runtime, row in rows.items()})
     with open(os.path.join(folder, "wake.dat"), "w", encoding="utf-8") as data:
         for i, runtime in enumerate(order):
@@ -171,8 +175,8 @@ def plot_wake(lines, folder):
                        + " ".join(map(str, rows[runtime])) + "\n")
     with open(os.path.join(folder, "wake.inc"), "w", encoding="utf-8") as settings:
         settings.write(f"count = {len(order)}\nlow = {plot.low:.6g}\nhigh = {plot.high:.6g}\n"
-                       f"panels = {len(gaps)}\narray gap[panels]\n")
-        settings.write("".join(f"gap[{i}] = {gap}\n" for i, gap in enumerate(gaps, 1)))
+                       f"panels = {len(WAKE_PANELS)}\narray what[panels]\ngap = {WAKE_GAP_US}\n")
+        settings.write("".join(f"what[{i}] = \"{what}\"\n" for i, (_, what) in enumerate(WAKE_PANELS, 1)))
     return plot
 
 
@@ -187,7 +191,8 @@ def plots(lines, folder):
             yield plot
     if any(line.get("case") == "metg_curve" and "median" in line for line in lines):
         yield plot_metg(lines, folder)
-    if any(line.get("case") == "wake_idle_p99" and "median" in line for line in lines):
+    cases = {line.get("case") for line in lines if "median" in line and line.get("tasks") == WAKE_GAP_US}
+    if all(f"{case}_p99" in cases for case, _ in WAKE_PANELS):
         yield plot_wake(lines, folder)
     series = series_of(lines, "scaling", x="workers", scale=1e-6)
     if series:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# The round trip of one task after a pause: a dot at the median, a line to the 99th percentile.
+# The round trip of one task after a pause, waited for and not: a dot at the median, a line to the 99th percentile.
 
 load here."/common.gp"
 set terminal svg size 800,470
@@ -24,8 +24,7 @@ do for [panel=1:panels] {
     left = 0.155 + (panel-1)*0.43
     set lmargin at screen left
     set rmargin at screen left + 0.39
-    set label 2 sprintf("after a pause of %s", gap[panel] >= 1000 ? sprintf("%g ms", gap[panel]/1000.) : \
-        sprintf("%g µs", gap[panel])) at graph 0, graph 1.04 tc rgb "#333333"
+    set label 2 sprintf("%s, after a pause of %g ms", what[panel], gap/1000.) at graph 0, graph 1.04 tc rgb "#333333"
     column50 = 5 + 2*(panel-1)
     reach(i) = column(i+1) - column(i)
     if (panel == 1) {
