@@ -69,6 +69,9 @@ static int map_mix(eg_ctx *ctx, void *arg, const void *in, void *out)
 			if (plan->end)
 				return plan->end(ctx);
 			eg_ctx_cancel(plan->cancel, NULL);
+		} else if (plan->cancel && number > plan->bad) {
+			/* Or all of them might have run by then, and nothing be amiss. */
+			ctx_await_cancel(plan->cancel);
 		}
 	}
 	*(uint64_t *)out = mixed(number);
