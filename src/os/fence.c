@@ -39,6 +39,7 @@
 #define YIELD_MIN 100 /* ns that a system call takes at least */
 
 uint32_t egi_fence_is_asymmetric;
+uint32_t egi_fence_settling;
 
 /* No light fence that cost nothing is under way: there was none, or the wait for them is over. */
 static uint32_t is_settled;
@@ -109,7 +110,9 @@ static void settle(void)
 
 	/* [A4] full: that light fences are full ones now, before the wait; what pairs with it is time. */
 	egi_fence_full();
+	egi_add_u32(&egi_fence_settling, 1);
 	pause_for(SETTLE);
+	egi_add_u32(&egi_fence_settling, UINT32_MAX);
 	errno = saved;
 }
 

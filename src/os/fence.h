@@ -19,6 +19,14 @@
 /* Whether light fences cost nothing: 1 or 0, and once 0 so for good, in this process. */
 extern EGI_HIDDEN uint32_t egi_fence_is_asymmetric;
 
+/* How many threads wait, for 20 ms each, because the kernel has refused a heavy fence for the first time. */
+extern EGI_HIDDEN uint32_t egi_fence_settling;
+
+static inline bool egi_fence_is_settling(void)
+{
+	return egi_load_relaxed_u32(&egi_fence_settling) != 0;
+}
+
 /* Chooses the form; when the library begins, and again in a forked child. */
 void egi_fence_start(void);
 

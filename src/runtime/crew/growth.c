@@ -6,6 +6,7 @@
 #include "runtime/crew/growth.h"
 
 #include "os/clock.h"
+#include "os/fence.h"
 #include "runtime/crew/board.h"
 #include "runtime/crew/roster.h"
 #include "runtime/crew/watch.h"
@@ -14,7 +15,6 @@
 #define STUCK_MIN (EGI_TICK_MIN / 2)
 #define STUCK_BUSY (10 * EGI_TICK_MAX)
 #define BEYOND_MAX 40 /* the time is not doubled for more threads than that: it is hours */
-#define FUTILE_MAX 8  /* nor is it made longer for more than that */
 
 static struct {
 	int64_t looked_at, used_then; /* the time, and the CPU time of the process, at the last look */
@@ -49,32 +49,20 @@ static int64_t patience(int computing)
 }
 
 /*
- * What threads cannot take that have come for it, more threads cannot either: it is somebody's who is in the middle of
- * something, and asleep. Four times as long for each: in the 20 ms that a thief may wait for its fence (os/fence.c) five come.
- */
-static int64_t stuck_least(const struct egi_request *request, int64_t patience)
-{
-	unsigned futile = request->seen.futile < FUTILE_MAX ? request->seen.futile : FUTILE_MAX;
-
-	return patience << 2 * futile;
-}
-
-/*
  * While the process keeps all its CPUs busy somebody is probably at work on what the group waits for, whoever it is: groups
- * within groups look like that. To see it costs less than to ask for the threads.
+ * within groups look like that. To see it costs less than to ask for the threads. And a thief that waits for the first fence
+ * that was refused (os/fence.c) keeps what no other thread can take meanwhile.
  */
 bool egi_growth_is_due(int64_t now)
 {
 	int least = growth.is_busy ? egi_watch_cpus() : 0, computing;
 	int64_t stuck;
 
-	if (!egi_board.stuck)
+	if (!egi_board.stuck || egi_fence_is_settling())
 		return false;
 	stuck = now - egi_board.stuck->seen.moved_at;
-	if (stuck < stuck_least(egi_board.stuck, patience(least)))
+	if (stuck < patience(least))
 		return false;
 	computing = egi_roster_sample();
-	/* Whatever was stuck may be gone. */
-	return egi_board.stuck &&
-	       stuck >= stuck_least(egi_board.stuck, patience(computing > least ? computing : least));
+	return stuck >= patience(computing > least ? computing : least);
 }

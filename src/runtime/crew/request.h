@@ -49,8 +49,7 @@ struct egi_request {
 		uint64_t life;             /* of the group: a notice may be of another by now */
 		uint64_t moves, submitted; /* tasks begun and ended, and put */
 		int64_t moved_at;          /* when it was last seen to move, or was posted */
-		unsigned futile; /* threads that came since it last moved, and could not take what there is */
-	} seen;                  /* at the crew's last look */
+	} seen;                            /* at the crew's last look */
 
 	/* set once: where those sleep who are to help when no thread can be had */
 	struct egi_event *waiters, *submitters;

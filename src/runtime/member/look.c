@@ -91,9 +91,6 @@ static enum look group_look(struct eg_group_state *state, bool spare_cpu)
 		submitted += egi_queue_submitted(queue);
 	}
 	moved = moves != seen->moves;
-	/* Fewer: a thread that came has not taken what it was to take (request_take). */
-	if (moved)
-		seen->futile = moves < seen->moves ? seen->futile + 1 : 0;
 	fed = submitted != seen->submitted;
 	seen->moves = moves;
 	seen->submitted = submitted;
