@@ -110,9 +110,9 @@ static void settle(void)
 
 	/* [A4] full: that light fences are full ones now, before the wait; what pairs with it is time. */
 	egi_fence_full();
-	egi_add_u32(&egi_fence_settling, 1);
+	egi_add_u32(&egi_fence_settling, 1); /* [Z1] nothing is ordered */
 	pause_for(SETTLE);
-	egi_add_u32(&egi_fence_settling, UINT32_MAX);
+	egi_add_u32(&egi_fence_settling, UINT32_MAX); /* [Z1] the same */
 	errno = saved;
 }
 
