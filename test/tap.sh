@@ -92,6 +92,13 @@ has() {
     grep -qF -- "$2" "$1" || { echo "no '$2' in $1:"; cat "$1"; return 1; }
 }
 
+# said FILE LINE...: the file has exactly these lines.
+said() {
+    saying=$1
+    shift
+    printf '%s\n' "$@" | cmp -s - "$saying" || { echo "in $saying:"; cat "$saying"; return 1; }
+}
+
 has_not() {
     ! grep -qF -- "$2" "$1" || { echo "'$2' in $1:"; cat "$1"; return 1; }
 }

@@ -395,16 +395,15 @@ static bool is_called_while_asleep(bool submits, int64_t interval)
 	EXPECT(eg_ctx_with_timeout(NULL, interval, &sooner) == 0);
 	EXPECT(eg_ctx_on_end(sooner, wait_for_sleeper, &sleeper, &callback) == 0);
 	EXPECT(eg_group_init(&group, sleeper.ctx, &options) == 0);
-	(void)eg_group_go(&group, task_hold, &hold);
-	while (tally_value(&hold.started) == 0 && eg_ctx_err(sleeper.ctx) == 0)
-		sched_yield();
+	EXPECT(eg_group_go(&group, task_hold, &hold) == 0);
+	tally_await(&hold.started, 1);
 	sleeper.group = &group;
 	EXPECT(pthread_create(&thread, NULL, sleep_on_context, &sleeper) == 0);
 	atomic_store(&threads_refused, 1);
 	pthread_join(thread, NULL);
 	called = eg_ctx_off_end(&callback);
 	tally_add(&hold.release, 1);
-	EXPECT(eg_group_wait(&group) <= 0);
+	EXPECT(eg_group_wait(&group) == 0);
 	eg_group_destroy(&group);
 	eg_ctx_unref(sooner);
 	eg_ctx_unref(sleeper.ctx);

@@ -44,6 +44,11 @@ endless() {
     truncate -s 4T "$1" || truncate -s 1T "$1"
 }
 
+# fields NUMBERS LOG: those columns of batch's log of jobs, without the header.
+fields() {
+    tail -n +2 "$2" | cut -f "$1"
+}
+
 is_sanitized() {
     grep -q '__[a-z]*san_init' "$1"
 }

@@ -14,13 +14,6 @@ batch=$programs/batch
 newline='
 '
 
-# said FILE LINE...: the file has exactly these lines.
-said() {
-    saying=$1
-    shift
-    printf '%s\n' "$@" | cmp -s - "$saying" || { echo "in $saying:"; cat "$saying"; return 1; }
-}
-
 # only PATTERN FILE: every line is one of these.
 only() {
     ! grep -vx -- "$1" "$2"
@@ -231,11 +224,6 @@ closed_and_full_outputs_end_the_run() {
 #
 # Taken up again
 #
-
-# fields NUMBERS FILE: those columns of the lines, without the header.
-fields() {
-    tail -n +2 "$2" | cut -f "$1"
-}
 
 # What is in a command does not end its line.
 the_log_has_a_line_for_each_job() {

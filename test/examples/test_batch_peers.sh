@@ -88,21 +88,9 @@ alike() {
     done
 }
 
-# said FILE LINE...: the file has exactly these lines.
-said() {
-    saying=$1
-    shift
-    printf '%s\n' "$@" | cmp -s - "$saying" || { echo "in $saying:"; cat "$saying"; return 1; }
-}
-
 # only PATTERN FILE: every line is one of these, and there are some.
 only() {
     [ -s "$2" ] && ! grep -vx -- "$1" "$2"
-}
-
-# fields NUMBERS LOG: those columns of a log of jobs, without the header.
-fields() {
-    tail -n +2 "$2" | cut -f "$1"
 }
 
 # by_number LOG COLUMNS: the same in the order of the jobs.
@@ -378,12 +366,13 @@ echo "out $1"
 echo "err $1" >&2
 END
 
-streams_of_xargs() {
+# streams_beside PEER OPTION...
+streams_beside() {
     seq 5 >inputs
-    says x 0 xargs -n 1 ./streams <inputs
+    says peer 0 "$@" ./streams <inputs
     says b 0 "$batch" -k ./streams <inputs
-    alike x b
-    alike x.err b.err
+    alike peer b
+    alike peer.err b.err
     [ "$(wc -l <b) $(wc -l <b.err)" = '5 5' ]
 }
 
@@ -530,16 +519,6 @@ slots_of_parallel() {
         sort out >sorted
         said sorted 1 2 3
     done
-}
-
-# shellcheck disable=SC2086
-streams_of_parallel() {
-    seq 5 >inputs
-    says p 0 $parallel -k ./streams <inputs
-    says b 0 "$batch" -k ./streams <inputs
-    alike p b
-    alike p.err b.err
-    [ "$(wc -l <b) $(wc -l <b.err)" = '5 5' ]
 }
 
 # A shell makes the same of what each has printed, and of what batch runs.
@@ -742,16 +721,18 @@ resumed_otherwise_than_parallel() {
     said b '<other>'
 }
 
-# compare PEER NAME FUNCTION: a test point, for which that program has to be here.
+# compare PEER NAME FUNCTION [ARGUMENT...]: a test point, for which that program has to be here.
 compare() {
     case $1 in
     xargs) is_there=$has_xargs ;;
     parallel) is_there=$has_parallel ;;
     esac
+    point="$1: $2"
     if [ -n "$is_there" ]; then
-        check "$1: $2" "$3"
+        shift 2
+        check "$point" "$@"
     else
-        skipped "$1: $2" "GNU $1 is not installed"
+        skipped "$point" "GNU $1 is not installed"
     fi
 }
 
@@ -770,7 +751,7 @@ compare xargs 'the exit status is the same' statuses_of_xargs
 compare xargs '255 and signals stop it, --halt says what stops batch' what_stops_xargs
 compare xargs 'what cannot be run is told from what fails' what_cannot_be_run_by_xargs
 compare xargs '-P mixes what jobs print, batch does not' outputs_of_xargs
-compare xargs 'standard error is apart, and there is nothing to read' streams_of_xargs
+compare xargs 'standard error is apart, and there is nothing to read' streams_beside xargs -n 1
 compare parallel 'inputs are the same, whatever is in them' inputs_of_parallel
 compare parallel 'where inputs are from' sources_of_parallel
 compare parallel 'placeholders stand for the same, but for odd names' placeholders_of_parallel
@@ -778,7 +759,8 @@ compare parallel '-n is -n and -X' several_inputs_of_parallel
 compare parallel 'a command of one word is a line for the shell, others are not' shells_of_parallel
 compare parallel 'what jobs print is in one piece, and with -k and -j 1 in order' orders_of_parallel
 compare parallel 'slots are from 1 to -j' slots_of_parallel
-compare parallel 'standard error is apart, and there is nothing to read' streams_of_parallel
+# shellcheck disable=SC2086
+compare parallel 'standard error is apart, and there is nothing to read' streams_beside $parallel -k
 compare parallel 'a shell makes the same of --dry-run' dry_runs_of_parallel
 compare parallel '--joblog has the same columns, and each can go on with that of the other' logs_of_parallel
 compare parallel 'failures end nothing, as with --halt never, but the status is another' failures_of_parallel

@@ -56,28 +56,34 @@ void small_group_taken_by_owner(void)
 	wait_and_destroy();
 }
 
+/* A job, and one of a group of its own that it waits for. */
+static void run_with_another_groups(unsigned job)
+{
+	eg_group other = EG_GROUP_INIT;
+
+	jobs[job].body = body_awaits_other;
+	jobs[job].other = &jobs[job + 1];
+	jobs[job + 1].body = body_raises;
+	explore_begin();
+	submit_range(job, job + 1);
+	EXPLORE_REQUIRE(job_submit(&other, job + 1) == 0);
+	explore_await(&jobs[job + 1].flag);
+	EXPLORE_REQUIRE(eg_group_wait(&other) == 0);
+	eg_group_destroy(&other);
+	wait_and_destroy();
+}
+
 /*
  * Two groups are left to the sentinel. The task of the one that it goes to serve waits for the other's, so somebody else has
  * to watch.
  */
 void two_small_groups_left_to_sentinel(void)
 {
-	eg_group other = EG_GROUP_INIT;
-
 	call_crew();
 	group_open(1, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
 	jobs_are_ordered = false;
 	jobs_limit = 0;
-	jobs[0].body = body_awaits_other;
-	jobs[0].other = &jobs[1];
-	jobs[1].body = body_raises;
-	explore_begin();
-	submit_range(0, 1);
-	EXPLORE_REQUIRE(job_submit(&other, 1) == 0);
-	explore_await(&jobs[1].flag);
-	EXPLORE_REQUIRE(eg_group_wait(&other) == 0);
-	eg_group_destroy(&other);
-	wait_and_destroy();
+	run_with_another_groups(0);
 }
 
 /*
@@ -86,8 +92,6 @@ void two_small_groups_left_to_sentinel(void)
  */
 void late_task_awaits_new_group(void)
 {
-	eg_group other = EG_GROUP_INIT;
-
 	group_open(1, 0, EG_GROUP_NO_CANCEL | EG_GROUP_NO_HELP);
 	jobs_are_ordered = false;
 	jobs_limit = 0;
@@ -96,16 +100,7 @@ void late_task_awaits_new_group(void)
 	explore_pass_time(LONG_NS);
 	explore_settle();
 	explore_pass_time(LONG_NS);
-	jobs[1].body = body_awaits_other;
-	jobs[1].other = &jobs[2];
-	jobs[2].body = body_raises;
-	explore_begin();
-	submit_range(1, 2);
-	EXPLORE_REQUIRE(job_submit(&other, 2) == 0);
-	explore_await(&jobs[2].flag);
-	EXPLORE_REQUIRE(eg_group_wait(&other) == 0);
-	eg_group_destroy(&other);
-	wait_and_destroy();
+	run_with_another_groups(1);
 }
 
 /* Somebody else waits for a group that only its owner has used so far, and works too. */
