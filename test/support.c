@@ -272,6 +272,19 @@ long threads_now(void)
 	return count;
 }
 
+bool descriptor_is_event(int fd)
+{
+	char path[32], target[32];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	return strstr(target, "eventfd") || strstr(target, "pipe:");
+}
+
 long descriptors_open(void)
 {
 	DIR *folder = opendir("/proc/self/fd");

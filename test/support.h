@@ -154,6 +154,12 @@ void await_end_of_main(void);
 /* Descriptors that are open, or -1 without /proc. */
 long descriptors_open(void);
 
+/*
+ * Whether a descriptor is one of the library's for events. One that it has closed need not be free any more: a thread of its
+ * own may have opened something else in its place.
+ */
+bool descriptor_is_event(int fd);
+
 /* Bytes in use on the heap, or 0 where the allocator does not say. */
 size_t heap_in_use(void);
 
