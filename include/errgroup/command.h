@@ -35,8 +35,24 @@ EG_BEGIN_DECLS
 enum eg_command_flags {
 	EG_COMMAND_MERGE = 1 << 0, /* standard error goes where standard output goes */
 	EG_COMMAND_KEEP_FDS =
-	    1 << 1 /* the program inherits descriptors that are not close-on-exec; else none */
+	    1 << 1, /* the program inherits descriptors that are not close-on-exec; else none */
+	EG_COMMAND_UNTIL_EXIT =
+	    1 << 2 /* its output ends when it exits, even if what it has started has it open still */
 };
+
+/*
+ * Takes what a program writes, as it comes, instead of a capture. It must return, and panics are forbidden
+ * meanwhile as between eg_panic_forbid and eg_panic_allow.
+ *
+ * @arg     the command's output_arg
+ * @stream  STDOUT_FILENO or STDERR_FILENO; the first with EG_COMMAND_MERGE
+ * @bytes   these are gone when the call has returned
+ * @size    at least 1
+ *
+ * Threads: the one that runs the command. Return: 0; or another value, that nothing more is taken of this
+ * stream. It is closed then: a program that goes on to write there gets SIGPIPE, or EPIPE.
+ */
+typedef int eg_output_fn(void *arg, int stream, const char *bytes, size_t size);
 
 /*
  * What to run. Zero means default everywhere; fields are only ever added at the end.
@@ -53,14 +69,17 @@ struct eg_command {
 	size_t input_size;
 
 	int in;  /* EG_COMMAND_FD or EG_COMMAND_NULL; 0: `input` if there is some, or else /dev/null */
-	int out; /* the same; 0: captured if there is a result, or else /dev/null */
-	int err; /* the same; 0: captured, if only for the message of an error */
+	int out; /* the same; 0: given to `output`, or captured if there is a result, or else /dev/null */
+	int err; /* the same; 0: given to `output`, or captured, if only for the message of an error */
 
 	unsigned flags; /* of enum eg_command_flags */
 	size_t
 	    output_max; /* bytes captured of each stream; 0: 16 MiB. The program may write more, which is dropped */
 	int64_t
 	    grace_ns; /* from SIGTERM to SIGKILL at the context's end; 0: 5 s; negative: SIGKILL at once */
+
+	eg_output_fn *output; /* called with what it writes, of which nothing is captured; NULL: none */
+	void *output_arg;
 };
 
 /*
@@ -68,7 +87,7 @@ struct eg_command {
  * more fields may be named, and EG_ARGV makes arguments; both live as long as the block around them.
  */
 /* clang-format off */
-#define EG_COMMAND_INIT {sizeof(struct eg_command), NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0}
+#define EG_COMMAND_INIT {sizeof(struct eg_command), NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL}
 #ifndef __cplusplus
 #define EG_ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define EG_COMMAND(...) (&(struct eg_command){.size = sizeof(struct eg_command), .argv = __VA_ARGS__})
@@ -109,8 +128,9 @@ struct eg_command_result {
  * grace, or as soon as the program itself has ended and its output is at an end. A program that cannot be
  * signalled, as another user's, is waited for.
  *
- * When the program ends first, its output is read to the end, but for no longer than the time of grace: what it
- * has left running in the background may have it open. That is left alone, unless the context ends meanwhile.
+ * When the program ends first, its output is read to the end, but for no longer than the time of grace, or, with
+ * EG_COMMAND_UNTIL_EXIT, not beyond what is there: what it has left running in the background may have it open.
+ * That is left alone, unless the context ends meanwhile.
  *
  * @ret_result  as EG_COMMAND_RESULT_INIT makes it, or all zero; or NULL. Set if the program was started,
  *              whatever this then returns, and untouched otherwise
@@ -121,10 +141,12 @@ struct eg_command_result {
  * Ownership: the command is read until this returns; the result is given back by eg_command_result_finish.
  * Threads: any. Blocking: as said. No child, and no descriptor, is left.
  * Return: 0, the program has exited with status 0; EG_ESTATUS(status), it has exited with another, or by a signal;
- * the code of eg_ctx_err, the context ended before the program did, which may not have been started.
+ * the code of eg_ctx_err, the context ended before the program did, which may not have been started; what
+ * `output` has returned, if that was not 0.
  * When nothing was started: -EINVAL for a NULL command or one without a program, a size that cannot be, an
- * unknown flag, input in two ways, an `err` beside EG_COMMAND_MERGE; -ECHILD if the process ignores SIGCHLD, and
- * exit statuses are lost; what posix_spawn fails with, such as -ENOENT or -EACCES; -EMFILE, -ENFILE, -ENOMEM.
+ * unknown flag, input in two ways, an `err` beside EG_COMMAND_MERGE, an `output` that would get nothing, or one
+ * beside an output_max; -ECHILD if the process ignores SIGCHLD, and exit statuses are lost; what posix_spawn
+ * fails with, such as -ENOENT or -EACCES; -EMFILE, -ENFILE, -ENOMEM.
  * -ECHILD also if somebody else has waited for the program, whose status is not known then.
  */
 EG_PUBLIC int eg_command_run(eg_ctx *ctx, const struct eg_command *command,

@@ -6,17 +6,19 @@
  */
 #include "command/capture.h"
 
+#include <errgroup/panic.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FIRST_ROOM 4096
+#define PASSED_AT_ONCE (16 * 1024)
 
 int egi_capture_begin(struct egi_capture *capture, int fd, bool is_kept, size_t max)
 {
 	capture->fd = fd;
-	capture->is_on = true;
 	/* One byte more must be countable. */
 	capture->max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2;
 	if (!is_kept)
@@ -24,6 +26,14 @@ int egi_capture_begin(struct egi_capture *capture, int fd, bool is_kept, size_t 
 	capture->room = capture->max < FIRST_ROOM ? capture->max + 1 : FIRST_ROOM;
 	capture->bytes = malloc(capture->room);
 	return capture->bytes ? 0 : -ENOMEM;
+}
+
+void egi_capture_begin_for(struct egi_capture *capture, int fd, int stream, eg_output_fn *output, void *arg)
+{
+	capture->fd = fd;
+	capture->output = output;
+	capture->output_arg = arg;
+	capture->stream = stream;
 }
 
 void egi_capture_close(struct egi_capture *capture)
@@ -72,31 +82,58 @@ static void capture_note_tail(struct egi_capture *capture, const char *bytes, si
 	capture->tail_size = kept + size;
 }
 
-bool egi_capture_read(struct egi_capture *capture)
+/* Reads once. Return: how much; or 0, nothing is left for now, or for good: then the descriptor is closed. */
+static size_t capture_read_to(struct egi_capture *capture, char *to, size_t size)
 {
-	char dropped[4096], *to;
-	size_t room;
 	ssize_t count;
 
+	do {
+		count = read(capture->fd, to, size);
+	} while (count < 0 && errno == EINTR);
+	if (count == 0 || (count < 0 && errno != EAGAIN))
+		egi_capture_close(capture);
+	if (count <= 0)
+		return 0;
+	capture_note_tail(capture, to, (size_t)count);
+	return (size_t)count;
+}
+
+/* By itself, so that its buffer is on the stack of those only who need it. */
+static EGI_NOINLINE size_t capture_pass_on(struct egi_capture *capture)
+{
+	char bytes[PASSED_AT_ONCE];
+	size_t count = capture_read_to(capture, bytes, sizeof(bytes));
+
+	if (count == 0)
+		return 0;
+	eg_panic_forbid();
+	capture->code = capture->output(capture->output_arg, capture->stream, bytes, count);
+	eg_panic_allow();
+	if (capture->code != 0)
+		egi_capture_close(capture);
+	return count;
+}
+
+static size_t capture_keep(struct egi_capture *capture)
+{
+	char dropped[4096];
+	size_t room = capture_room(capture), count;
+
+	if (room == 0) {
+		count = capture_read_to(capture, dropped, sizeof(dropped));
+		capture->dropped += count;
+		return count;
+	}
+	count = capture_read_to(capture, capture->bytes + capture->size, room);
+	capture->size += count;
+	return count;
+}
+
+bool egi_capture_read(struct egi_capture *capture)
+{
 	if (capture->fd < 0)
 		return false;
-	room = capture_room(capture);
-	to = room > 0 ? capture->bytes + capture->size : dropped;
-	do {
-		count = read(capture->fd, to, room > 0 ? room : sizeof(dropped));
-	} while (count < 0 && errno == EINTR);
-	if (count < 0 && errno == EAGAIN)
-		return false;
-	if (count <= 0) {
-		egi_capture_close(capture);
-		return false;
-	}
-	if (room > 0)
-		capture->size += (size_t)count;
-	else
-		capture->dropped += (size_t)count;
-	capture_note_tail(capture, to, (size_t)count);
-	return true;
+	return (capture->output ? capture_pass_on(capture) : capture_keep(capture)) > 0;
 }
 
 char *egi_capture_take(struct egi_capture *capture, size_t *ret_size, size_t *ret_dropped)

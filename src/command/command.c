@@ -25,7 +25,7 @@
 #include "os/sized.h"
 #include "os/thread.h"
 
-#define KNOWN_FLAGS (EG_COMMAND_MERGE | EG_COMMAND_KEEP_FDS)
+#define KNOWN_FLAGS (EG_COMMAND_MERGE | EG_COMMAND_KEEP_FDS | EG_COMMAND_UNTIL_EXIT)
 #define OUTPUT_MAX ((size_t)16 << 20)
 #define GRACE (5 * EGI_SECOND)
 
@@ -40,6 +40,14 @@ struct run {
 	struct rusage usage;
 };
 
+/* Whether the function, if there is one, is called, and all that it implies is used. */
+static bool output_is_valid(const struct eg_command *command)
+{
+	bool has_error = command->err == 0 && (command->flags & EG_COMMAND_MERGE) == 0;
+
+	return !command->output || ((command->out == 0 || has_error) && command->output_max == 0);
+}
+
 static bool command_is_valid(const struct eg_command *command, const struct eg_command_result *result)
 {
 	return command && egi_sized_is_known(command, command->size, sizeof(*command)) &&
@@ -48,7 +56,7 @@ static bool command_is_valid(const struct eg_command *command, const struct eg_c
 	       command->in >= EG_COMMAND_NULL && command->out >= EG_COMMAND_NULL &&
 	       command->err >= EG_COMMAND_NULL && (command->input || command->input_size == 0) &&
 	       (command->in == 0 || command->input_size == 0) &&
-	       (command->err == 0 || (command->flags & EG_COMMAND_MERGE) == 0);
+	       (command->err == 0 || (command->flags & EG_COMMAND_MERGE) == 0) && output_is_valid(command);
 }
 
 static enum egi_stream_kind kind_of(int field, bool is_piped)
@@ -68,7 +76,7 @@ static int run_open_streams(struct run *run, bool has_result)
 	const int given[] = {command->in - 1, command->out - 1, command->err - 1};
 
 	run->streams.kind[STDIN_FILENO] = kind_of(command->in, command->input_size > 0);
-	run->streams.kind[STDOUT_FILENO] = kind_of(command->out, has_result || is_merged);
+	run->streams.kind[STDOUT_FILENO] = kind_of(command->out, has_result || is_merged || command->output);
 	run->streams.kind[STDERR_FILENO] = is_merged ? EGI_STREAM_MERGED : kind_of(command->err, true);
 	return egi_streams_open(&run->streams, given);
 }
@@ -76,20 +84,27 @@ static int run_open_streams(struct run *run, bool has_result)
 /* Has the streams looked after by the loop, which owns them from now on. */
 static int run_begin_captures(struct run *run, bool has_result)
 {
-	size_t max = run->command->output_max ? run->command->output_max : OUTPUT_MAX;
+	const struct eg_command *command = run->command;
+	size_t max = command->output_max ? command->output_max : OUTPUT_MAX;
 	int err = 0;
 
 	for (int i = 0; i < EGI_TENDED; i++) {
-		int fd = run->streams.ours[STDOUT_FILENO + i];
+		struct egi_capture *capture = &run->tending.captures[i];
+		int stream = STDOUT_FILENO + i, fd = run->streams.ours[stream];
 
-		run->streams.ours[STDOUT_FILENO + i] = -1;
-		if (fd >= 0 && egi_capture_begin(&run->tending.captures[i], fd, has_result, max) != 0)
+		run->streams.ours[stream] = -1;
+		if (fd < 0)
+			continue;
+		if (command->output)
+			egi_capture_begin_for(capture, fd, stream, command->output, command->output_arg);
+		else if (egi_capture_begin(capture, fd, has_result, max) != 0)
 			err = -ENOMEM;
 	}
-	run->tending.feed = (struct egi_feed){.fd = run->streams.ours[STDIN_FILENO],
-					      .bytes = run->command->input,
-					      .left = run->command->input_size};
+	run->tending.feed = (struct egi_feed){
+	    .fd = run->streams.ours[STDIN_FILENO], .bytes = command->input, .left = command->input_size};
 	run->streams.ours[STDIN_FILENO] = -1;
+	if ((command->flags & EG_COMMAND_UNTIL_EXIT) != 0)
+		run->tending.held = &run->streams;
 	return err;
 }
 
@@ -180,6 +195,9 @@ static int run_report(const struct run *run, eg_ctx *ctx, int reaped)
 {
 	if (run->tending.is_ended)
 		return report_over(ctx, run->name, "ended with its context");
+	for (int i = 0; i < EGI_TENDED; i++)
+		if (run->tending.captures[i].code)
+			return run->tending.captures[i].code;
 	if (run->tending.failure)
 		return eg_fail(run->tending.failure, "%s: killed, since it could not be watched", run->name);
 	if (reaped)
@@ -196,7 +214,8 @@ static int command_run(eg_ctx *ctx, const struct eg_command *command, struct eg_
 	    .tending = {.child = &run.child, .feed.fd = -1, .captures = {{.fd = -1}, {.fd = -1}}}};
 	int reaped, err = run_start(&run, ctx, ret_result != NULL);
 
-	egi_streams_close_theirs(&run.streams);
+	if (!run.tending.held)
+		egi_streams_close_theirs(&run.streams);
 	if (!err) {
 		egi_tend_run(&run.tending, ctx, command->grace_ns ? command->grace_ns : GRACE);
 		reaped = egi_child_reap(&run.child, &run.status, &run.usage);
@@ -205,6 +224,7 @@ static int command_run(eg_ctx *ctx, const struct eg_command *command, struct eg_
 			run_fill_result(&run, ret_result);
 		err = run_report(&run, ctx, reaped);
 	}
+	egi_streams_close_theirs(&run.streams);
 	egi_streams_close_ours(&run.streams);
 	egi_tend_free(&run.tending);
 	return err;

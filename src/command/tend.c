@@ -7,6 +7,9 @@
  *     is killed  it exits before long
  *     has exited its output is read to its end, or to the end of the time of grace: what it has started may have it open
  *
+ * Where output ends with the program, we keep its ends of the pipes open until then. So what the kernel closes as a program
+ * exits, one stream and the other and then the pidfd, wakes us once instead of three times.
+ *
  * If the context ends when the program has exited and its output is being read, what is left of its group is ended likewise.
  *
  * The last signal to the group is sent before the child is reaped, as the group's number is nobody else's until then.
@@ -28,6 +31,11 @@ static void tending_note_exit(struct egi_tending *tending)
 {
 	tending->has_exited = true;
 	egi_feed_close(&tending->feed);
+	if (tending->held) {
+		egi_streams_close_theirs(tending->held);
+		tending->until_ns = eg_clock_now_ns();
+		return;
+	}
 	if (!tending->is_over)
 		tending->until_ns = egi_clock_after(tending->grace_ns > 0 ? tending->grace_ns : 0);
 	else if (tending->until_ns == EGI_FOREVER)

@@ -422,6 +422,12 @@ static void it_inherits_no_descriptor_unless_it_is_to(void **state)
  * Refused
  */
 
+static int output_unheard(void *arg, int stream, const char *bytes, size_t size)
+{
+	(void)arg, (void)stream, (void)bytes, (void)size;
+	return 0;
+}
+
 static void what_cannot_be_run_is_refused_and_the_result_untouched(void **state)
 {
 	struct eg_command_result result = EG_COMMAND_RESULT_INIT, none = EG_COMMAND_RESULT_INIT,
@@ -443,6 +449,11 @@ static void what_cannot_be_run_is_refused_and_the_result_untouched(void **state)
 	    EG_COMMAND(SH("exit 0"), .input_size = 1),
 	    EG_COMMAND(SH("exit 0"), .input = "x", .input_size = 1, .in = EG_COMMAND_NULL),
 	    EG_COMMAND(SH("exit 0"), .err = EG_COMMAND_NULL, .flags = EG_COMMAND_MERGE),
+	    EG_COMMAND(SH("exit 0"), .output = output_unheard, .out = EG_COMMAND_NULL,
+		       .err = EG_COMMAND_NULL),
+	    EG_COMMAND(SH("exit 0"), .output = output_unheard, .out = EG_COMMAND_NULL,
+		       .flags = EG_COMMAND_MERGE),
+	    EG_COMMAND(SH("exit 0"), .output = output_unheard, .output_max = 1),
 	};
 	eg_ctx *ctx = ctx_under(NULL);
 

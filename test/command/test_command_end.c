@@ -20,6 +20,7 @@ struct program {
 	eg_ctx *ctx;
 	const char *script;
 	int64_t grace_ns;
+	unsigned flags;
 	int said[2];
 	pthread_t thread;
 	struct eg_command_result result;
@@ -32,7 +33,7 @@ static void *program_main(void *arg)
 
 	program->code = eg_command_run(program->ctx,
 				       EG_COMMAND(SH(program->script), .err = EG_COMMAND_FD(program->said[1]),
-						  .grace_ns = program->grace_ns),
+						  .flags = program->flags, .grace_ns = program->grace_ns),
 				       &program->result);
 	close(program->said[1]);
 	return NULL;
@@ -79,9 +80,10 @@ static void program_finish(struct program *program)
 }
 
 /* Has it run until it says a number, ends its context, and expects how it ends. */
-static void expect_ended(const char *script, int64_t grace_ns, int exit_status, int signal)
+static void expect_ended(const char *script, int64_t grace_ns, unsigned flags, int exit_status, int signal)
 {
-	struct program program = {.ctx = ctx_under(NULL), .script = script, .grace_ns = grace_ns};
+	struct program program = {
+	    .ctx = ctx_under(NULL), .script = script, .grace_ns = grace_ns, .flags = flags};
 
 	program_begin(&program);
 	(void)program_await(&program);
@@ -102,13 +104,13 @@ static void expect_ended(const char *script, int64_t grace_ns, int exit_status, 
 static void a_program_is_asked_to_end_then_made_to(void **state)
 {
 	(void)state;
-	expect_ended("echo >&2; exec sleep 1000", 0, -1, SIGTERM);
-	expect_ended("trap 'exit 5' TERM; sleep 1000 & echo >&2; wait", 0, 5, 0);
-	expect_ended("trap '' TERM; echo >&2; while :; do sleep 1000; done", EG_MILLISECONDS(20), -1,
+	expect_ended("echo >&2; exec sleep 1000", 0, 0, -1, SIGTERM);
+	expect_ended("trap 'exit 5' TERM; sleep 1000 & echo >&2; wait", 0, 0, 5, 0);
+	expect_ended("trap '' TERM; echo >&2; while :; do sleep 1000; done", EG_MILLISECONDS(20), 0, -1,
 		     SIGKILL);
-	expect_ended("trap '' TERM; echo >&2; while :; do sleep 1000; done", -1, -1, SIGKILL);
+	expect_ended("trap '' TERM; echo >&2; while :; do sleep 1000; done", -1, 0, -1, SIGKILL);
 	/* What it writes meanwhile is kept, and that it has exited with success does not count. */
-	expect_ended("trap 'echo bye; exit 0' TERM; sleep 1000 & echo >&2; wait", 0, 0, 0);
+	expect_ended("trap 'echo bye; exit 0' TERM; sleep 1000 & echo >&2; wait", 0, 0, 0, 0);
 }
 
 static void one_that_is_stopped_is_asked_as_well(void **state)
@@ -132,13 +134,16 @@ static void one_that_is_stopped_is_asked_as_well(void **state)
 static void what_a_program_has_started_ends_with_it(void **state)
 {
 	(void)state;
-	expect_ended("sleep 1000 & sleep 1000 & echo >&2; wait", HOUR, -1, SIGTERM);
+	expect_ended("sleep 1000 & sleep 1000 & echo >&2; wait", HOUR, 0, -1, SIGTERM);
 	/* The program ends at once, and what is left does not want to. */
 	expect_ended("sh -c 'trap \"\" TERM; echo >&2; while :; do sleep 1000; done' & wait",
-		     EG_MILLISECONDS(20), -1, SIGTERM);
+		     EG_MILLISECONDS(20), 0, -1, SIGTERM);
 	/* What has no output of ours goes with the program. */
 	expect_ended("sh -c 'trap \"\" TERM; echo >&2; while :; do sleep 1000; done' >/dev/null & wait", HOUR,
-		     -1, SIGTERM);
+		     0, -1, SIGTERM);
+	/* The output of what is left is not waited for, but it is ended all the same. */
+	expect_ended("sh -c 'trap \"\" TERM; echo >&2; while :; do sleep 1000; done' & wait", HOUR,
+		     EG_COMMAND_UNTIL_EXIT, -1, SIGTERM);
 }
 
 static void a_deadline_ends_it_with_the_deadlines_code(void **state)
@@ -261,13 +266,13 @@ static void await_exit(pid_t child)
 
 static void what_holds_the_output_open_is_not_waited_for(void **state)
 {
-	struct program program = {.script = "sleep 1000 & echo $! >&2; echo out",
-				  .grace_ns = EG_MILLISECONDS(20)};
+	struct program program = {.script = "sleep 1000 & echo $! >&2; echo out"};
 	pid_t sleeper;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		program.grace_ns = i ? -1 : EG_MILLISECONDS(20);
+	for (int i = 0; i < 3; i++) {
+		program.grace_ns = i == 0 ? EG_MILLISECONDS(20) : i == 1 ? -1 : HOUR;
+		program.flags = i == 2 ? EG_COMMAND_UNTIL_EXIT : 0;
 		program_begin(&program);
 		sleeper = (pid_t)program_await(&program);
 		program_join(&program);

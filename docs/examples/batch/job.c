@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A job is one call of eg_command_run, or, with --retries, some of these in eg_retry. Its descriptors are those that batch
- * was started with, as with xargs; but standard input is empty, and the other two are the collector's.
+ * was started with, as with xargs; but standard input is empty, and what it prints is taken, until it exits: what it has left
+ * running cannot print any more.
  */
 
 #include "job.h"
@@ -48,7 +49,6 @@ static double seconds_since_1970(void)
 struct running {
 	struct job *job;
 	const struct job_options *options;
-	struct collector_slot *collector;
 	char **words;
 };
 
@@ -92,16 +92,12 @@ static int attempt(eg_ctx *ctx, void *arg)
 
 	output_finish(&job->output);
 	job->was_started = false;
-	error = collector_begin(running->collector, &job->output);
-	if (error != 0)
-		return error;
-	command.out = EG_COMMAND_FD(running->collector->writers[OUTPUT_OUT]);
-	command.err = EG_COMMAND_FD(running->collector->writers[OUTPUT_ERR]);
-	command.flags = EG_COMMAND_KEEP_FDS;
+	command.output = output_take;
+	command.output_arg = &job->output;
+	command.flags = EG_COMMAND_KEEP_FDS | EG_COMMAND_UNTIL_EXIT;
 	job->began = seconds_since_1970();
 	result.elapsed_ns = -1;
 	error = run_words(ctx, running->words, &command, &result);
-	collector_end(running->collector);
 	job->was_started = result.elapsed_ns >= 0;
 	job->exit_status = job->was_started ? result.exit_status : -1;
 	job->signal = result.signal;
@@ -154,11 +150,10 @@ static int attempts(struct running *running, eg_ctx *ctx)
 	return code;
 }
 
-void job_run(struct job *job, eg_ctx *ctx, const struct job_options *options, int slot,
-	     struct collector_slot *collector)
+void job_run(struct job *job, eg_ctx *ctx, const struct job_options *options, int slot)
 {
 	struct template_values values = {job->inputs, job->count, job->number, slot};
-	struct running running = {job, options, collector, template_expand(&options->template, &values)};
+	struct running running = {job, options, template_expand(&options->template, &values)};
 
 	job->code = running.words != NULL ? attempts(&running, ctx) : -ENOMEM;
 	template_free(running.words);

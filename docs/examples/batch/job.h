@@ -53,10 +53,9 @@ void job_destroy(struct job *job);
 /*
  * Runs a job, until it has ended or the context has, and sets what became of it.
  *
- * @slot    its number, from 1, and where its output is collected
+ * @slot  its number, from 1
  */
-void job_run(struct job *job, eg_ctx *ctx, const struct job_options *options, int slot,
-	     struct collector_slot *collector);
+void job_run(struct job *job, eg_ctx *ctx, const struct job_options *options, int slot);
 
 /* The command as a line, without the slot. The caller frees it; NULL without memory. */
 char *job_line(const struct job *job, const struct job_options *options);

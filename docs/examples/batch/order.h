@@ -25,8 +25,8 @@ struct order {
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t room;
-	struct job **waiting; /* the job whose turn is N is at N modulo `window` */
-	uint64_t window;
+	struct job **waiting;    /* the job whose turn is N is at N modulo `window` */
+	uint64_t window, enough; /* so many places; when so many are free, who waits for one is woken */
 	uint64_t let_in, arrived, passed;
 	bool is_passing;
 };

@@ -48,7 +48,6 @@ struct runner {
 	eg_ctx *stop;
 	eg_group jobs;
 	struct order order;
-	struct collector collector;
 	struct printer printer;
 	struct show show;
 
@@ -134,7 +133,7 @@ static void run_seen(struct runner *runner, struct job *job, eg_ctx *ctx, int sl
 	char reason[128] = "ended with the run";
 
 	show_begin(&runner->show, slot, job->number, line != NULL ? line : "?");
-	job_run(job, ctx, &options->job, slot + 1, &runner->collector.slots[slot]);
+	job_run(job, ctx, &options->job, slot + 1);
 	show_end(&runner->show, slot, job->state == JOB_FAILED);
 	if (options->trace != NULL && job->state != JOB_NOT_STARTED) {
 		if (job->state == JOB_FAILED)
@@ -317,15 +316,10 @@ static int runner_start(struct runner *runner)
 		window = 4 * (uint64_t)slots;
 	show_init(&runner->show, has_bar, (size_t)slots, jobs_known(runner));
 	error = order_init(&runner->order, options->keeps_order, window, pass, runner);
-	if (error != 0)
-		goto destroy;
-	error = collector_init(&runner->collector, (size_t)slots);
 	if (error == 0) {
 		error = run_group(runner);
-		collector_finish(&runner->collector);
+		order_finish(&runner->order);
 	}
-	order_finish(&runner->order);
-destroy:
 	show_finish(&runner->show);
 	eg_group_destroy(&runner->jobs);
 	return error;
