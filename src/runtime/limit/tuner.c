@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hill climbing on measured throughput. The number first grows by half as long as that pays, from the least or what the
- * program says; so what is 32 is found from 2 in eight steps. Then it is probed, by an eighth up or down in turn. Each probe is measured between two measurements of
+ * Hill climbing on measured throughput. The number first doubles as long as that pays, from the least or what the program
+ * says; so what is 32 is found from 2 in four steps. When it no longer does, half as many more are tried once.
+ * Then it is probed, by an eighth up or down in turn. Each probe is measured between two measurements of
  * the number that there is: if these two differ by more than would count, something else has changed, and the probe says
  * nothing. That is all the rejection of noise that there is, and drifts of the load, which a comparison with what was
  * measured long ago would take for gains, cancel out.
@@ -22,7 +23,7 @@
  *
  * A window begins when as many tasks run as are to, and those that were under way have ended. It ends after ten ends of tasks for
  * each that runs, because tasks which take the same time end in bursts: a burst more or less at its ends is then 10%. On the way
- * up five will do, for a step of a half that pays is 25% at least; the way takes half as long by that. A window in
+ * up five will do, for a step that pays is 25% at least; the way takes half as long by that. A window in
  * which fewer tasks run says nothing, because it is the program that has no more; it is begun anew.
  *
  * All is reckoned in whole numbers, costs in picoseconds a task: a task may have its thread trap on inexact results.
@@ -65,6 +66,7 @@ void egi_tuner_init(struct egi_tuner *tuner, int least, int most, bool (*is_pres
 				    .most = most,
 				    .is_pressed = is_pressed,
 				    .arg = arg,
+				    .doubles = true,
 				    .base = least,
 				    .tasks = least};
 	tuner_begin(tuner, EGI_TUNER_CLIMB, least);
@@ -73,6 +75,7 @@ void egi_tuner_init(struct egi_tuner *tuner, int least, int most, bool (*is_pres
 void egi_tuner_restart(struct egi_tuner *tuner, int tasks)
 {
 	tuner->base = tasks;
+	tuner->doubles = true;
 	tuner->refusals = tuner->resting = 0;
 	tuner_begin(tuner, EGI_TUNER_CLIMB, tasks);
 }
@@ -81,18 +84,23 @@ void egi_tuner_restart(struct egi_tuner *tuner, int tasks)
  * What a large step leads to, and a small one; `base` if there is none.
  */
 
+static int probe_size(const struct egi_tuner *tuner)
+{
+	return tuner->base < 16 ? 1 : tuner->base / 8;
+}
+
 static int step_of(const struct egi_tuner *tuner)
 {
-	int next = tuner->base + (tuner->base + 1) / 2;
+	int by = tuner->doubles ? tuner->base : (tuner->base + 1) / 2, room = tuner->most - tuner->base;
 
-	if (tuner->is_pressed(tuner->arg))
+	if ((!tuner->doubles && by <= probe_size(tuner)) || tuner->is_pressed(tuner->arg))
 		return tuner->base;
-	return next < tuner->most ? next : tuner->most;
+	return tuner->base + (by < room ? by : room);
 }
 
 static int probe_of(const struct egi_tuner *tuner)
 {
-	int by = tuner->base < 16 ? 1 : tuner->base / 8, to = tuner->base + (tuner->up ? by : -by);
+	int by = probe_size(tuner), to = tuner->base + (tuner->up ? by : -by);
 
 	if (tuner->up && tuner->is_pressed(tuner->arg))
 		return tuner->base;
@@ -161,25 +169,27 @@ static void tuner_judge(struct egi_tuner *tuner, int64_t cost)
 	tuner_begin(tuner, EGI_TUNER_BEFORE, tuner->base);
 }
 
-static void tuner_climb(struct egi_tuner *tuner, int64_t cost)
+/* What is measured next is a step, or, if there is none, what there is again. */
+static void tuner_step(struct egi_tuner *tuner)
 {
 	tuner->probe = step_of(tuner);
-	tuner->cost_before = cost;
-	tuner->up = true;
-	if (tuner->probe == tuner->base)
-		tuner_probe(tuner, cost);
-	else
-		tuner_begin(tuner, EGI_TUNER_STEP, tuner->probe);
+	tuner_begin(tuner, tuner->probe == tuner->base ? EGI_TUNER_BEFORE : EGI_TUNER_STEP, tuner->probe);
 }
 
 static void tuner_stepped(struct egi_tuner *tuner, int64_t cost)
 {
-	if (gain_of(tuner->cost_before, cost) < gain_that_pays(tuner, tuner->probe, STEP_PAYS)) {
+	bool pays = gain_of(tuner->cost_before, cost) >= gain_that_pays(tuner, tuner->probe, STEP_PAYS);
+
+	if (pays) {
+		tuner->base = tuner->probe;
+		tuner->cost_before = cost;
+	}
+	if (!tuner->doubles) {
 		tuner_begin(tuner, EGI_TUNER_BEFORE, tuner->base);
 		return;
 	}
-	tuner->base = tuner->probe;
-	tuner_climb(tuner, cost);
+	tuner->doubles = pays;
+	tuner_step(tuner);
 }
 
 /* The same goes on, unless the load has become another. */
@@ -199,7 +209,9 @@ static void tuner_measured(struct egi_tuner *tuner, int64_t cost)
 {
 	switch (tuner->phase) {
 	case EGI_TUNER_CLIMB:
-		tuner_climb(tuner, cost);
+		tuner->cost_before = cost;
+		tuner->up = true;
+		tuner_step(tuner);
 		break;
 	case EGI_TUNER_STEP:
 		tuner_stepped(tuner, cost);

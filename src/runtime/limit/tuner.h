@@ -32,6 +32,7 @@ struct egi_tuner {
 	int base;     /* the best number so far */
 	int tasks;    /* the number now */
 	int probe;    /* the number that was probed */
+	bool doubles; /* the next step does; otherwise it is by half */
 	bool up;      /* where the probe goes, or went last */
 	int refusals; /* probes in a row that have gained nothing */
 	int resting;  /* windows of rest that are left */

@@ -114,6 +114,27 @@ static void what_serves_32_at_once_is_found_within_three_seconds(void **state)
 	}
 }
 
+/* That is no power of two, which doubling would meet by itself. */
+static void what_lies_between_two_steps_is_found_as_well(void **state)
+{
+	static const int servers[] = {5, 11, 24, 45, 90};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		struct run run;
+		long best = 500L * servers[i];
+
+		run_open(&run, 2, 256, takes_10_ms, servers[i], 5);
+		run_until(&run, 5 * SECOND);
+		print_message("# %d: %d after 5 s, %ld of %ld tasks, ", servers[i], run.tuner.base, run.ended,
+			      best);
+		assert_in_range(run.tuner.base, servers[i] * 4 / 5, servers[i] * 4 / 3);
+		run_until(&run, 20 * SECOND);
+		print_message("%d after 20 s, %ld of %ld\n", run.tuner.base, run.ended, 4 * best);
+		assert_true(run.ended >= 4 * best * 9 / 10);
+	}
+}
+
 /* Beyond 16 each task more hinders all. */
 static int64_t slows_down_past_16(int running)
 {
@@ -258,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(what_serves_32_at_once_is_found_within_three_seconds),
+	    TEST(what_lies_between_two_steps_is_found_as_well),
 	    TEST(what_slows_down_past_16_is_kept_near_16),
 	    TEST(tasks_that_compute_stay_at_the_cpus),
 	    TEST(long_tasks_are_tuned_as_well),
