@@ -166,6 +166,43 @@ EG_PUBLIC int eg_retry_at(eg_ctx *parent, eg_task_fn *fn, void *arg, const struc
 #define eg_retry(...) eg_retry_at(__VA_ARGS__, EG_SITE())
 #endif
 
+/*
+ * Calls both functions, at once if somebody has the time: the second one is offered to the group's other workers while the
+ * calling thread makes the first call, and made here, afterwards, if nobody has taken it. So what divides itself, a sort, a
+ * walk of a tree, a recursion, uses all CPUs and costs little more than calls.
+ *
+ *     static int sort(eg_ctx *ctx, void *arg)
+ *     {
+ *             struct part *part = arg, left, right;
+ *
+ *             if (part->count < 1000)
+ *                     return sort_small(part);
+ *             split(part, &left, &right);
+ *             return eg_both(ctx, sort, &left, sort, &right);
+ *     }
+ *
+ * Both are parts of the calling task: they are not counted or observed as tasks, and their errors have its index. A part that
+ * another worker runs has that worker's slot. What a part defers is done when it returns.
+ *
+ * If the first call fails and the second has not been started, it is not made. A panic or a fault in either goes on in the
+ * caller, when the other one is over: from another thread with the error and the trace of where it happened as its cause.
+ * If a part ends its thread, the other one is waited for before the stack goes.
+ *
+ * While it waits the calling thread runs parts of what it waits for, and nothing else; then it sleeps. What is called must
+ * not rely on both running at the same time. In a group with a shared limit another worker takes part if there is a place.
+ * Outside a task the call is one, of a group of its own with as many workers as CPUs.
+ *
+ * @ctx         what both get, as a rule the caller's; outside a task the context above theirs, or NULL
+ * @first_arg   and @second_arg: may lie on the caller's stack
+ *
+ * Threads: any. Blocking: until both have returned. Ordering: what they wrote is visible to the caller.
+ * Return: 0; what the first call has returned, or else the second, as the task's failure with the message that was attached
+ * there; -EINVAL for a NULL function; EG_EFORKED, with the second perhaps not called, in a child that the first has forked;
+ * outside a task also what eg_group_init and eg_group_go fail with, and EG_EPANIC.
+ */
+EG_PUBLIC int eg_both(eg_ctx *ctx, eg_task_fn *first, void *first_arg, eg_task_fn *second,
+		      void *second_arg) EG_MUST_CHECK;
+
 EG_END_DECLS
 
 #endif

@@ -30,11 +30,17 @@ _Unwind_Reason_Code egi_exception_judge(int version, _Unwind_Action actions, _Un
  * What makes it so stands right before the call, in the same piece of the function: compilers put what they take for rare
  * elsewhere, with a table of its own. And the call is not the last thing, or it might take the frame's place.
  */
-#define EGI_CALL_PROGRAM(call)             \
-	do {                               \
-		EGI_EXCEPTIONS_END_HERE(); \
-		call;                      \
-		__asm__ volatile("");      \
+#define EGI_CALL_PROGRAM(call) EGI_CALL_JUDGED(egi_exception_judge, call)
+
+/*
+ * The same with another routine. It hands the search for a handler to egi_exception_judge, and is called once more when the
+ * thread ends in there, right before the frame goes: all frames below it are still there, as unwinding goes on beyond them.
+ */
+#define EGI_CALL_JUDGED(routine, call)            \
+	do {                                      \
+		EGI_EXCEPTIONS_END_HERE(routine); \
+		call;                             \
+		__asm__ volatile("");             \
 	} while (0)
 
 #if defined(__GCC_HAVE_DWARF2_CFI_ASM) && (defined(__x86_64__) || defined(__aarch64__))
@@ -44,10 +50,10 @@ _Unwind_Reason_Code egi_exception_judge(int version, _Unwind_Action actions, _Un
 #define EGI_EXCEPTION_ROUTINE(fn) "S"(fn)
 #endif
 /* 0x1b: four bytes, relative to where they are. */
-#define EGI_EXCEPTIONS_END_HERE() \
-	__asm__ volatile(".cfi_personality 0x1b, %c0" : : EGI_EXCEPTION_ROUTINE(egi_exception_judge))
+#define EGI_EXCEPTIONS_END_HERE(routine) \
+	__asm__ volatile(".cfi_personality 0x1b, %c0" : : EGI_EXCEPTION_ROUTINE(routine))
 #else
-#define EGI_EXCEPTIONS_END_HERE() ((void)0)
+#define EGI_EXCEPTIONS_END_HERE(routine) ((void)(routine))
 #endif
 
 #endif

@@ -4,15 +4,16 @@
  * stack frame of the task; the open ones are chained, innermost first, so that a call which is taken out from below
  * lowers the marks above it. Nothing is ever read of a scope whose frame is gone: a panic only forgets the chain.
  */
+#include "task/defer.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "os/thread.h"
 #include "os/verify.h"
-#include "task/recovery.h"
 
-static bool defers_grow(struct egi_recovery *recovery)
+EGI_COLD bool egi_defers_grow(struct egi_recovery *recovery)
 {
 	size_t room = recovery->defers_room * 2;
 	struct egi_defer *defers = malloc(room * sizeof(*defers));
@@ -35,9 +36,9 @@ int eg_defer(void (*fn)(void *arg), void *arg)
 		return -EINVAL;
 	if (!recovery)
 		return -EPERM;
-	if (recovery->defers_count == recovery->defers_room && !defers_grow(recovery))
+	if (recovery->defers_count == recovery->defers_room && !egi_defers_grow(recovery))
 		return -ENOMEM;
-	recovery->defers[recovery->defers_count++] = (struct egi_defer){fn, arg};
+	recovery->defers[recovery->defers_count++] = (struct egi_defer){fn, arg, false};
 	recovery->dirty = true;
 	return 0;
 }
@@ -63,7 +64,7 @@ int eg_undefer(void (*fn)(void *arg), void *arg)
 		return -EINVAL;
 	if (!recovery)
 		return -EPERM;
-	for (size_t i = recovery->defers_count; i > 0; i--) {
+	for (size_t i = recovery->defers_count; i > recovery->defers_base; i--) {
 		const struct egi_defer *defer = &recovery->defers[i - 1];
 
 		if (defer->fn == fn && defer->arg == arg) {
@@ -72,6 +73,17 @@ int eg_undefer(void (*fn)(void *arg), void *arg)
 		}
 	}
 	return -ENOENT;
+}
+
+void egi_recovery_undefer(struct egi_recovery *recovery, void (*fn)(void *arg), const void *arg)
+{
+	size_t i = recovery->defers_count;
+
+	/* The program may have taken some out from below it. */
+	while (recovery->defers[i - 1].fn != fn || recovery->defers[i - 1].arg != arg)
+		i--;
+	egi_recovery_run_defers(recovery, i);
+	recovery->defers_count = i - 1;
 }
 
 void eg_scope_begin(struct eg_scope *scope)

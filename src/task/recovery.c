@@ -143,6 +143,17 @@ EGI_NOINLINE void egi_recovery_run_defers(struct egi_recovery *recovery, size_t 
 	recovery->entry = entry;
 }
 
+/* Those of the program. */
+static EGI_COLD void forget_defers(struct egi_recovery *recovery)
+{
+	size_t kept = recovery->defers_base;
+
+	for (size_t i = kept; i < recovery->defers_count; i++)
+		if (recovery->defers[i].is_ours)
+			recovery->defers[kept++] = recovery->defers[i];
+	recovery->defers_count = kept;
+}
+
 void egi_recovery_end_call(struct egi_recovery *recovery, int code, size_t down_to)
 {
 	if (code) {
@@ -179,6 +190,66 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 	return failure;
 }
 
+void egi_recovery_begin_inner(struct egi_recovery *recovery, struct egi_recovery_aside *aside,
+			      const void *frame)
+{
+	*aside = (struct egi_recovery_aside){.is_dirty = recovery->dirty,
+					     .panics = recovery->panics,
+					     .part = recovery->part,
+					     .failure = recovery->failure,
+					     .message = recovery->message,
+					     .defers_base = recovery->defers_base,
+					     .scope = recovery->scope,
+					     .scopes_begin = recovery->scopes_begin,
+					     .panic_forbidden = recovery->panic_forbidden,
+					     .spawns = recovery->spawns,
+					     .formatting = recovery->formatting,
+					     .frame = recovery->frame,
+					     .stop = recovery->stop,
+					     .entry = recovery->entry};
+	memcpy(&aside->jump_to, &recovery->jump_to, sizeof(aside->jump_to));
+	egi_fpenv_save(&aside->fpenv);
+	egi_fpenv_restore(&recovery->fpenv);
+	recovery->dirty = false;
+	recovery->panics = 0;
+	recovery->part = -1;
+	recovery->failure = recovery->message = NULL;
+	recovery->defers_base = recovery->defers_count;
+	recovery->scope = NULL;
+	recovery->panic_forbidden = recovery->spawns = recovery->formatting = 0;
+	recovery->frame = frame;
+}
+
+eg_error *egi_recovery_end_inner(struct egi_recovery *recovery, int code)
+{
+	eg_error *failure;
+
+	egi_recovery_end_call(recovery, code, recovery->defers_base);
+	failure = recovery->failure;
+	recovery->failure = NULL;
+	return failure;
+}
+
+void egi_recovery_leave_inner(struct egi_recovery *recovery, const struct egi_recovery_aside *aside)
+{
+	recovery->dirty = aside->is_dirty;
+	recovery->panics = aside->panics;
+	recovery->part = aside->part;
+	recovery->failure = aside->failure;
+	recovery->message = aside->message;
+	recovery->defers_base = aside->defers_base;
+	recovery->scope = aside->scope;
+	recovery->scopes_begin = aside->scopes_begin;
+	recovery->panic_forbidden = aside->panic_forbidden;
+	recovery->spawns = aside->spawns;
+	recovery->formatting = aside->formatting;
+	recovery->frame = aside->frame;
+	recovery->stop = aside->stop;
+	recovery->entry = aside->entry;
+	memcpy(&recovery->jump_to, &aside->jump_to, sizeof(aside->jump_to));
+	egi_fpenv_restore(&aside->fpenv);
+}
+
 /*
  * Tells the hook, unless it is the hook that failed. What it does counts as the task's: it may panic, and then unwinds
  * from here as from anywhere else.
@@ -211,8 +282,8 @@ EGI_NOINLINE void egi_recovery_unwind(struct egi_recovery *recovery, eg_error *e
 		end_process();
 	}
 	if (++recovery->panics > PANICS_MAX)
-		recovery->defers_count = 0;
-	egi_recovery_run_defers(recovery, 0);
+		forget_defers(recovery);
+	egi_recovery_run_defers(recovery, recovery->defers_base);
 	EGI_VERIFY(recovery->magic == MAGIC && recovery == egi_thread_self.recovery,
 		   "panic in a task that is over");
 	EGI_VERIFY(recovery->fork_count == egi_thread_fork_count, "panic in a forked copy of a task");

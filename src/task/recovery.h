@@ -21,6 +21,7 @@
 struct egi_defer {
 	void (*fn)(void *arg);
 	void *arg;
+	bool is_ours; /* the library's: made whatever happens, and never panics */
 };
 
 #define EGI_DEFERS_INLINE 9 /* eight for the task, as task.h says, and one for its copied argument (copy.h) */
@@ -38,6 +39,7 @@ struct egi_recovery {
 	eg_error *failure; /* of the running task: what it is going to fail with */
 	eg_error *message; /* attached by eg_fail or eg_fail_with */
 	size_t defers_count, defers_room;
+	size_t defers_base;       /* those below are of a call further out: see egi_recovery_begin_inner */
 	struct egi_defer *defers; /* `defers_inline`, or memory */
 	struct eg_scope *scope;   /* innermost open scope, on the task's stack */
 	size_t scopes_begin;      /* the deferred calls from here on belong to open scopes */
@@ -125,6 +127,32 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code);
  * task's end, which has the error. The deferred calls are made down to so many.
  */
 void egi_recovery_end_call(struct egi_recovery *recovery, int code, size_t down_to);
+
+/*
+ * A task that waits runs a part of another task meanwhile, on top of its own stack: what belongs to the running task is put
+ * aside, and back again at the end, so that a panic in there ends that part and nothing else. The caller sets `jump_to` and
+ * says that it calls tasks (EGI_RECOVERY_CALL_HERE) in between.
+ */
+struct egi_recovery_aside {
+	bool is_dirty;
+	unsigned panics;
+	int64_t part;
+	eg_error *failure, *message;
+	size_t defers_base;
+	struct eg_scope *scope;
+	size_t scopes_begin;
+	unsigned panic_forbidden, spawns, formatting;
+	const void *frame, *stop, *entry;
+	struct egi_fpenv fpenv;
+	jmp_buf jump_to;
+};
+
+void egi_recovery_begin_inner(struct egi_recovery *recovery, struct egi_recovery_aside *aside,
+			      const void *frame);
+
+/* The same as egi_recovery_end_task: returns what the part has failed with. Then egi_recovery_leave_inner. */
+eg_error *egi_recovery_end_inner(struct egi_recovery *recovery, int code);
+void egi_recovery_leave_inner(struct egi_recovery *recovery, const struct egi_recovery_aside *aside);
 
 /* Adds an error to what the running task fails with, and takes it over. */
 void egi_recovery_add(struct egi_recovery *recovery, eg_error *error);

@@ -123,7 +123,8 @@ bool egi_state_has_tasks_beside(struct eg_group_state *state, const struct egi_w
 	if (queues_have_tasks(state))
 		return true;
 	while ((worker = egi_slots_next(&walk)) != NULL)
-		if (worker != holder && egi_claim_has_tasks(&worker->claim))
+		if (worker != holder &&
+		    (egi_claim_has_tasks(&worker->claim) || egi_offers_has(egi_worker_offers(worker))))
 			return true;
 	return false;
 }

@@ -31,7 +31,7 @@ static bool indices_find(struct egi_worker *worker, bool is_each, enum egi_worke
 	if (worker->biased ? !egi_find_more_biased(worker) : !egi_find_more(worker))
 		return false;
 	*ret_end = EGI_WORKER_TURNED;
-	if (!egi_claim_is_loop(claim) || (claim->body.kind == EGI_LOOP_EACH) != is_each)
+	if (worker->stolen || !egi_claim_is_loop(claim) || (claim->body.kind == EGI_LOOP_EACH) != is_each)
 		return false;
 	indices_begin(worker);
 	return true;
@@ -177,6 +177,6 @@ enum egi_worker_end egi_indices_run(struct egi_worker *worker)
 	do {
 		indices_begin(worker);
 		end = run_claim(worker);
-	} while (end == EGI_WORKER_TURNED && egi_claim_is_loop(&worker->claim));
+	} while (end == EGI_WORKER_TURNED && !worker->stolen && egi_claim_is_loop(&worker->claim));
 	return end;
 }

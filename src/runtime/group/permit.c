@@ -168,7 +168,7 @@ static void worker_call_next(struct egi_worker *worker)
 		egi_state_call(state, true);
 }
 
-bool egi_permit_hold(struct egi_worker *worker)
+bool egi_permit_try(struct egi_worker *worker)
 {
 	eg_limit *limit = worker->state->limit;
 	struct egi_worker *holder = permit_find(limit);
@@ -182,10 +182,15 @@ bool egi_permit_hold(struct egi_worker *worker)
 		permit_begin(worker);
 		holder = worker;
 	}
-	if (holder) {
+	if (holder)
 		holder->permit.used = true;
+	return holder != NULL;
+}
+
+bool egi_permit_hold(struct egi_worker *worker)
+{
+	if (egi_permit_try(worker))
 		return true;
-	}
 	egi_claim_put_back(&worker->claim);
 	egi_permit_lend();
 	if (permit_wait(worker)) {

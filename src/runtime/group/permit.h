@@ -16,6 +16,9 @@
  */
 bool egi_permit_hold(struct egi_worker *worker);
 
+/* The same for a part of a task that another worker runs, which nobody waits for a permit for: whether there is one. */
+bool egi_permit_try(struct egi_worker *worker);
+
 /* The worker stops, whatever it did last. */
 void egi_permit_return_slow(struct egi_worker *worker);
 

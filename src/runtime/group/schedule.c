@@ -4,7 +4,7 @@
  *
  *   1. a claim of another worker that is late, one worker a time in turn: it is older than what is in the queues
  *   2. tasks in the queues, which it goes round from where it was last
- *   3. the claims of all others, until each is done or late: nothing else is left to start
+ *   3. the claims of all others, until each is done or late, and what running tasks offer (offers.h): nothing else is left
  *
  * Whoever finds something asks for another worker if there is work for one, so each that comes brings the next. What is
  * here is done once a claim, not once a task; it reads the clock once.
@@ -15,6 +15,7 @@
 #include "os/pause.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
+#include "runtime/group/join.h"
 #include "runtime/group/observe.h"
 #include "runtime/group/permit.h"
 
@@ -208,6 +209,63 @@ static void worker_watch(const struct egi_worker *holder, int64_t due)
 }
 
 /*
+ * Takes a part of a task that another worker is running. It comes by no look at what is asked of workers, so that is looked at
+ * here: with more workers than the limit allows none is taken, nor without a permit.
+ */
+static bool worker_steal_offer(struct egi_worker *worker, struct egi_worker *victim)
+{
+	if (egi_find_is_asked(worker, EGI_ATTENTION_SHRINK) ||
+	    (egi_find_is_asked(worker, EGI_ATTENTION_PERMIT) && !egi_permit_try(worker)) ||
+	    !egi_stolen_take(worker, victim, NULL, &worker->taken))
+		return false;
+	worker->stolen = &worker->taken;
+	return true;
+}
+
+/* Which of the others offers something, from the one on that was asked last. NULL: none. */
+static struct egi_worker *worker_find_offer(struct egi_worker *worker, bool *ret_is_forking)
+{
+	struct egi_slots_walk walk = {&worker->state->slots, 0};
+	struct egi_worker *victim;
+
+	while ((victim = egi_slots_next(&walk)) != NULL) {
+		struct egi_offers *offers = egi_worker_offers(victim);
+
+		if (victim == worker || !offers)
+			continue;
+		*ret_is_forking = true;
+		if (egi_offers_has(offers))
+			return victim;
+	}
+	return NULL;
+}
+
+/*
+ * The same, for as long as tasks make offers, and a while longer: most are taken back before anybody has come. One that is gone
+ * at the second look was not worth a theft.
+ */
+static bool worker_await_offer(struct egi_worker *worker, int64_t now)
+{
+	int64_t end = now + LINGER;
+	struct egi_worker *seen = NULL;
+	bool is_forking = false, may_look_again = egi_crew_has_cpus();
+
+	do {
+		struct egi_worker *victim = worker_find_offer(worker, &is_forking);
+
+		if (victim && (victim == seen || !may_look_again) && worker_steal_offer(worker, victim))
+			return true;
+		if (!is_forking || !may_look_again)
+			return false;
+		seen = victim;
+		for (int i = 0; i < 32; i++)
+			egi_stall();
+		now = eg_clock_now_ns();
+	} while (now < end);
+	return false;
+}
+
+/*
  * The queues are empty. Waits for the claims of others that are not late yet to become so, or to be done. Looks at all of
  * them rarely, and at one of them, which is late first, every microsecond, since their holders write there for every task.
  * False if nothing is left to start.
@@ -232,7 +290,7 @@ static bool worker_steal_any(struct egi_worker *worker, int64_t now)
 			}
 		}
 		if (!first)
-			return false;
+			return worker_await_offer(worker, now);
 		/* It is late, and its holder in the middle of something. */
 		if (first_due <= now)
 			egi_pause(&turns);
@@ -367,11 +425,15 @@ bool egi_find_more(struct egi_worker *worker)
 	int64_t now = eg_clock_now_ns();
 	bool is_first = worker->claimed_ns == 0, urgent;
 
+	if (EGI_UNLIKELY(worker->stolen != NULL))
+		return true;
 	worker_learn(worker, now);
 	now = worker_linger(worker, now);
 	worker->claimed_ns = now;
 	if (!worker_steal_late(worker, now) && !worker_claim(worker, now) && !worker_steal_any(worker, now))
 		return false;
+	if (EGI_UNLIKELY(worker->stolen != NULL))
+		egi_find_begin(worker);
 	worker_note_claim(worker);
 	if (state->backlog != 0) {
 		egi_fence_full(); /* [E2]: the claim before the look at sleepers */

@@ -23,6 +23,9 @@ static void worker_init(struct egi_worker *worker, struct eg_group_state *state,
 	worker->cursor = NULL;
 	worker->suspect = slot + 1;
 	worker->permit.held = false;
+	worker->offers = NULL;
+	worker->hungry = 0;
+	worker->stolen = NULL;
 	worker->data = NULL;
 	worker->has_data = worker->is_observed = false;
 	worker->observed_thread = 0;
@@ -54,6 +57,7 @@ static void block_finish(struct egi_slots *block)
 		if (!worker)
 			continue;
 		egi_claim_finish(&worker->claim);
+		egi_offers_free(worker->offers);
 		if (worker->slot != 0)
 			free(worker);
 	}

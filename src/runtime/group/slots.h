@@ -9,11 +9,11 @@
  * counted.
  */
 
+#include "runtime/group/offers.h"
 #include "runtime/queue/claim.h"
 #include "task/recovery.h"
 
 struct eg_group_state;
-
 struct egi_worker {
 	struct egi_claim claim;
 
@@ -38,6 +38,12 @@ struct egi_worker {
 	} permit;
 	struct egi_recovery recovery;
 
+	/* the worker; with eg_both (offers.h) */
+	struct egi_offers *offers; /* what it offers, or NULL: set once */
+	uint32_t hungry;           /* whoever waits for what it runs, and sleeps until it offers something */
+	struct egi_stolen *stolen; /* what it runs that was another worker's, the innermost; or NULL */
+	struct egi_stolen taken;   /* the first of these */
+
 	/* the worker; in groups that have such data (slot_data.h) */
 	void *data;
 	bool has_data;
@@ -47,6 +53,12 @@ struct egi_worker {
 	int64_t began_ns;         /* when that was */
 	uint64_t observed_thread; /* whose tasks were told last in this slot; 0: nobody's */
 };
+
+/* What a worker offers, or NULL. Any thread. */
+static inline struct egi_offers *egi_worker_offers(const struct egi_worker *worker)
+{
+	return egi_load_acquire_ptr(&worker->offers); /* [C10] acquire: pairs with [C9] */
+}
 
 /* 64 at most. */
 #ifndef EGI_SLOTS_PER_BLOCK

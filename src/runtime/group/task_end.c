@@ -14,9 +14,30 @@ struct egi_error_origin egi_task_origin(struct egi_recovery *recovery)
 {
 	struct egi_worker *worker = egi_worker_of(recovery);
 	uint32_t site;
-	uint64_t index = egi_claim_current(&worker->claim, &site);
+	uint64_t index;
 
+	if (EGI_UNLIKELY(worker->stolen != NULL)) {
+		struct egi_error_origin origin = worker->stolen->origin;
+
+		origin.worker_slot = (int)worker->slot;
+		return origin;
+	}
+	index = egi_claim_current(&worker->claim, &site);
 	return (struct egi_error_origin){(int64_t)index, (int)worker->slot, egi_site_find(site)};
+}
+
+void egi_stolen_end(struct egi_worker *worker, eg_error *error)
+{
+	struct egi_stolen *stolen = worker->stolen;
+	struct egi_offers *offers = stolen->offers;
+
+	worker->stolen = stolen->outer;
+	stolen->offer->error = error;
+	egi_annotate_release(stolen->offer);
+	/* [C17] release: the error, and what the call did, before its owner goes on; pairs with [C18]. */
+	egi_store_release_u32(&stolen->offer->done, 1);
+	egi_fence_full(); /* [E2]: that it is done before the look at sleepers */
+	egi_event_notify(&offers->joined);
 }
 
 /* The task has ended: with a code, with defers to run, or by a panic whose error waits in the recovery. */
@@ -26,6 +47,14 @@ static void worker_close_task(struct egi_worker *worker, int code)
 	struct egi_recovery *recovery = &worker->recovery;
 	eg_error *error;
 
+	if (EGI_UNLIKELY(worker->stolen != NULL)) {
+		error = egi_recovery_end_task(recovery, code);
+		if (!egi_worker_is_forked(worker))
+			egi_stolen_end(worker, error);
+		else
+			eg_error_unref(error);
+		return;
+	}
 	if (code != 0 && !recovery->dirty && !egi_failures_wants(&state->failures)) {
 		egi_state_fail_unkept(state);
 		return;

@@ -25,6 +25,9 @@ struct egi_error_origin egi_task_origin(struct egi_recovery *recovery);
 /* The running task ends with a code, or with something in its recovery: defers to run, an error that waits there. */
 void egi_task_end(struct egi_worker *worker, int code);
 
+/* A part of another worker's task, which the worker has taken, ends with this error or NULL. Its owner may go on. */
+void egi_stolen_end(struct egi_worker *worker, eg_error *error);
+
 /* Counts the task, or the tasks, that just ended, in a group without a backlog. */
 static inline void egi_task_count_quick(struct egi_worker *worker, uint64_t ended)
 {

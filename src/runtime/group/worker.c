@@ -13,6 +13,7 @@
 #include "os/exception.h"
 #include "runtime/group/attend.h"
 #include "runtime/group/indices.h"
+#include "runtime/group/join.h"
 #include "runtime/group/schedule.h"
 #include "runtime/group/task_end.h"
 #include "task/live.h"
@@ -42,6 +43,7 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 		if (end != EGI_WORKER_TURNED)
 			return end;
 	}
+	worker->weight = 1;
 	EGI_RECOVERY_CALL_HERE(recovery);
 	for (;;) {
 		struct egi_task task;
@@ -51,11 +53,16 @@ static EGI_LIVE_CALLER enum egi_worker_end worker_loop(struct egi_worker *worker
 			if (EGI_LIKELY(worker->biased) ? !egi_find_more_biased(worker)
 						       : !egi_find_more(worker))
 				return EGI_WORKER_DRY;
-			if (EGI_LIKELY(!egi_claim_is_loop(&worker->claim)))
+			if (EGI_UNLIKELY(worker->stolen != NULL)) {
+				if (!egi_stolen_run(worker))
+					return EGI_WORKER_FORKED;
+			} else if (EGI_UNLIKELY(egi_claim_is_loop(&worker->claim))) {
+				end = egi_indices_run(worker);
+				if (end != EGI_WORKER_TURNED)
+					return end;
+			} else {
 				continue;
-			end = egi_indices_run(worker);
-			if (end != EGI_WORKER_TURNED)
-				return end;
+			}
 			EGI_RECOVERY_CALL_HERE(recovery);
 			continue;
 		}

@@ -23,7 +23,7 @@
  *
  * A window begins when as many tasks run as are to, and those that were under way have ended. It ends after ten ends of tasks for
  * each that runs, because tasks which take the same time end in bursts: a burst more or less at its ends is then 10%. On the way
- * up five will do, for a step that pays is 25% at least; the way takes half as long by that. A window in
+ * up three will do: a step that pays mostly doubles what gets done, and one that is refused by mistake is made up for by probes. A window in
  * which fewer tasks run says nothing, because it is the program that has no more; it is begun anew.
  *
  * All is reckoned in whole numbers, costs in picoseconds a task: a task may have its thread trap on inexact results.
@@ -33,7 +33,7 @@
 #include "os/clock.h"
 
 #define ROUNDS 10                           /* ends for each task that runs, in a window; */
-#define ROUNDS_CLIMB 5                      /* on the way up, where steps are large; */
+#define ROUNDS_CLIMB 3                      /* on the way up, where steps are large; */
 #define ROUNDS_LEAST 3                      /* of long tasks; */
 #define WINDOW_LEAST (20 * EGI_MILLISECOND) /* and how long it is at least; */
 #define WINDOW_LONG (2 * EGI_SECOND)        /* after which tasks are taken for long */
