@@ -80,8 +80,10 @@ static EGI_COLD int both_in_child(struct egi_worker *worker, uint32_t at, int co
 /* The offer was taken. Returns the code of both. */
 static EGI_COLD int both_join(struct egi_worker *worker, uint32_t at, int code)
 {
-	eg_error *error = egi_join(worker, at, true);
+	eg_error *error;
 
+	/* It may run what ends the thread. This frame stands for that of eg_both, which may be gone. */
+	EGI_CALL_JUDGED(both_judge, error = egi_join(worker, at, true));
 	if (egi_worker_is_forked(worker))
 		return EG_EFORKED;
 	if (!error)

@@ -46,6 +46,16 @@ void egi_recovery_init(struct egi_recovery *recovery)
 	recovery->part = -1;
 }
 
+/* Memory for deferred calls, which a task that has left none of its own leaves to the next. */
+void egi_recovery_finish(struct egi_recovery *recovery)
+{
+	if (recovery->defers == recovery->defers_inline)
+		return;
+	free(recovery->defers);
+	recovery->defers = recovery->defers_inline;
+	recovery->defers_room = EGI_DEFERS_INLINE;
+}
+
 void egi_recovery_exit_inside(const struct egi_recovery *outer)
 {
 	struct egi_recovery *recovery;
@@ -178,11 +188,7 @@ eg_error *egi_recovery_end_task(struct egi_recovery *recovery, int code)
 
 	egi_recovery_end_call(recovery, code, 0);
 	failure = recovery->failure;
-	if (recovery->defers != recovery->defers_inline) {
-		free(recovery->defers);
-		recovery->defers = recovery->defers_inline;
-		recovery->defers_room = EGI_DEFERS_INLINE;
-	}
+	egi_recovery_finish(recovery);
 	recovery->failure = NULL;
 	recovery->panics = 0;
 	recovery->part = -1;

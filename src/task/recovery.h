@@ -72,6 +72,9 @@ struct egi_recovery {
 
 void egi_recovery_init(struct egi_recovery *recovery);
 
+/* Gives back memory for deferred calls, of which there are none; tasks that have left nothing to do leave it to the next. */
+void egi_recovery_finish(struct egi_recovery *recovery);
+
 /* Makes a recovery the calling thread's innermost one; `frame` lies in the function that calls setjmp. */
 void egi_recovery_enter(struct egi_recovery *recovery, const void *frame);
 void egi_recovery_leave(struct egi_recovery *recovery);

@@ -157,17 +157,17 @@ static void it_may_be_deep(void **state)
  */
 
 struct pair {
-	struct tally met, may_end;
+	struct tally met;
 	int slots[2];
 	pthread_t threads[2];
 	int parties; /* who meet before anybody goes on: 2, the second call is another thread's; or 1 */
 	int codes[2];
-	bool panics[2], faults[2], exits[2], holds[2];
+	bool panics[2], faults[2], exits[2], lasts[2];
 	atomic_int over; /* how many calls have come to their end */
-	int over_at_defer;
+	int over_at_defer, over_at_unwinding;
 };
 
-#define PAIR_INIT .met = TALLY_INIT, .may_end = TALLY_INIT
+#define PAIR_INIT .met = TALLY_INIT
 
 static int *volatile nowhere;
 
@@ -177,8 +177,8 @@ static int be_one(eg_ctx *ctx, struct pair *pair, int i)
 	pair->slots[i] = eg_task_slot();
 	pair->threads[i] = pthread_self();
 	tally_meet(&pair->met, pair->parties);
-	if (pair->holds[i])
-		tally_await(&pair->may_end, 1);
+	for (int turn = 0; pair->lasts[i] && turn < 1000; turn++)
+		sched_yield();
 	if (pair->panics[i])
 		eg_panic("in part %d", i);
 	if (pair->faults[i])
@@ -206,10 +206,23 @@ static void note_over(void *arg)
 	pair->over_at_defer = atomic_load(&pair->over);
 }
 
+static void note_over_at_unwinding(void *arg)
+{
+	struct pair *pair = arg;
+
+	pair->over_at_unwinding = atomic_load(&pair->over);
+}
+
 static int task_pair(eg_ctx *ctx, void *arg)
 {
+	int code;
+
 	CHECK(eg_defer(note_over, arg) == 0);
-	return eg_both(ctx, be_first, arg, be_second, arg);
+	/* When the thread ends, and this frame is about to go. */
+	pthread_cleanup_push(note_over_at_unwinding, arg);
+	code = eg_both(ctx, be_first, arg, be_second, arg);
+	pthread_cleanup_pop(0);
+	return code;
 }
 
 static void another_worker_makes_the_second_call(void **state)
@@ -277,7 +290,7 @@ static void a_panic_goes_on_in_the_caller(void **state)
 			struct pair pair = {PAIR_INIT, .parties = parties};
 			eg_error *error;
 
-			pair.panics[i] = true;
+			pair.panics[i] = pair.lasts[!i] = true;
 			assert_int_equal(run_task(parties, 0, task_pair, &pair, &error), EG_EPANIC);
 			assert_int_equal(eg_error_kind(error), EG_ERROR_PANIC);
 			assert_int_equal(eg_error_task_index(error), 0);
@@ -299,7 +312,7 @@ static void so_does_a_fault(void **state)
 			struct pair pair = {PAIR_INIT, .parties = parties};
 			eg_error *error;
 
-			pair.faults[i] = true;
+			pair.faults[i] = pair.lasts[!i] = true;
 			faults = EG_FAULT_GO;
 			assert_int_equal(run_task(parties, 0, task_pair, &pair, &error), EG_EFAULTED);
 			faults = 0;
@@ -339,11 +352,14 @@ static void a_part_may_end_its_thread(void **state)
 			struct pair pair = {PAIR_INIT, .parties = parties};
 			eg_error *error;
 
-			pair.exits[i] = true;
+			pair.exits[i] = pair.lasts[!i] = true;
 			assert_int_equal(run_task(parties, EG_GROUP_NO_HELP, task_pair, &pair, &error),
 					 EG_EEXITED);
 			eg_error_unref(error);
 			assert_int_equal(pair.over_at_defer, i == 1 ? 1 : parties - 1);
+			/* It is the caller's thread that has ended, unless another one had the second part. */
+			if (i == 0 || parties == 1)
+				assert_int_equal(pair.over_at_unwinding, i == 1 ? 1 : parties - 1);
 		}
 }
 
@@ -356,7 +372,7 @@ static void a_part_may_end_its_thread(void **state)
  * caller can take, with a limit of 2.
  */
 struct family {
-	atomic_bool is_begun, returned;
+	atomic_bool is_begun, is_over, returned;
 	_Atomic pid_t waits;
 	struct tally helped;
 	pthread_t caller;
@@ -382,6 +398,10 @@ static int await_help(eg_ctx *ctx, void *arg)
 
 	(void)ctx;
 	tally_await(&family->helped, 1);
+	/* What the caller has on its stack is used on, though its thread may be about to end. */
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	atomic_store(&family->is_over, true);
 	return 0;
 }
 
@@ -449,6 +469,7 @@ static void who_waits_runs_parts_of_what_it_waits_for(void **state)
 		eg_error *error;
 
 		assert_int_equal(run_task(2, EG_GROUP_NO_HELP, task_family, &family, &error), ends[i].result);
+		assert_true(atomic_load(&family.is_over));
 		assert_true(atomic_load(&family.deferred));
 		if (ends[i].code)
 			assert_string_equal(eg_error_message(error), "the help has failed");
@@ -646,14 +667,14 @@ static void parts_are_not_counted(void **state)
 {
 	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
 	struct eg_stats stats = EG_STATS_INIT;
-	struct fib whole = {16, 0};
+	struct fib wholes[] = {{16, 0}, {16, 0}, {16, 0}};
 	eg_group group;
 
 	(void)state;
 	options.limit = 2;
 	assert_int_equal(eg_group_init(&group, NULL, &options), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(eg_group_go(&group, fib, &whole), 0);
+		assert_int_equal(eg_group_go(&group, fib, &wholes[i]), 0);
 	assert_int_equal(eg_group_wait(&group), 0);
 	assert_int_equal(eg_group_stats(&group, &stats), 0);
 	assert_int_equal(stats.accepted, 3);

@@ -60,26 +60,6 @@ EGI_COLD void egi_offers_tell(struct egi_worker *worker)
  * Thieves
  */
 
-bool egi_stolen_take(struct egi_worker *worker, struct egi_worker *victim, const uint32_t *until,
-		     struct egi_stolen *ret_stolen)
-{
-	struct egi_recovery *recovery = &victim->recovery;
-	struct egi_offers *offers = egi_worker_offers(victim);
-	struct egi_offer *offer = egi_offers_steal(offers, worker, until);
-
-	if (!offer)
-		return false;
-	/* The task that has offered it is running, and nothing of this changes until it has waited for it. */
-	*ret_stolen = (struct egi_stolen){.offers = offers,
-					  .offer = offer,
-					  .origin = recovery->origin(recovery),
-					  .outer = worker->stolen,
-					  .weight = worker->weight};
-	if (recovery->part >= 0)
-		ret_stolen->origin.task_index = recovery->part;
-	return true;
-}
-
 EGI_LIVE_CALLER bool egi_stolen_run(struct egi_worker *worker)
 {
 	const struct egi_offer *offer = worker->stolen->offer;
@@ -175,7 +155,9 @@ static EGI_NOINLINE void run_inner(struct egi_worker *worker, struct egi_stolen 
 	struct egi_recovery_aside aside;
 	eg_error *error;
 
+	stolen->outer = worker->stolen;
 	stolen->aside = &aside;
+	stolen->weight = worker->weight;
 	stolen->base = worker->offers->top;
 	worker->stolen = stolen;
 	worker->weight = 0;
@@ -208,7 +190,8 @@ static bool join_turn(struct egi_worker *worker, struct egi_offer *offer, bool h
 			return true;
 		/* What is gone at the second look is not worth a theft. */
 		if (helps && egi_offers_has(egi_worker_offers(thief))) {
-			if (seen && egi_stolen_take(worker, thief, &offer->done, &stolen)) {
+			if (seen && egi_offers_steal(egi_worker_offers(thief), &thief->recovery, worker,
+						     &offer->done, &stolen)) {
 				run_inner(worker, &stolen);
 				return false;
 			}

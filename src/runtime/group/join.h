@@ -20,13 +20,8 @@ static inline bool egi_offers_are_unseen(const struct egi_worker *worker)
 }
 
 /*
- * Takes a part of the task that another worker is running, as egi_offers_steal does. False if there is none. It is yet to be run:
- * as `worker->stolen`, by a worker without a task, or on top of the one that waits.
+ * The worker has taken an offer, `worker->stolen`: calls it, as a part of the task that has offered it. False in a forked child.
  */
-bool egi_stolen_take(struct egi_worker *worker, struct egi_worker *victim, const uint32_t *until,
-		     struct egi_stolen *ret_stolen);
-
-/* Has the worker run that, `worker->stolen`, as a part of the task that has offered it. False in a forked child. */
 bool egi_stolen_run(struct egi_worker *worker);
 
 /*

@@ -44,13 +44,33 @@ void egi_offers_settle(struct egi_offers *offers, uint32_t at)
 	egi_mutex_unlock(&offers->lock);
 }
 
-struct egi_offer *egi_offers_steal(struct egi_offers *offers, struct egi_worker *thief, const uint32_t *until)
+/*
+ * Under lock, while the owner is kept from going on beyond any of its offers: it is in a call that it has made with this one open,
+ * and nothing that is read of its task changes in there.
+ */
+static void take(struct egi_offers *offers, struct egi_recovery *owner, struct egi_worker *thief, uint32_t at,
+		 struct egi_stolen *ret_stolen)
 {
-	struct egi_offer *stolen = NULL;
+	struct egi_offer *offer = &offers->offers[at];
+
+	*ret_stolen = (struct egi_stolen){
+	    .offers = offers, .offer = offer, .origin = owner->origin(owner), .weight = 1};
+	if (owner->part >= 0)
+		ret_stolen->origin.task_index = owner->part;
+	offer->thief = thief;
+	offer->error = NULL;
+	/* [C15] release: who has it before it is gone; pairs with [C16]. */
+	egi_store_release_u32(&offers->bottom, at + 1);
+}
+
+bool egi_offers_steal(struct egi_offers *offers, struct egi_recovery *owner, struct egi_worker *thief,
+		      const uint32_t *until, struct egi_stolen *ret_stolen)
+{
 	uint32_t bottom;
+	bool found;
 
 	if (!egi_offers_has(offers) || !egi_mutex_try_lock(&offers->lock))
-		return NULL;
+		return false;
 	egi_store_relaxed_u32(&offers->robbed, 1);
 	egi_fence_heavy(); /* [C14] the announcement before the look at top; pairs with [C13] */
 	bottom = offers->bottom;
@@ -59,15 +79,11 @@ struct egi_offer *egi_offers_steal(struct egi_offers *offers, struct egi_worker 
 	 * that was done is.
 	 * [C18] acquire: pairs with [C17].
 	 */
-	if (bottom < egi_load_acquire_u32(&offers->top) && (!until || egi_load_acquire_u32(until) == 0)) {
-		stolen = &offers->offers[bottom];
-		stolen->thief = thief;
-		stolen->error = NULL;
-		/* [C15] release: who has it before it is gone; pairs with [C16]. */
-		egi_store_release_u32(&offers->bottom, bottom + 1);
-	}
+	found = bottom < egi_load_acquire_u32(&offers->top) && (!until || egi_load_acquire_u32(until) == 0);
+	if (found)
+		take(offers, owner, thief, bottom, ret_stolen);
 	/* [C15] release: the raised bottom before the owner goes on; pairs with [C16]. */
 	egi_store_release_u32(&offers->robbed, 0);
 	egi_mutex_unlock(&offers->lock);
-	return stolen;
+	return found;
 }

@@ -29,12 +29,11 @@
 
 #include <errgroup/task.h>
 
-#include "error/error.h"
 #include "os/event.h"
 #include "os/fence.h"
 #include "os/mutex.h"
+#include "task/recovery.h"
 
-struct egi_recovery_aside;
 struct egi_worker;
 
 /* What is offered beyond so many levels is called in turn: the oldest offers are the ones that matter. */
@@ -123,11 +122,12 @@ static inline bool egi_offers_take_back(struct egi_offers *offers, uint32_t at)
 void egi_offers_settle(struct egi_offers *offers, uint32_t at);
 
 /*
- * Takes the oldest offer. NULL if there is none, or another thief is at it.
+ * Takes the oldest offer, and says whose it is and where it comes from. False if there is none, or another thief is at it.
  *
+ * @owner  the recovery of the worker that offers, under which the task runs
  * @until  only while this is 0: then what is offered is part of what is waited for. NULL: whatever there is
  */
-struct egi_offer *egi_offers_steal(struct egi_offers *offers, struct egi_worker *thief,
-				   const uint32_t *until);
+bool egi_offers_steal(struct egi_offers *offers, struct egi_recovery *owner, struct egi_worker *thief,
+		      const uint32_t *until, struct egi_stolen *ret_stolen);
 
 #endif

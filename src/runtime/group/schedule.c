@@ -15,8 +15,8 @@
 #include "os/pause.h"
 #include "runtime/group/call.h"
 #include "runtime/group/count.h"
-#include "runtime/group/join.h"
 #include "runtime/group/observe.h"
+#include "runtime/group/offers.h"
 #include "runtime/group/permit.h"
 
 /*
@@ -216,7 +216,7 @@ static bool worker_steal_offer(struct egi_worker *worker, struct egi_worker *vic
 {
 	if (egi_find_is_asked(worker, EGI_ATTENTION_SHRINK) ||
 	    (egi_find_is_asked(worker, EGI_ATTENTION_PERMIT) && !egi_permit_try(worker)) ||
-	    !egi_stolen_take(worker, victim, NULL, &worker->taken))
+	    !egi_offers_steal(egi_worker_offers(victim), &victim->recovery, worker, NULL, &worker->taken))
 		return false;
 	worker->stolen = &worker->taken;
 	return true;

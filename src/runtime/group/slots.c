@@ -58,6 +58,7 @@ static void block_finish(struct egi_slots *block)
 			continue;
 		egi_claim_finish(&worker->claim);
 		egi_offers_free(worker->offers);
+		egi_recovery_finish(&worker->recovery);
 		if (worker->slot != 0)
 			free(worker);
 	}
