@@ -31,6 +31,7 @@
  *   RT_HAS_SPAWN   tasks may submit to their own pool, and rt_finish waits for what they submitted, too;
  *                  rt_spawn(pool, fn, arg) where submitting and that wait are one
  *   RT_HAS_NESTED  groups can be made and waited for inside tasks
+ *   RT_HAS_BOTH    rt_both(fn, left, right), in a task: fn(left) and fn(right), perhaps at once, until both have returned
  *   RT_HAS_PLAIN_RECURSION
  *                  the nested cases are plain recursion instead: what they cost with no tasks at all
  *   RT_HAS_CANCEL  rt_with_cancel_pool; RT_FAIL(pool) in place of RT_RETURN; and long rt_finish_failed(pool),
@@ -60,6 +61,7 @@
 #include "cases/cancel_pending.h"
 #include "cases/ctx.h"
 #include "cases/fault.h"
+#include "cases/fork_both.h"
 #include "cases/fork_join.h"
 #include "cases/group_small.h"
 #include "cases/idle_cpu.h"
@@ -106,6 +108,9 @@ static const struct bench_case rt_cases[] = {
 #if defined(RT_HAS_NESTED) || defined(RT_HAS_PLAIN_RECURSION)
     {"skynet", skynet_run},
     {"fork_join", fork_join_run},
+#endif
+#ifdef RT_HAS_BOTH
+    {"fork_both", fork_both_run},
 #endif
 #if defined(RT_HAS_SPAWN) || defined(RT_HAS_PLAIN_RECURSION)
     {"spawn_nested", spawn_nested_run},

@@ -86,6 +86,8 @@ CASES = [
          "the calls of fib(n) as tasks that submit two others, in one group"),
     case("fork_join", "ns/call", (27,),
          "fib(n), a group in each call"),
+    case("fork_both", "ns/call", (27,),
+         "fib(n), each call by the runtime's call for two halves"),
     case("wake_idle", "ns", GAPS_US,
          "one task after a pause of so many us, and the wait for it", output=WAKE),
     case("wake_worker", "ns", (10, 100, 1000, 20000),

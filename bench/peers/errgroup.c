@@ -26,6 +26,7 @@ struct rt_group {
 #define RT_HAS_GROUP
 #define RT_HAS_SPAWN
 #define RT_HAS_NESTED
+#define RT_HAS_BOTH
 #define RT_HAS_THREADS
 #define RT_HAS_CANCEL
 #define RT_HAS_PANIC
@@ -101,6 +102,12 @@ static inline void rt_group_close(struct rt_group *group)
 {
 	eg_group_destroy(&group->group);
 }
+
+#define rt_both(fn, left, right)                                           \
+	do {                                                               \
+		if (eg_both(rt_context, (fn), (left), (fn), (right)) != 0) \
+			bench_fail("eg_both failed");                      \
+	} while (0)
 
 #define RT_FAIL(pool) return -EIO
 #define rt_with_cancel_pool(workers, tasks, fn, body, context) \

@@ -22,6 +22,7 @@ struct rt_group {
 #define RT_CAN_PEND
 #define RT_HAS_GROUP
 #define RT_HAS_PLAIN_RECURSION
+#define RT_HAS_BOTH
 
 #define RT_HELD(workers) ((void)(workers), 0)
 #define RT_TASK(name, arg) static void name(void *arg)
@@ -79,6 +80,9 @@ static inline void rt_group_close(struct rt_group *group)
 {
 	(void)group;
 }
+
+/* Plain recursion. */
+#define rt_both(fn, left, right) (fn(left), fn(right))
 
 /*
  * Loops: one task for each thread, which is its part of the range and calls the function, or adds up, in a plain loop.

@@ -23,6 +23,7 @@
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/parallel_invoke.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
@@ -44,6 +45,7 @@ struct rt_group {
 #define RT_HAS_GROUP
 #define RT_HAS_SPAWN
 #define RT_HAS_NESTED
+#define RT_HAS_BOTH
 #define RT_HAS_THREADS
 #define RT_HAS_CANCEL
 
@@ -111,6 +113,8 @@ static inline void rt_group_wait(struct rt_group *group)
 static inline void rt_group_close(struct rt_group *)
 {
 }
+
+#define rt_both(fn, left, right) oneapi::tbb::parallel_invoke([&] { fn(left); }, [&] { fn(right); })
 
 #define RT_FAIL(pool) return (pool)->group.cancel()
 #define rt_with_cancel_pool rt_with_pool

@@ -27,7 +27,7 @@ pub struct Job {
 
 type Case = fn(&Job);
 
-const CASES: [(&str, Case); 19] = [
+const CASES: [(&str, Case); 20] = [
     ("batch_empty", cases::batch_empty),
     ("submit_only", cases::submit_only),
     ("drain_only", cases::drain_only),
@@ -35,6 +35,7 @@ const CASES: [(&str, Case); 19] = [
     ("pending_memory", cases::pending_memory),
     ("skynet", cases::skynet),
     ("fork_join", cases::fork_join),
+    ("fork_both", cases::fork_join),
     ("spawn_nested", cases::spawn_nested),
     ("stream_1us", timing::stream),
     ("stream_slow", timing::stream_slow),
