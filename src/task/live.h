@@ -20,9 +20,10 @@ enum egi_live {
 
 /*
  * Marks a function that calls tasks, or the deferred calls of a task that is over: every one whose frame is a `stop`, and
- * the one where faults land, above which nothing can be seen.
+ * the one where faults land, above which nothing can be seen. The loops that run tasks are among them: each begins with a cache
+ * line, or what is linked before it would make an index of a loop 5% faster or slower.
  */
-#define EGI_LIVE_CALLER __attribute__((noinline, section("egi_callers")))
+#define EGI_LIVE_CALLER __attribute__((noinline, section("egi_callers"), aligned(64)))
 
 /*
  * Steps from a frame of a task to the one that called the task, and says what it is. Async-signal-safe.

@@ -145,6 +145,41 @@ static void do_nested(struct run *run, uint64_t *state, eg_ctx *ctx)
 	REQUIRE(run, eg_group_destroy(&group) == 0);
 }
 
+/* A task that divides itself, into so many leaves. */
+struct division {
+	uint64_t state;
+	unsigned leaves;
+	bool may_fail;
+	atomic_uint *count;
+};
+
+static int divide(eg_ctx *ctx, void *arg)
+{
+	struct division *whole = arg, left = *whole, right = *whole;
+
+	if (whole->leaves == 1) {
+		atomic_fetch_add(whole->count, 1);
+		if (chance(&whole->state, 10))
+			sched_yield();
+		return whole->may_fail && chance(&whole->state, 2) ? -EIO : 0;
+	}
+	left.leaves = 1 + draw(&whole->state, whole->leaves - 1);
+	right.leaves = whole->leaves - left.leaves;
+	right.state = mix(whole->state);
+	return eg_both(ctx, divide, &left, divide, &right);
+}
+
+static void do_division(struct run *run, uint64_t *state, eg_ctx *ctx)
+{
+	atomic_uint count = 0;
+	struct division whole = {*state, 1 + draw(state, 200), chance(state, 30), &count};
+	int result = divide(ctx, &whole);
+
+	REQUIRE(run, result == 0 || (whole.may_fail && result == -EIO));
+	REQUIRE(run, result != 0 || atomic_load(&count) == whole.leaves);
+	REQUIRE(run, atomic_load(&count) <= whole.leaves);
+}
+
 /* The parent blocks until the child has run: without a limit every accepted task gets to. */
 static void do_rendezvous(struct run *run, uint64_t *state, unsigned depth)
 {
@@ -258,6 +293,9 @@ static int task_any(eg_ctx *ctx, void *arg)
 	case 83:
 		if (run->is_rough)
 			do_cancel(run);
+		break;
+	case 84 ... 93:
+		do_division(run, &state, ctx);
 		break;
 	default:
 		break;
