@@ -69,6 +69,7 @@
 #include "cases/metg50_stream.h"
 #include "cases/panic.h"
 #include "cases/pending_memory.h"
+#include "cases/queens.h"
 #include "cases/scaling.h"
 #include "cases/skynet.h"
 #include "cases/spawn_nested.h"
@@ -111,6 +112,7 @@ static const struct bench_case rt_cases[] = {
 #endif
 #ifdef RT_HAS_BOTH
     {"fork_both", fork_both_run},
+    {"queens", queens_run},
 #endif
 #if defined(RT_HAS_SPAWN) || defined(RT_HAS_PLAIN_RECURSION)
     {"spawn_nested", spawn_nested_run},

@@ -88,6 +88,8 @@ CASES = [
          "fib(n), a group in each call"),
     case("fork_both", "ns/call", (27,),
          "fib(n), each call by the runtime's call for two halves"),
+    case("queens", "ms", (11,),
+         "the ways to place n queens: a square of a row, or the others, by the same call"),
     case("wake_idle", "ns", GAPS_US,
          "one task after a pause of so many us, and the wait for it", output=WAKE),
     case("wake_worker", "ns", (10, 100, 1000, 20000),

@@ -21,10 +21,12 @@
  * When both directions are refused the number rests, twice as long each time that this happens again, since a probe downwards costs
  * what it loses: 12% of three windows in a cycle of nineteen at last.
  *
- * A window begins when as many tasks run as are to, and those that were under way have ended. It ends after ten ends of tasks for
- * each that runs, because tasks which take the same time end in bursts: a burst more or less at its ends is then 10%. On the way
- * up three will do: a step that pays mostly doubles what gets done, and one that is refused by mistake is made up for by probes. A window in
- * which fewer tasks run says nothing, because it is the program that has no more; it is begun anew.
+ * A window begins when as many tasks run as are to, and those that were under way have ended. It ends after ten ends of
+ * tasks for each that runs, because tasks which take the same time end in bursts: a burst more or less at its ends is then
+ * 10%. On the way up three will do, but for no less than a fifth of a second: a step that pays mostly doubles what gets
+ * done, and one that is refused by mistake is made up for by probes; but one that is taken by mistake, because other
+ * programs took the CPUs for a moment, is made up for by many. A window in which fewer tasks run says nothing, because it
+ * is the program that has no more; it is begun anew.
  *
  * All is reckoned in whole numbers, costs in picoseconds a task: a task may have its thread trap on inexact results.
  */
@@ -32,11 +34,12 @@
 
 #include "os/clock.h"
 
-#define ROUNDS 10                           /* ends for each task that runs, in a window; */
-#define ROUNDS_CLIMB 3                      /* on the way up, where steps are large; */
-#define ROUNDS_LEAST 3                      /* of long tasks; */
-#define WINDOW_LEAST (20 * EGI_MILLISECOND) /* and how long it is at least; */
-#define WINDOW_LONG (2 * EGI_SECOND)        /* after which tasks are taken for long */
+#define ROUNDS 10                            /* ends for each task that runs, in a window; */
+#define ROUNDS_CLIMB 3                       /* on the way up, where steps are large; */
+#define ROUNDS_LEAST 3                       /* of long tasks; */
+#define WINDOW_LEAST (20 * EGI_MILLISECOND)  /* and how long it is at least; */
+#define WINDOW_CLIMB (200 * EGI_MILLISECOND) /* on the way up, too; */
+#define WINDOW_LONG (2 * EGI_SECOND)         /* after which tasks are taken for long */
 
 /* Shares, of 1024. */
 #define ONE 1024
@@ -244,11 +247,15 @@ static void tuner_idle(struct egi_tuner *tuner)
 	tuner->idle = idle > ROUNDS * tuner->tasks ? 0 : idle;
 }
 
-static int rounds_of(const struct egi_tuner *tuner, int64_t took)
+/* Whether what has been seen in a window that took so long is enough. */
+static bool window_is_over(const struct egi_tuner *tuner, int64_t took)
 {
+	bool climbs = tuner->phase == EGI_TUNER_CLIMB || tuner->phase == EGI_TUNER_STEP;
+	int rounds = climbs ? ROUNDS_CLIMB : ROUNDS;
+
 	if (took > WINDOW_LONG)
-		return ROUNDS_LEAST;
-	return tuner->phase == EGI_TUNER_CLIMB || tuner->phase == EGI_TUNER_STEP ? ROUNDS_CLIMB : ROUNDS;
+		rounds = ROUNDS_LEAST;
+	return took >= (climbs ? WINDOW_CLIMB : WINDOW_LEAST) && tuner->ended >= rounds * tuner->tasks;
 }
 
 int egi_tuner_note(struct egi_tuner *tuner, int64_t now_ns, bool is_full)
@@ -266,7 +273,7 @@ int egi_tuner_note(struct egi_tuner *tuner, int64_t now_ns, bool is_full)
 		return tuner->tasks;
 	}
 	tuner->ended++;
-	if (took < WINDOW_LEAST || tuner->ended < rounds_of(tuner, took) * tuner->tasks)
+	if (!window_is_over(tuner, took))
 		return tuner->tasks;
 	cost = took / tuner->ended < COST_MOST / 1000 ? took * 1000 / tuner->ended : COST_MOST;
 	tuner_measured(tuner, cost > 0 ? cost : 1);

@@ -195,6 +195,55 @@ pub fn fork_join(job: &Job) {
     report(job, run);
 }
 
+/// Rows above have queens; what they attack in this row, and its free squares that are to be tried, are bits.
+#[derive(Clone, Copy)]
+struct Queens {
+    all: u32,
+    columns: u32,
+    left: u32,
+    right: u32,
+    squares: u32,
+}
+
+fn place(mut row: Queens) -> u64 {
+    let low = row.squares & row.squares.wrapping_neg();
+
+    if low != 0 && row.squares == low {
+        row.columns |= low;
+        row.left = (row.left | low) << 1;
+        row.right = (row.right | low) >> 1;
+        if row.columns == row.all {
+            return 1;
+        }
+        row.squares = row.all & !(row.columns | row.left | row.right);
+    }
+    if row.squares == 0 {
+        return 0;
+    }
+    let low = row.squares & row.squares.wrapping_neg();
+    let (first, second) = rayon::join(
+        || place(Queens { squares: low, ..row }),
+        || place(Queens { squares: row.squares & !low, ..row }),
+    );
+    first + second
+}
+
+pub fn queens(job: &Job) {
+    const WAYS: [u64; 15] = [1, 1, 0, 0, 2, 10, 4, 40, 92, 352, 724, 2680, 14200, 73712, 365596];
+    let all = (1 << job.tasks) - 1;
+    let run = || {
+        let begin = Instant::now();
+        let ways = place(Queens { all, columns: 0, left: 0, right: 0, squares: all });
+        if ways != WAYS[job.tasks] {
+            fail("the number is wrong");
+        }
+        begin.elapsed().as_nanos() as f64 / 1e6
+    };
+
+    run();
+    report(job, run);
+}
+
 /// What one worker has added up, on a cache line pair of its own.
 #[derive(Default)]
 #[repr(align(128))]

@@ -27,7 +27,7 @@ pub struct Job {
 
 type Case = fn(&Job);
 
-const CASES: [(&str, Case); 20] = [
+const CASES: [(&str, Case); 21] = [
     ("batch_empty", cases::batch_empty),
     ("submit_only", cases::submit_only),
     ("drain_only", cases::drain_only),
@@ -36,6 +36,7 @@ const CASES: [(&str, Case); 20] = [
     ("skynet", cases::skynet),
     ("fork_join", cases::fork_join),
     ("fork_both", cases::fork_join),
+    ("queens", cases::queens),
     ("spawn_nested", cases::spawn_nested),
     ("stream_1us", timing::stream),
     ("stream_slow", timing::stream_slow),
