@@ -152,6 +152,9 @@ int eg_both(eg_ctx *ctx, eg_task_fn *first, void *first_arg, eg_task_fn *second,
 		return -EINVAL;
 	if (EGI_UNLIKELY(!recovery))
 		return both_outside(ctx, &(struct both){first, second, first_arg, second_arg});
+	/* Without the routine an offer might outlive the frame that has made it. */
+	if (!EGI_CALLS_ARE_JUDGED)
+		return both_in_turn(recovery, ctx, first, first_arg, second, second_arg);
 	worker = egi_worker_of(recovery);
 	if (EGI_UNLIKELY(!worker->offers) && !both_begin(worker))
 		return both_in_turn(recovery, ctx, first, first_arg, second, second_arg);

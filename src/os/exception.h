@@ -44,6 +44,7 @@ _Unwind_Reason_Code egi_exception_judge(int version, _Unwind_Action actions, _Un
 	} while (0)
 
 #if defined(__GCC_HAVE_DWARF2_CFI_ASM) && (defined(__x86_64__) || defined(__aarch64__))
+#define EGI_CALLS_ARE_JUDGED 1
 #if defined(__x86_64__)
 #define EGI_EXCEPTION_ROUTINE(fn) "i"(fn)
 #else
@@ -53,6 +54,7 @@ _Unwind_Reason_Code egi_exception_judge(int version, _Unwind_Action actions, _Un
 #define EGI_EXCEPTIONS_END_HERE(routine) \
 	__asm__ volatile(".cfi_personality 0x1b, %c0" : : EGI_EXCEPTION_ROUTINE(routine))
 #else
+#define EGI_CALLS_ARE_JUDGED 0
 #define EGI_EXCEPTIONS_END_HERE(routine) ((void)(routine))
 #endif
 

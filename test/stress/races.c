@@ -148,6 +148,38 @@ static void nested(eg_group *group)
 static long deferred[TASKS];
 static long told;
 
+/* A task that divides itself: what each half is given, and gives back, lies on the stack of the one that made it. */
+struct half {
+	int leaves;
+	long sum;
+};
+
+static int divide(eg_ctx *ctx, void *arg)
+{
+	struct half *whole = arg, left = {whole->leaves / 2, 0}, right = {whole->leaves - left.leaves, 0};
+	int err;
+
+	whole->sum = 1;
+	if (whole->leaves == 1)
+		return 0;
+	err = eg_both(ctx, divide, &left, divide, &right);
+	whole->sum = left.sum + right.sum;
+	return err;
+}
+
+static void divided(eg_group *group)
+{
+	struct half wholes[4];
+
+	for (int i = 0; i < 4; i++) {
+		wholes[i] = (struct half){1000 + i, 0};
+		eg_group_go(group, divide, &wholes[i]);
+	}
+	REQUIRE(eg_group_wait(group) == 0);
+	for (int i = 0; i < 4; i++)
+		REQUIRE(wholes[i].sum == 1000 + i);
+}
+
 static void note_deferred(void *arg)
 {
 	*(long *)arg += 1;
@@ -317,6 +349,7 @@ int main(int argc, char **argv)
 		ranges(&group, round);
 		copies(&group);
 		nested(&group);
+		divided(&group);
 		failures();
 		contexts();
 		waiters();

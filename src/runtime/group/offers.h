@@ -29,6 +29,7 @@
 
 #include <errgroup/task.h>
 
+#include "os/annotate.h"
 #include "os/event.h"
 #include "os/fence.h"
 #include "os/mutex.h"
@@ -88,6 +89,12 @@ static inline bool egi_offers_has(const struct egi_offers *offers)
 	return offers && egi_load_acquire_u32(&offers->bottom) < egi_load_acquire_u32(&offers->top);
 }
 
+/* Whether a call is being made with an offer open, or taken: then there are likely to be more soon. A hint. None of NULL. */
+static inline bool egi_offers_are_made(const struct egi_offers *offers)
+{
+	return offers && egi_load_relaxed_u32(&offers->top) != 0;
+}
+
 /* Owner, with room: offers a call. To be followed by a look at who might take it. */
 static inline uint32_t egi_offers_push(struct egi_offers *offers, eg_task_fn *fn, void *arg, eg_ctx *ctx)
 {
@@ -98,6 +105,7 @@ static inline uint32_t egi_offers_push(struct egi_offers *offers, eg_task_fn *fn
 	offer->arg = arg;
 	offer->ctx = ctx;
 	egi_store_relaxed_u32(&offer->done, 0);
+	egi_annotate_release(offer);
 	egi_store_release_u32(&offers->top,
 			      at + 1); /* [C11] release: the offer before it is open; pairs with [C12] */
 	return at;

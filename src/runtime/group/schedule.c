@@ -231,7 +231,7 @@ static struct egi_worker *worker_find_offer(struct egi_worker *worker, bool *ret
 	while ((victim = egi_slots_next(&walk)) != NULL) {
 		struct egi_offers *offers = egi_worker_offers(victim);
 
-		if (victim == worker || !offers)
+		if (victim == worker || !egi_offers_are_made(offers))
 			continue;
 		*ret_is_forking = true;
 		if (egi_offers_has(offers))
