@@ -76,6 +76,7 @@ void scenario_command(void);
 /* Whole batches in one call: scenarios_batch.c. */
 void scenario_loop(void);
 void scenario_large_items(void);
+void scenario_halves(void);
 void scenario_lost_race(void);
 void scenario_retry(void);
 void scenario_pipeline(void);

@@ -38,6 +38,35 @@ void scenario_loop(void)
 	told(code, error);
 }
 
+struct half {
+	long leaves, sum;
+};
+
+/* Deep enough that there is no room for so many deferred calls. */
+static int divide(eg_ctx *ctx, void *arg)
+{
+	struct half *whole = arg, left = {whole->leaves - 1, 0}, right = {1, 0};
+	int err;
+
+	whole->sum = 1;
+	if (whole->leaves == 1)
+		return 0;
+	err = eg_both(ctx, divide, &left, divide, &right);
+	whole->sum = left.sum + right.sum;
+	return err;
+}
+
+void scenario_halves(void)
+{
+	struct half left = {ITEMS, 0}, right = {ITEMS, 0};
+	int code;
+
+	begin();
+	code = eg_both(NULL, divide, &left, divide, &right);
+	CHECK(code == 0 ? left.sum == ITEMS && right.sum == ITEMS
+			: code == -ENOMEM && left.sum == 0 && right.sum == 0);
+}
+
 struct large {
 	long number;
 	char rest[2000];

@@ -180,6 +180,7 @@ static const struct {
     {"frames", scenario_frames, false},
     {"resets", scenario_resets, false},
     {"loop", scenario_loop, true},
+    {"halves", scenario_halves, true},
     {"large_items", scenario_large_items, false},
     {"lost_race", scenario_lost_race, false},
     {"retry", scenario_retry, true},
