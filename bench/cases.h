@@ -31,7 +31,9 @@
  *   RT_HAS_SPAWN   tasks may submit to their own pool, and rt_finish waits for what they submitted, too;
  *                  rt_spawn(pool, fn, arg) where submitting and that wait are one
  *   RT_HAS_NESTED  groups can be made and waited for inside tasks
- *   RT_HAS_BOTH    rt_both(fn, left, right), in a task: fn(left) and fn(right), perhaps at once, until both have returned
+ *   RT_HAS_BOTH    rt_both(fn, left, right), in a task: fn(left) and fn(right), perhaps at once, until both have returned;
+ *                  and rt_root(workers, fn, arg): fn(arg), as such a task, with so many threads. Where tasks are no such
+ *                  functions, RT_OWN_BOTH says that fib_both_root and queens_root, of the same form, are the runtime's own
  *   RT_HAS_PLAIN_RECURSION
  *                  the nested cases are plain recursion instead: what they cost with no tasks at all
  *   RT_HAS_CANCEL  rt_with_cancel_pool; RT_FAIL(pool) in place of RT_RETURN; and long rt_finish_failed(pool),
@@ -44,7 +46,7 @@
  *                  each index
  *   RT_HAS_PIPELINE
  *                  rt_pipeline(workers, pipeline), see pipeline.h
- *   RT_FOR_ONLY    it has nothing but these two, and perhaps batch_empty_run of its own, which RT_BATCH_EMPTY says
+ *   RT_FEW_CASES   it has nothing but these three, and perhaps batch_empty_run of its own, which RT_BATCH_EMPTY says
  *   RT_HAS_CTX     rt_ctx, rt_ctx_call; rt_ctx_under(parent), rt_ctx_until(parent, ns, from_now), rt_ctx_cancel,
  *                  rt_ctx_free, rt_ctx_is_over, rt_ctx_wait, rt_ctx_fd, rt_ctx_on_end, rt_ctx_off_end, and
  *                  rt_ctx_block_submission(ctx, begins, woken): see cases/ctx.h
@@ -54,14 +56,13 @@
 
 #include "bench.h"
 
-#ifndef RT_FOR_ONLY
+#ifndef RT_FEW_CASES
 #include "cases/batch.h"
 
 #include "cases/batch_empty.h"
 #include "cases/cancel_pending.h"
 #include "cases/ctx.h"
 #include "cases/fault.h"
-#include "cases/fork_both.h"
 #include "cases/fork_join.h"
 #include "cases/group_small.h"
 #include "cases/idle_cpu.h"
@@ -69,7 +70,6 @@
 #include "cases/metg50_stream.h"
 #include "cases/panic.h"
 #include "cases/pending_memory.h"
-#include "cases/queens.h"
 #include "cases/scaling.h"
 #include "cases/skynet.h"
 #include "cases/spawn_nested.h"
@@ -78,6 +78,8 @@
 #include "cases/uneven.h"
 #include "cases/wake_idle.h"
 #endif
+#include "cases/fork_both.h"
+#include "cases/queens.h"
 #ifdef RT_HAS_FOR
 #include "cases/for_range.h"
 #include "cases/for_uneven.h"
@@ -87,10 +89,10 @@
 #endif
 
 static const struct bench_case rt_cases[] = {
-#if !defined(RT_FOR_ONLY) || defined(RT_BATCH_EMPTY)
+#if !defined(RT_FEW_CASES) || defined(RT_BATCH_EMPTY)
     {"batch_empty", batch_empty_run},
 #endif
-#ifndef RT_FOR_ONLY
+#ifndef RT_FEW_CASES
     {"stream_1us", stream_1us_run},
     {"stream_slow", stream_slow_run},
     {"scaling", scaling_run},
@@ -109,10 +111,6 @@ static const struct bench_case rt_cases[] = {
 #if defined(RT_HAS_NESTED) || defined(RT_HAS_PLAIN_RECURSION)
     {"skynet", skynet_run},
     {"fork_join", fork_join_run},
-#endif
-#ifdef RT_HAS_BOTH
-    {"fork_both", fork_both_run},
-    {"queens", queens_run},
 #endif
 #if defined(RT_HAS_SPAWN) || defined(RT_HAS_PLAIN_RECURSION)
     {"spawn_nested", spawn_nested_run},
@@ -139,6 +137,10 @@ static const struct bench_case rt_cases[] = {
     {"ctx_deadlines", ctx_deadlines_run},
     {"ctx_wake", ctx_wake_run},
 #endif
+#endif
+#ifdef RT_HAS_BOTH
+    {"fork_both", fork_both_run},
+    {"queens", queens_run},
 #endif
 #ifdef RT_HAS_FOR
     {"for_range", for_range_run},

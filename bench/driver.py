@@ -35,6 +35,7 @@ def parse_arguments():
     parser.add_argument("--runtimes", metavar="NAME,...", help="these runtimes alone")
     parser.add_argument("--workers", type=int, default=plan.WORKERS, help="workers (default %(default)s)")
     parser.add_argument("--output", metavar="FILE", help="where the results go")
+    parser.add_argument("--peer-sources", metavar="DIR", help="sources of runtimes that no package has: bench/README.md")
     parser.add_argument("--table", metavar="FILE", help="print the table of a results file, no more")
     parser.add_argument("--root", default=".", help=argparse.SUPPRESS)
     parser.add_argument("--build", help=argparse.SUPPRESS)

@@ -11,8 +11,9 @@ import os
 from collections import namedtuple
 
 # The programs, in the order of a round. `package` is the Debian package whose version is reported. `of`: it is a variant
-# of that runtime for a few cases, and not missed in the others.
-Runtime = namedtuple("Runtime", "name package of", defaults=(None,))
+# of that runtime for a few cases. `folder`: it is built from sources, if the user has them: in so named a folder of those of
+# --peer-sources. Neither kind is missed in the cases that it has not.
+Runtime = namedtuple("Runtime", "name package of folder", defaults=(None, None))
 
 RUNTIMES = [
     Runtime("errgroup", None),
@@ -35,6 +36,10 @@ RUNTIMES = [
     Runtime("apr", "libaprutil1-dev"),
     Runtime("cthreadpool", "cthreadpool-dev"),
     Runtime("pthreadpool", "libpthreadpool-dev"),
+    Runtime("libfork", None, folder="libfork"),
+    Runtime("toomanycooks", None, folder="TooManyCooks"),
+    Runtime("enkits", None, folder="enkiTS"),
+    Runtime("taskflow", None, folder="taskflow"),
 ]
 
 # What a line of a runtime's output holds: one figure; "p50 p99 cpu" of wake-ups; a point of a curve.

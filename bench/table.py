@@ -126,7 +126,7 @@ def table(lines):
     absent = {line["runtime"]: line["absent"] for line in lines if "absent" in line}
     measured = [line for line in lines if "case" in line]
     present = {line["runtime"] for line in measured if not whole_programs.find_case(line["case"])}
-    names = [runtime.name for runtime in plan.RUNTIMES if runtime.name in present and runtime.of is None]
+    names = [runtime.name for runtime in plan.RUNTIMES if runtime.name in present and runtime.of is None and runtime.folder is None]
     if machine is not None:
         yield from machine_head(machine["machine"], machine.get("quick"))
     for name in dict.fromkeys(line["case"] for line in measured):

@@ -16,6 +16,9 @@ struct fib_both {
 	long result;
 };
 
+#ifdef RT_OWN_BOTH
+static void fib_both_root(int workers, struct fib_both *fib);
+#else
 RT_TASK(fib_both_task, arg)
 {
 	struct fib_both *fib = (struct fib_both *)rt_argument(arg);
@@ -31,11 +34,11 @@ RT_TASK(fib_both_task, arg)
 	RT_RETURN;
 }
 
-static void fork_both_body(struct rt_pool *pool, void *context)
+static void fib_both_root(int workers, struct fib_both *fib)
 {
-	rt_submit(pool, fib_both_task, context);
-	rt_finish(pool);
+	rt_root(workers, fib_both_task, fib);
 }
+#endif
 
 static void fork_both_run(const struct bench_args *args)
 {
@@ -45,7 +48,7 @@ static void fork_both_run(const struct bench_args *args)
 		int64_t begin = bench_now_ns();
 		double ns;
 
-		rt_with_pool(args->workers, 1, fib_both_task, fork_both_body, &fib);
+		fib_both_root(args->workers, &fib);
 		ns = (double)(bench_now_ns() - begin);
 		if (fib.result != fibonacci(fib.n))
 			bench_fail("fork_both: fib(%ld) is not %ld", fib.n, fib.result);

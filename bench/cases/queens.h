@@ -22,42 +22,52 @@ static inline unsigned queens_free(const struct queens *queens)
 	return queens->all & ~(queens->columns | queens->left | queens->right);
 }
 
+/*
+ * What is to be done for these squares: the first of them, and the others; or, for one square, the same in the next row, with a
+ * queen on it. False if there is nothing to try, and `ways` says why.
+ */
+static inline bool queens_divide(struct queens *queens, struct queens *ret_first, struct queens *ret_others)
+{
+	struct queens row = *queens;
+	unsigned low = row.squares & (0u - row.squares);
+
+	queens->ways = 0;
+	if (row.squares == low && low != 0) {
+		row.columns |= low;
+		row.left = (row.left | low) << 1;
+		row.right = (row.right | low) >> 1;
+		queens->ways = row.columns == row.all;
+		row.squares = queens_free(&row);
+		low = row.squares & (0u - row.squares);
+	}
+	if (row.squares == 0)
+		return false;
+	*ret_first = *ret_others = row;
+	ret_first->squares = low;
+	ret_others->squares &= ~low;
+	return true;
+}
+
+#ifdef RT_OWN_BOTH
+static void queens_root(int workers, struct queens *queens);
+#else
 RT_TASK(queens_task, arg)
 {
 	struct queens *queens = (struct queens *)rt_argument(arg);
-	struct queens first = *queens, second = *queens;
-	unsigned low = queens->squares & (0u - queens->squares);
+	struct queens first, others;
 
-	/* One square left: its queen, and the next row. */
-	if (queens->squares == low && low != 0) {
-		first.columns |= low;
-		first.left = (queens->left | low) << 1;
-		first.right = (queens->right | low) >> 1;
-		if (first.columns == queens->all) {
-			queens->ways = 1;
-			RT_RETURN;
-		}
-		low = 0;
-		second = first;
-		first.squares = second.squares = queens_free(&first);
-	}
-	queens->ways = 0;
-	if (first.squares == 0)
+	if (!queens_divide(queens, &first, &others))
 		RT_RETURN;
-	low = first.squares & (0u - first.squares);
-	first.squares = low;
-	second.squares &= ~low;
-	first.ways = second.ways = 0;
-	rt_both(queens_task, &first, &second);
-	queens->ways = first.ways + second.ways;
+	rt_both(queens_task, &first, &others);
+	queens->ways = first.ways + others.ways;
 	RT_RETURN;
 }
 
-static void queens_body(struct rt_pool *pool, void *context)
+static void queens_root(int workers, struct queens *queens)
 {
-	rt_submit(pool, queens_task, context);
-	rt_finish(pool);
+	rt_root(workers, queens_task, queens);
 }
+#endif
 
 static void queens_run(const struct bench_args *args)
 {
@@ -70,7 +80,7 @@ static void queens_run(const struct bench_args *args)
 	for (int run = -1; run < args->runs; run++) {
 		int64_t begin = bench_now_ns();
 
-		rt_with_pool(args->workers, 1, queens_task, queens_body, &queens);
+		queens_root(args->workers, &queens);
 		if (queens.ways != ways[args->tasks])
 			bench_fail("queens: %ld ways of %ld", queens.ways, args->tasks);
 		if (run >= 0)

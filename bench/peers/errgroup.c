@@ -103,6 +103,18 @@ static inline void rt_group_close(struct rt_group *group)
 	eg_group_destroy(&group->group);
 }
 
+static void rt_root(int workers, eg_task_fn *fn, void *arg)
+{
+	struct eg_group_options options = EG_GROUP_OPTIONS_INIT;
+	eg_group group;
+
+	options.limit = workers;
+	if (eg_group_init(&group, NULL, &options) != 0 || eg_group_go(&group, fn, arg) != 0 ||
+	    eg_group_wait(&group) != 0)
+		bench_fail("a group of one task failed");
+	eg_group_destroy(&group);
+}
+
 #define rt_both(fn, left, right)                                           \
 	do {                                                               \
 		if (eg_both(rt_context, (fn), (left), (fn), (right)) != 0) \

@@ -82,6 +82,7 @@ static inline void rt_group_close(struct rt_group *group)
 }
 
 /* Plain recursion. */
+#define rt_root(workers, fn, arg) ((void)(workers), fn(arg))
 #define rt_both(fn, left, right) (fn(left), fn(right))
 
 /*

@@ -15,7 +15,7 @@
  * Pipelines are parallel_pipeline.
  */
 #ifdef RT_STATIC
-#define RT_FOR_ONLY
+#define RT_FEW_CASES
 #endif
 
 #include <atomic>
@@ -45,7 +45,9 @@ struct rt_group {
 #define RT_HAS_GROUP
 #define RT_HAS_SPAWN
 #define RT_HAS_NESTED
+#ifndef RT_STATIC
 #define RT_HAS_BOTH
+#endif
 #define RT_HAS_THREADS
 #define RT_HAS_CANCEL
 
@@ -114,6 +116,7 @@ static inline void rt_group_close(struct rt_group *)
 {
 }
 
+#define rt_root(workers, fn, arg) rt_arena(workers).execute([=] { fn(arg); })
 #define rt_both(fn, left, right) oneapi::tbb::parallel_invoke([&] { fn(left); }, [&] { fn(right); })
 
 #define RT_FAIL(pool) return (pool)->group.cancel()

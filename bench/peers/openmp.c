@@ -21,10 +21,10 @@
  * they are many for a thread, and so large that taking them costs nothing.
  */
 #if defined(RT_GUIDED)
-#define RT_FOR_ONLY
+#define RT_FEW_CASES
 #define RT_SCHEDULE guided
 #elif defined(RT_DYNAMIC)
-#define RT_FOR_ONLY
+#define RT_FEW_CASES
 #define RT_SCHEDULE dynamic, count / ((size_t)workers * 4096) + 1
 #else
 #define RT_SCHEDULE static

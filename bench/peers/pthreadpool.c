@@ -11,7 +11,7 @@
 
 #include "../bench.h"
 
-#define RT_FOR_ONLY
+#define RT_FEW_CASES
 #define RT_BATCH_EMPTY
 #define RT_HAS_FOR
 
