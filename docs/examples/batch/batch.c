@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 		console_report("cannot start: %s", eg_strerror(error));
 		return EXIT_FAILURE;
 	}
-	throttle_init(&throttle, line.load, line.memory_least);
+	throttle = (struct throttle){line.load, line.memory_least};
 	open_joblog(&joblog, line.log_path, line.resumes, line.options.is_dry);
 	open_trace(&line.options.trace, line.options.is_dry ? NULL : line.trace_path);
 	inputs_init(&inputs, line.inputs, line.ends_by_nul);
@@ -207,7 +207,6 @@ int main(int argc, char **argv)
 		status = EXIT_FAILURE;
 	inputs_finish(&inputs);
 	joblog_finish(&joblog);
-	throttle_finish(&throttle);
 	eg_ctx_unref(stop);
 	limits_finish(&limits);
 	return status;

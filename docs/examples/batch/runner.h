@@ -22,7 +22,7 @@ struct runner_options {
 	struct job_options job;
 	const struct limits *limits;
 	struct joblog *joblog;
-	struct throttle *throttle;
+	const struct throttle *throttle;
 	struct trace *trace; /* or NULL */
 	int inputs_max;      /* of a job */
 	unsigned halt;       /* of enum eg_halt: what the first failure does */

@@ -33,17 +33,6 @@ bool throttle_parse_size(const char *text, uint64_t *ret_bytes)
 	return true;
 }
 
-void throttle_init(struct throttle *throttle, double load_max, uint64_t memory_least)
-{
-	*throttle = (struct throttle){.load_max = load_max, .memory_least = memory_least};
-	pthread_mutex_init(&throttle->turn, NULL);
-}
-
-void throttle_finish(struct throttle *throttle)
-{
-	pthread_mutex_destroy(&throttle->turn);
-}
-
 /* The number behind a word in a file; negative if there is none. */
 static double number_in(const char *path, const char *line_begin, const char *word)
 {
@@ -79,12 +68,10 @@ static bool is_free(const struct throttle *throttle)
 	return true;
 }
 
-void throttle_wait(struct throttle *throttle, eg_ctx *ctx, const _Atomic bool *is_halted)
+void throttle_wait(const struct throttle *throttle, eg_ctx *ctx, const _Atomic bool *is_halted)
 {
 	if (throttle->load_max == 0 && throttle->memory_least == 0)
 		return;
-	pthread_mutex_lock(&throttle->turn);
 	while (!atomic_load(is_halted) && eg_ctx_err(ctx) == 0 && !is_free(throttle))
 		eg_ctx_sleep_until(ctx, eg_clock_after_ns(LOOK_EVERY_NS));
-	pthread_mutex_unlock(&throttle->turn);
 }

@@ -6,7 +6,6 @@
  * What keeps jobs from starting while the machine has too much to do: --load and --memfree. Threads: any.
  */
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,16 +15,15 @@
 struct throttle {
 	double load_max;       /* of the last minute; 0: any */
 	uint64_t memory_least; /* bytes that have to be available; 0: none */
-	pthread_mutex_t turn;  /* who holds it looks; the others wait for it */
 };
 
 /* Reads a size: a number, with K, M, G or T behind it, as 512M. Return: whether it is one. */
 bool throttle_parse_size(const char *text, uint64_t *ret_bytes);
 
-void throttle_init(struct throttle *throttle, double load_max, uint64_t memory_least);
-void throttle_finish(struct throttle *throttle);
-
-/* Waits until a job may start, the context is over, or the flag is set. Jobs start one after the other. */
-void throttle_wait(struct throttle *throttle, eg_ctx *ctx, const _Atomic bool *is_halted);
+/*
+ * Waits until a job may start, the context is over, or the flag is set. Each job that waits looks now and then, and holds
+ * nothing meanwhile: a signal may come on its thread.
+ */
+void throttle_wait(const struct throttle *throttle, eg_ctx *ctx, const _Atomic bool *is_halted);
 
 #endif
