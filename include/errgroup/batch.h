@@ -28,7 +28,8 @@
  * Nothing of a call is left when it returns: no task runs, and arguments may lie on the caller's stack. If a task ends the
  * calling thread (pthread_exit), the rest is cancelled and waited for before that thread's stack goes.
  *
- * The functions are macros over their _at forms, which record the call site.
+ * The functions are macros over their _at forms, which record the call site. eg_both, at the end, is apart from all that: two
+ * calls within a task.
  */
 
 #include <stdbool.h>
