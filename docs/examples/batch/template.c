@@ -187,11 +187,17 @@ void template_free(char **words)
 	free(words);
 }
 
-/* Takes a word over. Without one, or without room for it, all of them are given back, and *words is NULL. */
+/*
+ * Takes a word over. Without one, or without room for it, all of them are given back, and *words is NULL. There is room for as
+ * many as the next power of two, the NULL at the end included.
+ */
 static void words_add(char ***words, size_t *count, char *word)
 {
-	char **grown = word != NULL ? realloc(*words, (*count + 2) * sizeof(*grown)) : NULL;
+	size_t used = *count + 1;
+	char **grown = word != NULL ? *words : NULL;
 
+	if (grown != NULL && (used & (used - 1)) == 0)
+		grown = realloc(*words, 2 * used * sizeof(*grown));
 	if (grown == NULL) {
 		free(word);
 		template_free(*words);
