@@ -6,11 +6,6 @@
 
 #include "support.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-
-static unsigned faults; /* which become errors in the groups of run_task */
-
 /* A task of a group with this limit. Returns the group's code; its error, of which the caller has a reference. */
 static int run_task(int limit, unsigned flags, eg_task_fn *fn, void *arg, eg_error **ret_error)
 {
@@ -20,7 +15,6 @@ static int run_task(int limit, unsigned flags, eg_task_fn *fn, void *arg, eg_err
 
 	options.limit = limit;
 	options.flags = flags;
-	options.fault = faults;
 	assert_int_equal(eg_group_init(&group, NULL, &options), 0);
 	assert_int_equal(eg_group_go(&group, fn, arg), 0);
 	code = eg_group_wait(&group);
@@ -162,14 +156,12 @@ struct pair {
 	pthread_t threads[2];
 	int parties; /* who meet before anybody goes on: 2, the second call is another thread's; or 1 */
 	int codes[2];
-	bool panics[2], faults[2], exits[2], lasts[2];
+	bool panics[2], exits[2], lasts[2];
 	atomic_int over; /* how many calls have come to their end */
 	int over_at_defer, over_at_unwinding;
 };
 
 #define PAIR_INIT .met = TALLY_INIT
-
-static int *volatile nowhere;
 
 static int be_one(eg_ctx *ctx, struct pair *pair, int i)
 {
@@ -181,8 +173,6 @@ static int be_one(eg_ctx *ctx, struct pair *pair, int i)
 		sched_yield();
 	if (pair->panics[i])
 		eg_panic("in part %d", i);
-	if (pair->faults[i])
-		*nowhere = 1;
 	if (pair->exits[i])
 		pthread_exit(NULL);
 	atomic_fetch_add(&pair->over, 1);
@@ -299,26 +289,6 @@ static void a_panic_goes_on_in_the_caller(void **state)
 			/* What runs is over before the task's deferred calls are made; what does not is not begun. */
 			assert_int_equal(pair.over_at_defer, i == 1 ? 1 : parties - 1);
 			assert_int_equal(atomic_load(&pair.over), i == 1 ? 1 : parties - 1);
-		}
-}
-
-static void so_does_a_fault(void **state)
-{
-	(void)state;
-	if (IS_SANITIZED || is_emulated())
-		skip();
-	for (int parties = 1; parties <= 2; parties++)
-		for (int i = 0; i < 2; i++) {
-			struct pair pair = {PAIR_INIT, .parties = parties};
-			eg_error *error;
-
-			pair.faults[i] = pair.lasts[!i] = true;
-			faults = EG_FAULT_GO;
-			assert_int_equal(run_task(parties, 0, task_pair, &pair, &error), EG_EFAULTED);
-			faults = 0;
-			assert_true(has_message(error, "nil pointer dereference"));
-			eg_error_unref(error);
-			assert_int_equal(pair.over_at_defer, i == 1 ? 1 : parties - 1);
 		}
 }
 
@@ -660,7 +630,7 @@ static void with_a_shared_limit_another_worker_takes_part(void **state)
 }
 
 /*
- * Numbers, and a child
+ * Numbers
  */
 
 static void parts_are_not_counted(void **state)
@@ -682,68 +652,6 @@ static void parts_are_not_counted(void **state)
 	eg_group_destroy(&group);
 }
 
-struct forking {
-	struct tally met, may_end;
-	pid_t child;
-};
-
-static int fork_first(eg_ctx *ctx, void *arg)
-{
-	struct forking *forking = arg;
-
-	(void)ctx;
-	tally_meet(&forking->met, 2);
-	forking->child = fork();
-	if (forking->child != 0)
-		tally_add(&forking->may_end, 1);
-	return 0;
-}
-
-static int be_left_behind(eg_ctx *ctx, void *arg)
-{
-	struct forking *forking = arg;
-
-	(void)ctx;
-	tally_meet(&forking->met, 2);
-	tally_await(&forking->may_end, 1);
-	return 0;
-}
-
-static int task_fork(eg_ctx *ctx, void *arg)
-{
-	struct forking *forking = arg;
-	int code = eg_both(ctx, fork_first, forking, be_left_behind, forking);
-
-	/* Who was to make the second call is in the parent. */
-	if (forking->child == 0)
-		_exit(code == EG_EFORKED ? 0 : 1);
-	return code;
-}
-
-static void run_fork(void *arg)
-{
-	struct forking forking = {TALLY_INIT, TALLY_INIT, 0};
-	int status;
-
-	(void)arg;
-	EXPECT(run_task(2, 0, task_fork, &forking, NULL) == 0);
-	EXPECT(waitpid(forking.child, &status, 0) == forking.child);
-	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-static void in_a_forked_child_nobody_is_waited_for(void **state)
-{
-	struct child child;
-
-	(void)state;
-	if (!child_may_start_threads())
-		skip();
-	child_run(run_fork, NULL, &child);
-	if (!child_exited(&child, 0))
-		print_message("%s\n", child.text);
-	assert_true(child_exited(&child, 0));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -754,7 +662,6 @@ int main(void)
 	    TEST(another_worker_makes_the_second_call),
 	    TEST(what_fails_is_the_same_whoever_makes_the_call),
 	    TEST(a_panic_goes_on_in_the_caller),
-	    TEST(so_does_a_fault),
 	    TEST(both_may_panic),
 	    TEST(a_part_may_end_its_thread),
 	    TEST(who_waits_runs_parts_of_what_it_waits_for),
@@ -764,7 +671,6 @@ int main(void)
 	    TEST(no_more_run_than_the_limits_allow),
 	    TEST(with_a_shared_limit_another_worker_takes_part),
 	    TEST(parts_are_not_counted),
-	    TEST(in_a_forked_child_nobody_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,10 +39,10 @@ static int sort(eg_ctx *ctx, void *arg)
 
 int main(int argc, char **argv)
 {
-	struct part all = {argv + 1, malloc(argc * sizeof(*argv)), argc - 1};
-
 	if (argc < 2)
 		return fputs("Usage: sort WORD...\n", stderr), 2;
+	struct part all = {argv + 1, malloc(argc * sizeof(*argv)), argc - 1};
+
 	if (!all.spare || sort(NULL, &all))
 		return fputs("sort: out of memory\n", stderr), 1;
 	for (size_t i = 0; i < all.count; i++)

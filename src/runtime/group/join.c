@@ -156,6 +156,7 @@ static EGI_NOINLINE void run_inner(struct egi_worker *worker, struct egi_stolen 
 	eg_error *error;
 
 	stolen->outer = worker->stolen;
+	/* Until this returns. cppcheck-suppress autoVariables */
 	stolen->aside = &aside;
 	stolen->weight = worker->weight;
 	stolen->base = worker->offers->top;
