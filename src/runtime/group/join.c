@@ -156,7 +156,7 @@ static EGI_NOINLINE void run_inner(struct egi_worker *worker, struct egi_stolen 
 	eg_error *error;
 
 	stolen->outer = worker->stolen;
-	/* Until this returns. cppcheck-suppress autoVariables */
+	/* cppcheck-suppress autoVariables ; it is gone from there when this returns */
 	stolen->aside = &aside;
 	stolen->weight = worker->weight;
 	stolen->base = worker->offers->top;
