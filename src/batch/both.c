@@ -139,6 +139,19 @@ static EGI_COLD bool both_begin(struct egi_worker *worker)
 	return offers != NULL;
 }
 
+/* Whether an offer can be made; then its deferred call is registered. */
+static inline bool both_may_offer(struct egi_worker *worker)
+{
+	const struct egi_offers *offers;
+
+	/* Without the routine an offer might outlive the frame that has made it. */
+	if (!EGI_CALLS_ARE_JUDGED || (EGI_UNLIKELY(!worker->offers) && !both_begin(worker)))
+		return false;
+	offers = worker->offers;
+	return EGI_LIKELY(offers->top < EGI_OFFERS) &&
+	       egi_recovery_defer(&worker->recovery, both_unwound, &worker->offers->offers[offers->top]);
+}
+
 int eg_both(eg_ctx *ctx, eg_task_fn *first, void *first_arg, eg_task_fn *second, void *second_arg)
 {
 	struct egi_recovery *recovery = egi_thread_self.recovery;
@@ -152,16 +165,10 @@ int eg_both(eg_ctx *ctx, eg_task_fn *first, void *first_arg, eg_task_fn *second,
 		return -EINVAL;
 	if (EGI_UNLIKELY(!recovery))
 		return both_outside(ctx, &(struct both){first, second, first_arg, second_arg});
-	/* Without the routine an offer might outlive the frame that has made it. */
-	if (!EGI_CALLS_ARE_JUDGED)
-		return both_in_turn(recovery, ctx, first, first_arg, second, second_arg);
 	worker = egi_worker_of(recovery);
-	if (EGI_UNLIKELY(!worker->offers) && !both_begin(worker))
+	if (EGI_UNLIKELY(!both_may_offer(worker)))
 		return both_in_turn(recovery, ctx, first, first_arg, second, second_arg);
 	offers = worker->offers;
-	if (EGI_UNLIKELY(offers->top == EGI_OFFERS) ||
-	    EGI_UNLIKELY(!egi_recovery_defer(recovery, both_unwound, &offers->offers[offers->top])))
-		return both_in_turn(recovery, ctx, first, first_arg, second, second_arg);
 	at = egi_offers_push(offers, second, second_arg, ctx);
 	/* [G1] light: the offer before the look at the gate; pairs with [G2]. [C20] and at the hungry; pairs with [C19]. */
 	egi_fence_light();

@@ -53,8 +53,7 @@ static void take(struct egi_offers *offers, struct egi_recovery *owner, struct e
 {
 	struct egi_offer *offer = &offers->offers[at];
 
-	*ret_stolen = (struct egi_stolen){
-	    .offers = offers, .offer = offer, .origin = owner->origin(owner), .weight = 1};
+	*ret_stolen = (struct egi_stolen){.offers = offers, .offer = offer, .origin = owner->origin(owner)};
 	if (owner->part >= 0)
 		ret_stolen->origin.task_index = owner->part;
 	offer->thief = thief;

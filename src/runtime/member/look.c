@@ -157,7 +157,8 @@ enum glance {
 static bool group_has_first_tasks(const struct eg_group_state *state)
 {
 	return egi_queue_has_tasks(&state->first_queue) || egi_gate_is_busy(&state->gate) ||
-	       egi_claim_has_tasks(&state->first_worker.claim) || egi_offers_has(egi_worker_offers(&state->first_worker));
+	       egi_claim_has_tasks(&state->first_worker.claim) ||
+	       egi_offers_has(egi_worker_offers(&state->first_worker));
 }
 
 /* May meet a state that is no group's, or another's than was shown: it reads nothing but what is always there. */
